@@ -1,0 +1,28 @@
+// Package addon is the door for what a testbed can run beside its clusters: metrics-server now; Velero, Karmada, a real node later.
+package addon
+
+import (
+	"context"
+
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/cluster"
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/stack"
+)
+
+// Addon is something that a bed starts once all its clusters are ready. What it runs it starts with Cluster.Run: then it is recorded,
+// shown by status, brought back by start and ended by down like the cluster's own components, and the add-on needs no code for that.
+type Addon interface {
+	// Name is what --with takes.
+	Name() string
+	// Programs are what it needs built, from a stack of its own below the project's root.
+	Programs(root string) ([]stack.Program, error)
+	// Start sets it up and returns when it works.
+	Start(ctx context.Context, host Host) error
+}
+
+// Host is what a bed offers to an add-on.
+type Host struct {
+	// Clusters of the bed, all of them ready.
+	Clusters []*cluster.Cluster
+	// Programs are the paths of the built programs by name.
+	Programs map[string]string
+}

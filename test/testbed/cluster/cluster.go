@@ -1,0 +1,100 @@
+// Package cluster runs one Kubernetes cluster as plain processes on loopback: etcd, kube-apiserver, kube-controller-manager,
+// kube-scheduler, and one KWOK process that plays the kubelets of all nodes. TLS and RBAC are on.
+package cluster
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/process"
+)
+
+// The components of a cluster, which are also the names of their programs, logs and records.
+const (
+	Etcd              = "etcd"
+	APIServer         = "kube-apiserver"
+	ControllerManager = "kube-controller-manager"
+	Scheduler         = "kube-scheduler"
+	KWOK              = "kwok"
+)
+
+// Ports are where a cluster's components listen, on 127.0.0.1.
+type Ports struct {
+	APIServer int `json:"apiServer"`
+	Etcd      int `json:"etcd"`
+	EtcdPeer  int `json:"etcdPeer"`
+	KWOK      int `json:"kwok"`
+}
+
+// portCount is how many ports NewPorts needs.
+const portCount = 4
+
+// Spec is what a cluster is asked to be.
+type Spec struct {
+	Name string `json:"name"`
+	// Version of the control plane with its leading v, such as v1.36.3.
+	Version string `json:"version"`
+	// Nodes is how many KWOK nodes it starts with.
+	Nodes int   `json:"nodes"`
+	Ports Ports `json:"ports"`
+}
+
+// Cluster is one cluster and the folder that holds all of it.
+type Cluster struct {
+	Spec
+	Dir string
+}
+
+// Server is the address of the API server.
+func (c Cluster) Server() string { return "https://" + address(c.Ports.APIServer) }
+
+// Kubeconfig is the file of the cluster's administrator.
+func (c Cluster) Kubeconfig() string { return c.path("admin.kubeconfig") }
+
+// LogFile is where a component writes.
+func (c Cluster) LogFile(component string) string { return c.path(component + ".log") }
+
+func (c Cluster) path(elem ...string) string {
+	return filepath.Join(append([]string{c.Dir}, elem...)...)
+}
+
+func (c Cluster) record(component string) string { return c.path("run", component+".json") }
+
+// Units are the programs that were started for the cluster, those of add-ons included, by name.
+func (c Cluster) Units() (map[string]process.Unit, error) { return process.LoadAll(c.path("run")) }
+
+// Run starts a program that belongs to the cluster; it is ended with it, before the cluster's own components.
+func (c Cluster) Run(name, program string, args, env []string) (process.Unit, error) {
+	// HOME keeps a program from reading or writing files of the user who runs the bed.
+	env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.Dir}, env...)
+	return process.Start(c.record(name), process.Spec{Path: program, Args: args, Env: env, Log: c.LogFile(name)})
+}
+
+// stopOrder ends clients before their server, and the API server before its store: without etcd it does not end by itself.
+var stopOrder = [...]string{KWOK, Scheduler, ControllerManager, APIServer, Etcd}
+
+// startOrder gives the names of units so that each comes after what it needs.
+func startOrder(units map[string]process.Unit) []string {
+	names := sortedForStop(units)
+	slices.Reverse(names)
+	return names
+}
+
+func sortedForStop(units map[string]process.Unit) []string {
+	names := make([]string, 0, len(units))
+	for name := range units {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		// What is not a component is an add-on: -1, before all components.
+		if d := slices.Index(stopOrder[:], a) - slices.Index(stopOrder[:], b); d != 0 {
+			return d
+		}
+		if a < b {
+			return -1
+		}
+		return 1
+	})
+	return names
+}

@@ -1,0 +1,122 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/process"
+)
+
+// readyTimeout is for a machine whose cores are all busy with something else; a start takes six seconds on an idle one.
+const readyTimeout = 2 * time.Minute
+
+// Client is a typed client of the cluster's administrator, without rate limits.
+func (c *Cluster) Client() (*kubernetes.Clientset, error) {
+	config, err := c.RESTConfig()
+	if err != nil {
+		return nil, err
+	}
+	return kubernetes.NewForConfig(config)
+}
+
+// until calls try until it returns nil. It gives up with try's last error when the time is over, or as soon as a component that is
+// needed ends.
+func (c *Cluster) until(ctx context.Context, what string, needed []string, try func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		// One attempt must not eat the whole time when a server accepts and does not answer.
+		attempt, cancelAttempt := context.WithTimeout(ctx, 5*time.Second)
+		err := try(attempt)
+		cancelAttempt()
+		if err == nil {
+			return nil
+		}
+		for _, component := range needed {
+			u, loadErr := process.Load(c.record(component))
+			if loadErr != nil {
+				return loadErr
+			}
+			if u.State() == process.Gone {
+				return c.died(component)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w (last: %w); the logs are in %s", what, ctx.Err(), err, c.Dir)
+		case <-tick.C:
+		}
+	}
+}
+
+func (c *Cluster) waitListening(ctx context.Context, component string, p int) error {
+	return c.until(ctx, "wait for "+component, []string{component}, func(ctx context.Context) error {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address(p))
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
+}
+
+// waitServing returns when the API server says it is ready, its built-in roles included.
+func (c *Cluster) waitServing(ctx context.Context) error {
+	client, err := c.Client()
+	if err != nil {
+		return err
+	}
+	return c.until(ctx, "wait for the API server", []string{Etcd, APIServer}, func(ctx context.Context) error {
+		return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+	})
+}
+
+// WaitReady returns when the API serves, pods can be created in the default namespace, and no node is without a heartbeat.
+// A node that says of itself that it is not ready, as a test may have it do, does not hold it up.
+func (c *Cluster) WaitReady(ctx context.Context) error {
+	if err := c.waitServing(ctx); err != nil {
+		return err
+	}
+	client, err := c.Client()
+	if err != nil {
+		return err
+	}
+	all := []string{Etcd, APIServer, ControllerManager, Scheduler, KWOK}
+	return c.until(ctx, "wait for nodes and controllers", all, func(ctx context.Context) error {
+		if _, err := client.CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{}); err != nil {
+			return err
+		}
+		// From the watch cache: a quorum read of each of thousands of nodes would cost more than the answer is worth.
+		nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
+		if err != nil {
+			return err
+		}
+		var lost []string
+		for _, n := range nodes.Items {
+			if readiness(n) == corev1.ConditionUnknown {
+				lost = append(lost, n.Name)
+			}
+		}
+		if len(lost) > 0 {
+			return fmt.Errorf("nodes without a heartbeat: %s", strings.Join(lost, ", "))
+		}
+		return nil
+	})
+}
+
+func readiness(n corev1.Node) corev1.ConditionStatus {
+	for _, condition := range n.Status.Conditions {
+		if condition.Type == corev1.NodeReady {
+			return condition.Status
+		}
+	}
+	return corev1.ConditionUnknown
+}

@@ -1,0 +1,78 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/filelock"
+)
+
+// Ensure returns the paths of all programs, in their order, building those that are not in the cache: one after the other, for a
+// single link of Kubernetes takes every core and gigabytes of memory. It logs one line for each that it builds, and nothing when
+// there is nothing to build. Several processes may call it at once.
+func (c Cache) Ensure(ctx context.Context, programs []Program, log func(format string, args ...any)) ([]string, error) {
+	paths := make([]string, len(programs))
+	for i, p := range programs {
+		paths[i] = c.Path(p)
+		if _, err := os.Stat(paths[i]); err == nil {
+			continue
+		}
+		if err := c.build(ctx, p, log); err != nil {
+			return nil, err
+		}
+	}
+	return paths, nil
+}
+
+func (c Cache) build(ctx context.Context, p Program, log func(format string, args ...any)) error {
+	folder, path := c.folder(p), c.Path(p)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("build %s: %w", p.Name, err)
+	}
+	lock, err := filelock.Acquire(ctx, path+".lock", func() { log("wait for another process that builds %s", p.Name) })
+	if err != nil {
+		return fmt.Errorf("build %s: %w", p.Name, err)
+	}
+	defer lock.Unlock()
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	log("build %s %s ...", p.Name, p.Version)
+	began := time.Now()
+	// A builder that was killed leaves its folder; only the holder of the lock can have a living one.
+	stale, err := filepath.Glob(path + ".building-*")
+	if err != nil {
+		return err
+	}
+	for _, d := range stale {
+		_ = os.RemoveAll(d)
+	}
+	temp, err := os.MkdirTemp(folder, p.Name+".building-")
+	if err != nil {
+		return fmt.Errorf("build %s: %w", p.Name, err)
+	}
+	defer func() { _ = os.RemoveAll(temp) }()
+	out := filepath.Join(temp, p.Name)
+
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-o", out}, p.buildArgs()...)...)
+	cmd.Dir = p.Stack.dir
+	// The caller's own settings must not decide what comes out: cgo would tie the program to this machine's C library.
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("build %s in test/testbed/stacks/%s: %w\n%s", p.Name, p.Stack.Name, err, strings.TrimSpace(stderr.String()))
+	}
+	// Only a whole program ever gets its name.
+	if err := os.Rename(out, path); err != nil {
+		return fmt.Errorf("build %s: %w", p.Name, err)
+	}
+	log("built %s %s in %.1f s", p.Name, p.Version, time.Since(began).Seconds())
+	return nil
+}

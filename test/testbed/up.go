@@ -1,0 +1,209 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon"
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/metrics"
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/bed"
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/stack"
+)
+
+// addons are all there are, in the order in which they start.
+func addons() []addon.Addon { return []addon.Addon{metrics.Addon{}} }
+
+func newUp(g *global) *cobra.Command {
+	var (
+		o        bed.Options
+		versions []string
+		with     []string
+	)
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Start the clusters and wait until they are ready",
+		Example: `  testbed up -n 3
+  testbed up -n 2 --version c2=1.35.4 --with metrics --dir /tmp/bed`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			began := time.Now()
+			var err error
+			if o.Dir, err = g.folder(); err != nil {
+				return err
+			}
+			if o.Root, err = g.checkout(); err != nil {
+				return err
+			}
+			if o.Versions, err = parseVersions(versions); err != nil {
+				return err
+			}
+			if o.Addons, err = chooseAddons(with); err != nil {
+				return err
+			}
+			o.Log = logger(cmd)
+			b, already, err := bed.Up(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			if already {
+				o.Log("already up: %d clusters in %s; nothing was changed", len(b.Clusters()), b.Dir)
+			} else {
+				o.Log("%d clusters are up after %.1f s", len(b.Clusters()), time.Since(began).Seconds())
+			}
+			o.Log("export KUBECONFIG=%s", b.Kubeconfig())
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.IntVarP(&o.Clusters, "clusters", "n", 3, "how many clusters; they are named c1, c2, ...")
+	f.IntVar(&o.Nodes, "nodes", 4, "how many KWOK nodes in each cluster")
+	f.StringSliceVar(&versions, "version", nil, "Kubernetes version of one cluster, as in c2=1.35.4")
+	f.StringSliceVar(&with, "with", nil, "add-ons to start: "+strings.Join(addonNames(), ", "))
+	return cmd
+}
+
+// parseVersions reads CLUSTER=VERSION pairs.
+func parseVersions(pairs []string) (map[string]string, error) {
+	versions := map[string]string{}
+	for _, pair := range pairs {
+		name, version, ok := strings.Cut(pair, "=")
+		if !ok || name == "" || version == "" {
+			return nil, fmt.Errorf("--version %q: write CLUSTER=VERSION, as in c2=1.35.4", pair)
+		}
+		if _, twice := versions[name]; twice {
+			return nil, fmt.Errorf("--version names cluster %s twice", name)
+		}
+		versions[name] = version
+	}
+	return versions, nil
+}
+
+func chooseAddons(wanted []string) ([]addon.Addon, error) {
+	known := map[string]addon.Addon{}
+	for _, a := range addons() {
+		known[a.Name()] = a
+	}
+	var chosen []addon.Addon
+	for _, name := range wanted {
+		a, ok := known[name]
+		if !ok {
+			return nil, fmt.Errorf("--with %q: no such add-on; there are: %s", name, strings.Join(addonNames(), ", "))
+		}
+		chosen = append(chosen, a)
+	}
+	return chosen, nil
+}
+
+func addonNames() []string {
+	var names []string
+	for _, a := range addons() {
+		names = append(names, a.Name())
+	}
+	return names
+}
+
+func newDown(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use:   "down",
+		Short: "End all processes and remove all files of the testbed",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := g.folder()
+			if err != nil {
+				return err
+			}
+			began := time.Now()
+			err = bed.Down(cmd.Context(), dir, logger(cmd))
+			if errors.Is(err, bed.ErrNone) {
+				logger(cmd)("nothing is up in %s", dir)
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			logger(cmd)("down after %.1f s", time.Since(began).Seconds())
+			return nil
+		},
+	}
+}
+
+func newBuild(g *global) *cobra.Command {
+	var versions, with []string
+	cmd := &cobra.Command{
+		Use:   "build",
+		Short: "Build the programs that up would, and start nothing",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			root, err := g.checkout()
+			if err != nil {
+				return err
+			}
+			programs, err := stack.Common(root)
+			if err != nil {
+				return err
+			}
+			for _, v := range versions {
+				more, err := stack.ControlPlane(root, v)
+				if err != nil {
+					return err
+				}
+				programs = append(programs, more...)
+			}
+			chosen, err := chooseAddons(with)
+			if err != nil {
+				return err
+			}
+			for _, a := range chosen {
+				more, err := a.Programs(root)
+				if err != nil {
+					return err
+				}
+				programs = append(programs, more...)
+			}
+			cache, err := stack.UserCache()
+			if err != nil {
+				return err
+			}
+			began := time.Now()
+			if _, err := cache.Ensure(cmd.Context(), programs, logger(cmd)); err != nil {
+				return err
+			}
+			logger(cmd)("%d programs are built, after %.1f s", len(programs), time.Since(began).Seconds())
+			return nil
+		},
+	}
+	cmd.Flags().StringSliceVar(&versions, "version", []string{""}, "Kubernetes versions to build; the default one when not given")
+	cmd.Flags().StringSliceVar(&with, "with", nil, "add-ons to build: "+strings.Join(addonNames(), ", "))
+	return cmd
+}
+
+func newKubeconfig(g *global) *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use:   "kubeconfig",
+		Short: "Print a kubeconfig with one context for each cluster",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			b, err := g.open()
+			if err != nil {
+				return err
+			}
+			raw, err := os.ReadFile(b.Kubeconfig())
+			if err != nil {
+				return fmt.Errorf("the testbed has not come up to its end: run testbed up: %w", err)
+			}
+			if out != "" {
+				return os.WriteFile(out, raw, 0o600)
+			}
+			_, err = cmd.OutOrStdout().Write(raw)
+			return err
+		},
+	}
+	cmd.Flags().StringVarP(&out, "output", "o", "", "write to this file (mode 0600) instead of stdout")
+	return cmd
+}
