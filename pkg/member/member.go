@@ -1,0 +1,109 @@
+package member
+
+import (
+	"context"
+	"crypto/tls"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+)
+
+// Defaults for Options.
+const (
+	DefaultTimeout      = 10 * time.Second
+	DefaultLoginTimeout = 2 * time.Minute
+)
+
+// Options are how members are talked to. The zero value is usable.
+type Options struct {
+	// Timeout bounds every request, from the connect to the last byte of the
+	// answer; for a stream, to its first byte. The time that a credential
+	// plugin takes is not counted. 0 means DefaultTimeout.
+	Timeout time.Duration
+	// LoginTimeout bounds a credential plugin. 0 means DefaultLoginTimeout.
+	LoginTimeout time.Duration
+	// CacheDir is kubectl's cache directory, shared with kubectl. Empty, or not
+	// writable: discovery is asked of the cluster each time.
+	CacheDir string
+	// UserAgent goes with every request.
+	UserAgent string
+	// Warn hears the Warning headers of the API server. It is called from
+	// several goroutines. Nil: nobody does.
+	Warn func(c inventory.Cluster, text string)
+}
+
+// Member is one cluster and the way to it. Nothing is dialled before the first
+// request. It is safe for concurrent use.
+type Member struct {
+	cluster inventory.Cluster
+	options Options
+
+	config *rest.Config
+	client *http.Client
+	rest   *rest.RESTClient
+
+	discovering sync.Mutex
+	mapper      meta.RESTMapper
+	trip        *discoveryTrip
+
+	connected   atomic.Bool // a TCP connection was made at least once
+	answered    atomic.Bool // an HTTP answer came at least once
+	servingCert atomic.Pointer[tls.ConnectionState]
+}
+
+// New prepares the way to a cluster. It fails only if the cluster cannot be
+// addressed, with ReasonMisconfigured; it sends nothing.
+func New(ctx context.Context, c inventory.Cluster, o Options) (*Member, error) {
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.LoginTimeout <= 0 {
+		o.LoginTimeout = DefaultLoginTimeout
+	}
+	m := &Member{cluster: c, options: o}
+	config, err := c.Access.RESTConfig(ctx)
+	if err != nil {
+		return nil, &Error{Reason: ReasonMisconfigured, Err: err}
+	}
+	config = rest.CopyConfig(config)
+	config.UserAgent = o.UserAgent
+	config.QPS = -1 // the API server's own flow control decides, as in kubectl
+	config.Timeout = 0
+	config.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
+	config.WarningHandlerWithContext = warnings{m}
+	config.Wrap(m.attempts)
+	m.config = config
+	if m.client, err = rest.HTTPClientFor(config); err != nil {
+		return nil, &Error{Reason: ReasonMisconfigured, Err: err}
+	}
+	if config.ExecProvider != nil {
+		m.client.Transport = &loginGuard{base: m.client.Transport, timeout: o.LoginTimeout, plugin: config.ExecProvider.Command}
+	}
+	if m.rest, err = rest.UnversionedRESTClientForConfigAndClient(config, m.client); err != nil {
+		return nil, &Error{Reason: ReasonMisconfigured, Err: err}
+	}
+	return m, nil
+}
+
+// Cluster is who this member is.
+func (m *Member) Cluster() inventory.Cluster { return m.cluster }
+
+// Server is the address that requests go to.
+func (m *Member) Server() string { return m.config.Host }
+
+// warnings hands the API server's Warning headers on.
+type warnings struct{ m *Member }
+
+func (w warnings) HandleWarningHeaderWithContext(_ context.Context, code int, _ string, text string) {
+	// 299 is the only code that API servers use (KEP-1693).
+	if code == 299 && text != "" && w.m.options.Warn != nil {
+		w.m.options.Warn(w.m.cluster, text)
+	}
+}

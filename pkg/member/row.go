@@ -1,0 +1,57 @@
+package member
+
+import (
+	"encoding/json"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/duration"
+)
+
+// RowMeta returns the metadata of a row's object. It is empty where the table
+// was asked for without objects.
+func RowMeta(row metav1.TableRow) (metav1.ObjectMeta, error) {
+	if row.Object.Object != nil {
+		object, err := meta.Accessor(row.Object.Object)
+		if err != nil {
+			return metav1.ObjectMeta{}, err
+		}
+		return metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: object.GetName(), Labels: object.GetLabels()}, nil
+	}
+	if len(row.Object.Raw) == 0 {
+		return metav1.ObjectMeta{}, nil
+	}
+	// Only what rows need: the managed fields beside it are far larger.
+	var object struct {
+		Metadata struct {
+			Namespace string            `json:"namespace"`
+			Name      string            `json:"name"`
+			Labels    map[string]string `json:"labels"`
+		} `json:"metadata"`
+	}
+	if err := json.Unmarshal(row.Object.Raw, &object); err != nil {
+		return metav1.ObjectMeta{}, err
+	}
+	return metav1.ObjectMeta{Namespace: object.Metadata.Namespace, Name: object.Metadata.Name, Labels: object.Metadata.Labels}, nil
+}
+
+// tableOf stands in for a server that answers a request for a Table with
+// objects, as aggregated API servers may: name and age, as kubectl shows then.
+func tableOf(items []unstructured.Unstructured) *metav1.Table {
+	table := &metav1.Table{ColumnDefinitions: []metav1.TableColumnDefinition{
+		{Name: "Name", Type: "string", Format: "name"},
+		{Name: "Age", Type: "string"},
+	}}
+	for i := range items {
+		age := "<unknown>"
+		if created := items[i].GetCreationTimestamp(); !created.IsZero() {
+			age = duration.HumanDuration(time.Since(created.Time))
+		}
+		row := metav1.TableRow{Cells: []any{items[i].GetName(), age}}
+		row.Object.Object = &items[i]
+		table.Rows = append(table.Rows, row)
+	}
+	return table
+}

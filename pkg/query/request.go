@@ -1,0 +1,91 @@
+package query
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// DefaultChunkSize is how many objects are asked for at once, as in kubectl.
+const DefaultChunkSize = 500
+
+// Request is what is asked of every cluster.
+type Request struct {
+	Items []Item
+	// Namespace of namespaced types. Empty: the namespace of each cluster's own
+	// context.
+	Namespace     string
+	AllNamespaces bool
+	LabelSelector string
+	// ChunkSize is how many objects are asked for at once; 0 means all.
+	ChunkSize int64
+}
+
+// Item is one resource type, and the names of the objects wanted of it. No
+// names: all of them.
+type Item struct {
+	// Type is what the user typed: pods, po, deploy.apps, Deployment.
+	Type  string
+	Names []string
+}
+
+// ParseItems reads the arguments of get: TYPE[,TYPE…] [NAME…] or
+// TYPE/NAME [TYPE/NAME…].
+func ParseItems(args []string) ([]Item, error) {
+	if len(args) == 0 {
+		return nil, errors.New("a resource type is required")
+	}
+	if slices.ContainsFunc(args, func(a string) bool { return strings.Contains(a, "/") }) {
+		return parsePairs(args)
+	}
+	var items []Item
+	for _, t := range strings.Split(args[0], ",") {
+		if t = strings.TrimSpace(t); t == "" {
+			return nil, fmt.Errorf("empty resource type in %q", args[0])
+		}
+		items = append(items, Item{Type: t, Names: args[1:]})
+	}
+	return items, nil
+}
+
+// parsePairs gathers TYPE/NAME arguments by type, in the order in which the
+// types first appear.
+func parsePairs(args []string) ([]Item, error) {
+	var items []Item
+	for _, arg := range args {
+		kind, name, isPair := strings.Cut(arg, "/")
+		if !isPair {
+			return nil, fmt.Errorf("%q is not of the form TYPE/NAME, and the other arguments are: name every object that way, or the type once and then only names", arg)
+		}
+		if kind == "" || name == "" || strings.Contains(name, "/") {
+			return nil, fmt.Errorf("%q: want TYPE/NAME", arg)
+		}
+		i := slices.IndexFunc(items, func(it Item) bool { return it.Type == kind })
+		if i < 0 {
+			items = append(items, Item{Type: kind})
+			i = len(items) - 1
+		}
+		items[i].Names = append(items[i].Names, name)
+	}
+	return items, nil
+}
+
+// Named reports whether the request names objects.
+func (r Request) Named() bool {
+	return slices.ContainsFunc(r.Items, func(i Item) bool { return len(i.Names) > 0 })
+}
+
+// Validate finds what could be refused by any server, before any is asked.
+func (r Request) Validate() error {
+	if !r.Named() {
+		return nil
+	}
+	if r.AllNamespaces {
+		return errors.New("a resource cannot be retrieved by name across all namespaces")
+	}
+	if r.LabelSelector != "" {
+		return errors.New("name cannot be provided when a selector is specified")
+	}
+	return nil
+}

@@ -1,0 +1,28 @@
+package query
+
+import (
+	"context"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+)
+
+// Fleet is whom a query asks, and how.
+type Fleet struct {
+	Clusters []inventory.Cluster
+	Member   member.Options
+	Fanout   fanout.Options
+}
+
+// ask connects to every cluster and runs fn there.
+func ask[T any](ctx context.Context, f Fleet, fn func(ctx context.Context, m *member.Member) (T, error)) fanout.Results[T] {
+	return fanout.Collect(ctx, f.Clusters, f.Fanout, func(ctx context.Context, c inventory.Cluster) (T, error) {
+		m, err := member.New(ctx, c, f.Member)
+		if err != nil {
+			var none T
+			return none, err
+		}
+		return fn(ctx, m)
+	})
+}
