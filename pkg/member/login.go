@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
@@ -102,9 +103,10 @@ var errLoggedIn = errors.New("logged in")
 
 // NeedsPrompt reports whether logging in to this cluster asks a person for
 // something on the terminal: its credential plugin insists on one.
-func (m *Member) NeedsPrompt() bool {
-	plugin := m.config.ExecProvider
-	return plugin != nil && plugin.InteractiveMode == api.AlwaysExecInteractiveMode
+func (m *Member) NeedsPrompt() bool { return needsPrompt(m.config) }
+
+func needsPrompt(config *rest.Config) bool {
+	return config.ExecProvider != nil && config.ExecProvider.InteractiveMode == api.AlwaysExecInteractiveMode
 }
 
 // Login runs the cluster's credential plugin, if it has one, and sends nothing

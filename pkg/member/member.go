@@ -34,6 +34,10 @@ type Options struct {
 	CacheDir string
 	// UserAgent goes with every request.
 	UserAgent string
+	// Shared says that several clusters are talked to at once: a credential
+	// plugin that merely may use the terminal must not, since another's prompt
+	// may be there. One that insists on it is for Login, beforehand.
+	Shared bool
 	// Warn hears the Warning headers of the API server. It is called from
 	// several goroutines. Nil: nobody does.
 	Warn func(c inventory.Cluster, text string)
@@ -79,6 +83,12 @@ func New(ctx context.Context, c inventory.Cluster, o Options) (*Member, error) {
 	config.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
 	config.WarningHandlerWithContext = warnings{m}
 	config.Wrap(m.attempts)
+	if config.ExecProvider != nil && o.Shared && !needsPrompt(config) {
+		plugin := config.ExecProvider.DeepCopy()
+		plugin.StdinUnavailable = true
+		plugin.StdinUnavailableMessage = "several clusters are asked at once; log in to this one alone first"
+		config.ExecProvider = plugin
+	}
 	m.config = config
 	if m.client, err = rest.HTTPClientFor(config); err != nil {
 		return nil, &Error{Reason: ReasonMisconfigured, Err: err}

@@ -33,7 +33,7 @@ type ClusterStatus struct {
 	// Phase is Ready, NotReady (the API server answers, and says that it is not
 	// ready), Unknown (its readiness may not be asked), or the reason of the
 	// failure, such as Unreachable.
-	Phase string `json:"phase"`
+	Phase string `json:"phase,omitempty"`
 	// UID is the UID of the namespace kube-system.
 	UID string `json:"uid,omitempty"`
 	// Version is the API server's gitVersion.

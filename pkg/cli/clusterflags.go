@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+)
+
+// Environment variables that stand for flags.
+const (
+	// FleetVariable names the fleet where --fleet does not.
+	FleetVariable = "KUBECTL_FLEET"
+	// FleetFileVariable is the path of the fleet file.
+	FleetFileVariable = "KUBECTL_FLEET_CONFIG"
+)
+
+// ClusterFlags say which clusters a command is about, and how to talk to them.
+type ClusterFlags struct {
+	env    *Env
+	flags  *pflag.FlagSet
+	config *genericclioptions.ConfigFlags
+
+	clusters    []string
+	selector    string
+	fleet       string
+	timeout     time.Duration
+	concurrency int
+}
+
+// NewClusterFlags returns the flags with their defaults.
+func NewClusterFlags(env *Env) *ClusterFlags {
+	all := genericclioptions.NewConfigFlags(false)
+	return &ClusterFlags{
+		env: env,
+		// The rest of kubectl's connection flags address one server or one
+		// user; a fleet has many of both.
+		config: &genericclioptions.ConfigFlags{
+			KubeConfig: all.KubeConfig, Context: all.Context, CacheDir: all.CacheDir,
+			Impersonate: all.Impersonate, ImpersonateUID: all.ImpersonateUID,
+			ImpersonateGroup: all.ImpersonateGroup, ImpersonateUserExtra: all.ImpersonateUserExtra,
+		},
+		timeout:     member.DefaultTimeout,
+		concurrency: fanout.DefaultConcurrency,
+	}
+}
+
+// AddFlags binds the flags.
+func (f *ClusterFlags) AddFlags(flags *pflag.FlagSet) {
+	f.flags = flags
+	f.config.AddFlags(flags)
+	flags.Lookup("context").Usage = "Work on the one cluster of this kubeconfig context"
+	flags.StringSliceVarP(&f.clusters, "clusters", "C", nil, "Clusters by member or context name: a,b,'prod-*'; ^name excludes")
+	flags.StringVar(&f.selector, "cluster-selector", "", "Clusters by the labels that the fleet file gives them, such as env=prod,tier!=canary")
+	flags.StringVar(&f.fleet, "fleet", "", "Clusters of this fleet of the fleet file; empty for every context (default $"+FleetVariable+", then the fleet file's currentFleet)")
+	flags.DurationVar(&f.timeout, "cluster-timeout", f.timeout, "How long one cluster may take to answer one request. Login is not counted")
+	flags.IntVar(&f.concurrency, "concurrency", f.concurrency, "How many clusters are asked at once")
+}
+
+// Selection is what the flags come down to.
+type Selection struct {
+	// Clusters are distinct and sorted by name.
+	Clusters []inventory.Cluster
+	Fanout   fanout.Options
+	Member   member.Options
+}
+
+// options are the flags that need no file to be read.
+func (f *ClusterFlags) options() (inventory.Selector, Selection, error) {
+	var selection Selection
+	names, exclude, err := inventory.ParseNames(f.clusters)
+	if err != nil {
+		return inventory.Selector{}, selection, err
+	}
+	selector := inventory.Selector{Names: names, Exclude: exclude}
+	if f.selector != "" {
+		if selector.Labels, err = labels.Parse(f.selector); err != nil {
+			return selector, selection, fmt.Errorf("--cluster-selector: %w", err)
+		}
+	}
+	if *f.config.Context != "" {
+		for _, other := range []string{"clusters", "cluster-selector", "fleet"} {
+			if f.flags.Changed(other) {
+				return selector, selection, fmt.Errorf("--context means one cluster; it cannot be combined with --%s", other)
+			}
+		}
+	}
+	if f.timeout <= 0 {
+		return selector, selection, fmt.Errorf("--cluster-timeout must be more than 0, is %s", f.timeout)
+	}
+	if f.concurrency <= 0 {
+		return selector, selection, fmt.Errorf("--concurrency must be at least 1, is %d", f.concurrency)
+	}
+	selection.Fanout.Concurrency = f.concurrency
+	selection.Member.Timeout = f.timeout
+	selection.Member.CacheDir = *f.config.CacheDir
+	selection.Member.UserAgent = userAgent(f.env.Plugin)
+	return selector, selection, nil
+}

@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// Env is the world around a command. Nothing below it reads the process's own.
+type Env struct {
+	// Plugin is the binary's name, such as kubectl-fleet.
+	Plugin string
+	Args   []string
+	In     io.Reader
+	// Out carries the result and nothing else.
+	Out io.Writer
+	// ErrOut carries progress, warnings, notes and errors.
+	ErrOut io.Writer
+	// OutTerminal and ErrTerminal tell whether a person looks at the stream.
+	OutTerminal, ErrTerminal bool
+	// Getenv reads an environment variable.
+	Getenv func(string) string
+}
+
+func processEnv() *Env {
+	return &Env{
+		Args: os.Args[1:],
+		In:   os.Stdin, Out: os.Stdout, ErrOut: os.Stderr,
+		OutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
+		ErrTerminal: term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb",
+		Getenv:      os.Getenv,
+	}
+}

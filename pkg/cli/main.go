@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
+)
+
+// Main runs a plugin and returns its exit code. It is the only place that knows
+// of signals, logging and exit codes of the process.
+func Main(newCommand func(*Env) *cobra.Command) ExitCode {
+	env := processEnv()
+	ctx, stop := interruptible(context.Background())
+	defer stop()
+	root := newCommand(env)
+	env.Plugin = root.Name()
+	prepare(root, env)
+	return env.conclude(ctx, root.ExecuteContext(ctx))
+}
+
+// interruptible ends the context on the first SIGINT or SIGTERM, with
+// ErrInterrupted as the cause. The second ends the process at once.
+func interruptible(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel(ErrInterrupted)
+		<-signals
+		os.Exit(int(ExitInterrupted))
+	}()
+	return ctx, func() { signal.Stop(signals) }
+}
+
+// prepare gives a root command what all plugins have in common.
+func prepare(root *cobra.Command, env *Env) {
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetArgs(env.Args)
+	root.SetIn(env.In)
+	root.SetOut(env.Out)
+	root.SetErr(env.ErrOut)
+	// "kubectl fleet", not "kubectl-fleet", in usage, help and suggestions.
+	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: env.DisplayName()}
+	addLogFlags(root.PersistentFlags(), env)
+}
+
+// DisplayName is how the user calls the plugin: "kubectl fleet".
+func (e *Env) DisplayName() string { return strings.Replace(e.Plugin, "-", " ", 1) }
+
+// runError marks an error of a command's own run. Every other error of cobra is
+// one of usage: an unknown command, a bad flag, a wrong number of arguments.
+type runError struct{ error }
+
+func (e runError) Unwrap() error { return e.error }
+
+// RunE adapts a command's run function.
+func RunE(run func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := run(cmd.Context(), args); err != nil {
+			return runError{err}
+		}
+		return nil
+	}
+}
+
+// conclude says the error, if it has not been said, and chooses the exit code.
+func (e *Env) conclude(ctx context.Context, err error) ExitCode {
+	var ran runError
+	var coded *Error
+	code := ExitFailed
+	hint := ""
+	switch {
+	case err == nil:
+		code = ExitOK
+	case errors.As(err, &coded):
+		code, hint, err = coded.Code, coded.Hint, coded.Err
+	case !errors.As(err, &ran):
+		code, hint = ExitUsage, "see '"+e.DisplayName()+" --help'"
+	}
+	if context.Cause(ctx) == ErrInterrupted && code != ExitOK {
+		code = ExitInterrupted
+		if errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) {
+			err = nil
+		}
+		_, _ = fmt.Fprintln(e.ErrOut, "interrupted")
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(e.ErrOut, "error: %s\n", printers.Escape(err.Error()))
+	}
+	if hint != "" {
+		_, _ = fmt.Fprintf(e.ErrOut, "hint: %s\n", printers.Escape(hint))
+	}
+	return code
+}
+
+// Note says something that the user should know and that is no failure.
+func (e *Env) Note(format string, args ...any) {
+	_, _ = fmt.Fprintf(e.ErrOut, "note: %s\n", printers.Escape(fmt.Sprintf(format, args...)))
+}

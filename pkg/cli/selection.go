@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/homedir"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory/kubeconfig"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+)
+
+// Select finds the clusters that the flags mean. names, if any, are taken as if
+// they stood in -C. Every error is one of usage: nothing has been asked of any
+// cluster.
+func (f *ClusterFlags) Select(ctx context.Context, names ...string) (Selection, error) {
+	f.clusters = append(f.clusters, names...)
+	selector, selection, err := f.options()
+	if err != nil {
+		return selection, UsageError(err)
+	}
+	listed, err := f.list(ctx)
+	if err != nil {
+		return selection, UsageError(err)
+	}
+	selected, err := f.narrow(listed, selector)
+	if err != nil {
+		return selection, f.explain(err, listed)
+	}
+	distinct, duplicates := inventory.Distinct(selected)
+	for _, d := range duplicates {
+		f.env.Note("contexts %q and %q are the same cluster; it is asked once, as %s", d.Kept.Context, d.Dropped.Context, d.Kept.Name)
+	}
+	for _, group := range inventory.PossiblySame(distinct) {
+		f.env.Note("%s share one address and log in differently: they may be one cluster, shown more than once", inventory.Names(group))
+	}
+	slices.SortFunc(distinct, func(a, b inventory.Cluster) int { return cmp.Compare(a.Name, b.Name) })
+	selection.Clusters = distinct
+	selection.Member.Shared = len(distinct) > 1
+	selection.logIn(ctx)
+	return selection, nil
+}
+
+// logIn lets credential plugins that insist on a terminal ask their questions,
+// one at a time, before many clusters are asked at once. client-go keeps what
+// they give. A login that fails here fails again, and is reported, where the
+// cluster is asked.
+func (s Selection) logIn(ctx context.Context) {
+	for _, c := range s.Clusters {
+		m, err := member.New(ctx, c, s.Member)
+		if err == nil && m.NeedsPrompt() {
+			_ = m.Login(ctx)
+		}
+	}
+}
+
+// list reads the kubeconfig and, where a fleet is meant, the fleet file.
+func (f *ClusterFlags) list(ctx context.Context) ([]inventory.Cluster, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = *f.config.KubeConfig
+	rules.WarnIfAllMissing = false // it is an error here, and said once
+	config, err := kubeconfig.Load(rules)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range config.Missing {
+		f.env.Note("KUBECONFIG names %s, which does not exist; its clusters are not asked", path)
+	}
+	fleet, err := f.chosenFleet()
+	if err != nil {
+		return nil, err
+	}
+	as, err := f.impersonation()
+	if err != nil {
+		return nil, err
+	}
+	return kubeconfig.Provider{Config: config, Fleet: fleet, As: as}.List(ctx)
+}
+
+// chosenFleet is the fleet that the command is about, or nil for every context.
+func (f *ClusterFlags) chosenFleet() (*v1alpha1.Fleet, error) {
+	if *f.config.Context != "" {
+		return nil, nil
+	}
+	path := f.fleetFile()
+	file, unknown, err := inventory.ReadFleetFile(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range unknown {
+		f.env.Note("%s", u)
+	}
+	name := f.fleet
+	if !f.flags.Changed("fleet") {
+		name = f.env.Getenv(FleetVariable)
+		if name == "" && file != nil {
+			name = file.CurrentFleet
+		}
+	}
+	if name == "" {
+		return nil, nil
+	}
+	if file == nil {
+		return nil, fmt.Errorf("no fleet is called %q: there is no fleet file %s", name, path)
+	}
+	return inventory.FindFleet(file, name)
+}
+
+func (f *ClusterFlags) fleetFile() string {
+	if path := f.env.Getenv(FleetFileVariable); path != "" {
+		return path
+	}
+	return filepath.Join(homedir.HomeDir(), ".kube", "fleets.yaml")
+}
+
+func (f *ClusterFlags) impersonation() (kubeconfig.Impersonation, error) {
+	as := kubeconfig.Impersonation{User: *f.config.Impersonate, UID: *f.config.ImpersonateUID, Groups: *f.config.ImpersonateGroup}
+	for _, extra := range *f.config.ImpersonateUserExtra {
+		key, value, ok := strings.Cut(extra, "=")
+		if !ok {
+			return as, fmt.Errorf("--as-user-extra %q: want KEY=VALUE", extra)
+		}
+		if as.Extra == nil {
+			as.Extra = map[string][]string{}
+		}
+		as.Extra[key] = append(as.Extra[key], value)
+	}
+	if as.User == "" && (as.UID != "" || len(as.Groups) > 0 || len(as.Extra) > 0) {
+		return as, fmt.Errorf("--as-uid, --as-group and --as-user-extra need --as")
+	}
+	return as, nil
+}
+
+func (f *ClusterFlags) narrow(listed []inventory.Cluster, selector inventory.Selector) ([]inventory.Cluster, error) {
+	context := *f.config.Context
+	if context == "" {
+		return selector.Select(listed)
+	}
+	// --context is the context's own name, never a member name or a pattern.
+	for _, c := range listed {
+		if c.Context == context {
+			return []inventory.Cluster{c}, nil
+		}
+	}
+	_, err := inventory.Selector{Names: []string{context}}.Select(listed)
+	if err == nil {
+		err = &inventory.UnknownClusterError{Name: context}
+	}
+	return nil, err
+}
+
+// explain adds the remedy to an error of selection.
+func (f *ClusterFlags) explain(err error, listed []inventory.Cluster) error {
+	const enough = 12 // names that still help to look at
+	usage := &Error{Code: ExitUsage, Err: err}
+	names := inventory.Names(listed[:min(enough, len(listed))])
+	if more := len(listed) - enough; more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	usage.Hint = "the clusters are: " + names
+	if f.selector != "" && !slices.ContainsFunc(listed, func(c inventory.Cluster) bool { return len(c.Labels) > 0 }) {
+		usage.Hint = "contexts have no labels; the members of a fleet in the fleet file have (" + f.fleetFile() + ", --fleet)"
+	}
+	return usage
+}

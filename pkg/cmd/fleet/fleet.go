@@ -1,0 +1,24 @@
+// Package fleet has the commands of kubectl fleet, one verb a file.
+package fleet
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/version"
+)
+
+// NewCmdFleet returns the root command of kubectl fleet.
+func NewCmdFleet(env *cli.Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "kubectl-fleet",
+		Short: "Many clusters as one: see and change a fleet from kubeconfig contexts",
+		Long: `kubectl fleet asks and changes many clusters as one.
+
+It needs no server: the clusters are those of your kubeconfig, or the members of a fleet in your fleet file
+($KUBECTL_FLEET_CONFIG, by default ~/.kube/fleets.yaml). A cluster that is down or slow never hides or delays the
+others: it is named on stderr, with a reason, and the exit code is 3.`,
+	}
+	cmd.AddCommand(newCmdGet(env), version.NewCmdVersion(env))
+	return cmd
+}

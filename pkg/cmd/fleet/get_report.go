@@ -1,0 +1,60 @@
+package fleet
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/query"
+)
+
+// conclude says on stderr what the result cannot show, and chooses the exit
+// code. shown counts the rows or objects printed.
+func (o *getOptions) conclude(report query.Report, shown int) error {
+	nowhere := false
+	for _, absent := range report.Absent {
+		if absent.Everywhere {
+			nowhere = true
+			o.sayNowhere(absent, report)
+			continue
+		}
+		o.env.Note("%s: %s", strings.Join(absent.Clusters, ", "), absent.Err)
+	}
+	o.env.SayFailures(report.Failures)
+	if err := cli.Verdict(report.Asked, report.Failures); err != nil {
+		return err
+	}
+	if nowhere {
+		return &cli.Error{Code: cli.ExitFailed}
+	}
+	if shown == 0 {
+		o.sayNothing(report)
+	}
+	return nil
+}
+
+func (o *getOptions) sayNowhere(absent query.Absence, report query.Report) {
+	where := "in any of " + clusters(report.Asked)
+	if len(report.Failures) > 0 {
+		where = fmt.Sprintf("in any of the %d that answered, of %s", len(absent.Clusters), clusters(report.Asked))
+	} else if report.Asked == 1 {
+		where = "in " + absent.Clusters[0]
+	}
+	_, _ = fmt.Fprintf(o.env.ErrOut, "error: %s %s\n", printers.Escape(absent.Err.Error()), where)
+}
+
+func (o *getOptions) sayNothing(report query.Report) {
+	where := " in " + clusters(report.Asked)
+	if ns := o.request.Namespace; ns != "" && !o.request.AllNamespaces {
+		where = fmt.Sprintf(" in namespace %s of %s", ns, clusters(report.Asked))
+	}
+	_, _ = fmt.Fprintf(o.env.ErrOut, "No resources found%s.\n", where)
+}
+
+func clusters(n int) string {
+	if n == 1 {
+		return "1 cluster"
+	}
+	return fmt.Sprintf("%d clusters", n)
+}

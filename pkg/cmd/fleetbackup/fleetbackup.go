@@ -1,0 +1,16 @@
+// Package fleetbackup has the commands of kubectl fleetbackup, one verb a file.
+package fleetbackup
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/version"
+)
+
+// NewCmdFleetbackup returns the root command of kubectl fleetbackup.
+func NewCmdFleetbackup(env *cli.Env) *cobra.Command {
+	cmd := &cobra.Command{Use: "kubectl-fleetbackup", Short: "Back up and restore applications that span clusters"}
+	cmd.AddCommand(version.NewCmdVersion(env))
+	return cmd
+}

@@ -1,0 +1,33 @@
+package printers
+
+import (
+	"io"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubeprinters "k8s.io/cli-runtime/pkg/printers"
+)
+
+// TableOptions are how a table is printed.
+type TableOptions struct {
+	NoHeaders bool
+	// Wide shows the columns of a priority above 0, too.
+	Wide bool
+}
+
+// Table prints a table as kubectl does, cells escaped. A table without rows
+// prints nothing.
+func Table(w io.Writer, table *metav1.Table, o TableOptions) error {
+	for _, row := range table.Rows {
+		for i, cell := range row.Cells {
+			if text, is := cell.(string); is {
+				row.Cells[i] = escapeCell(text)
+			}
+		}
+	}
+	tabs := kubeprinters.GetNewTabWriter(w)
+	printer := kubeprinters.NewTablePrinter(kubeprinters.PrintOptions{NoHeaders: o.NoHeaders, Wide: o.Wide})
+	if err := printer.PrintObj(table, tabs); err != nil {
+		return err
+	}
+	return tabs.Flush()
+}
