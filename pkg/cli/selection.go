@@ -81,7 +81,11 @@ func (f *ClusterFlags) list(ctx context.Context) ([]inventory.Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return kubeconfig.Provider{Config: config, Fleet: fleet, As: as}.List(ctx)
+	listed, err := kubeconfig.Provider{Config: config, Fleet: fleet, As: as}.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return listed, inventory.ValidateNames(listed)
 }
 
 // chosenFleet is the fleet that the command is about, or nil for every context.

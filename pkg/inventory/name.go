@@ -77,3 +77,16 @@ func withHash(name, context string) string {
 	}
 	return strings.TrimRight(name, "-") + "-" + hex.EncodeToString(sum[:])[:hashLength]
 }
+
+// ValidateNames makes sure that no two clusters of a listing have one name:
+// rows, exclusions and journals would mean either.
+func ValidateNames(cs []Cluster) error {
+	seen := make(map[string]Cluster, len(cs))
+	for _, c := range cs {
+		if other, twice := seen[c.Name]; twice {
+			return fmt.Errorf("two clusters are called %q (contexts %q and %q): give one of them another name in the fleet file", c.Name, other.Context, c.Context)
+		}
+		seen[c.Name] = c
+	}
+	return nil
+}
