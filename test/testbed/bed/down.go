@@ -13,10 +13,10 @@ import (
 // Down ends all processes of the bed in a folder and removes what the bed put there; the folder too, when nothing else is in it.
 // It returns ErrNone when there is no bed.
 func Down(ctx context.Context, dir string, log func(format string, args ...any)) error {
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return ErrNone
-	}
 	lock, err := filelock.Acquire(ctx, lockFile(dir), func() { log("wait for another testbed command on %s", dir) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNone // not even a folder
+	}
 	if err != nil {
 		return err
 	}

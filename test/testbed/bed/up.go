@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -116,7 +117,8 @@ func refuseForeign(dir string) error {
 	return nil
 }
 
-// start runs all clusters side by side, then the add-ons.
+// start runs the clusters, then the add-ons. One more cluster than there are processors is in work at a time: a start is mostly
+// computing, with a little waiting, and processes that only take the processors' caches from each other make it longer for all.
 func (b *Bed) start(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -124,9 +126,12 @@ func (b *Bed) start(ctx context.Context, o Options) error {
 		wg   sync.WaitGroup
 		mu   sync.Mutex // guards errs and b.contents.Clusters
 		errs []error
+		turn = make(chan struct{}, runtime.NumCPU()+1)
 	)
 	for i, spec := range b.contents.Clusters {
 		wg.Go(func() {
+			turn <- struct{}{}
+			defer func() { <-turn }()
 			c := b.cluster(spec)
 			began := time.Now()
 			err := b.startCluster(ctx, c, func(s cluster.Spec) error {

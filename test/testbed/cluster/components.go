@@ -81,6 +81,6 @@ func (c Cluster) kwokArgs() []string {
 		"--config=" + c.path("kwok.yaml"), "--kubeconfig=" + c.kubeconfig("kwok"), "--manage-all-nodes",
 		"--node-ip=127.0.0.1", fmt.Sprintf("--node-port=%d", c.Ports.KWOK), "--server-address=" + address(c.Ports.KWOK),
 		"--tls-cert-file=" + c.cert("kubelet"), "--tls-private-key-file=" + c.key("kubelet"),
-		"--node-lease-duration-seconds=40", "--v=WARN",
+		"--node-lease-duration-seconds=40", "--v=ERROR",
 	}
 }

@@ -59,7 +59,7 @@ func (id Identity) State() State {
 	}
 	s, err := readStat(id.PID)
 	switch {
-	case err != nil || s.state == 'Z' || s.state == 'X':
+	case err != nil || s.ended():
 		return Gone
 	case s.state == 'T' || s.state == 't':
 		return Stopped
@@ -90,8 +90,13 @@ func (id Identity) Signal(sig syscall.Signal) error {
 type stat struct {
 	state   byte
 	session int
+	threads int
 	start   uint64
 }
+
+// ended tells whether the whole process is over. The first thread of a killed process may be a zombie while others, which still hold
+// its sockets open, are not through.
+func (s stat) ended() bool { return s.state == 'X' || s.state == 'Z' && s.threads <= 1 }
 
 func readStat(pid int) (stat, error) {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
@@ -113,11 +118,15 @@ func parseStat(line string) (stat, error) {
 	if err != nil {
 		return stat{}, fmt.Errorf("session in /proc/PID/stat: %w", err)
 	}
+	threads, err := strconv.Atoi(fields[17])
+	if err != nil {
+		return stat{}, fmt.Errorf("threads in /proc/PID/stat: %w", err)
+	}
 	start, err := strconv.ParseUint(fields[19], 10, 64)
 	if err != nil {
 		return stat{}, fmt.Errorf("start time in /proc/PID/stat: %w", err)
 	}
-	return stat{state: fields[0][0], session: session, start: start}, nil
+	return stat{state: fields[0][0], session: session, threads: threads, start: start}, nil
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {

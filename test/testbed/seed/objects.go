@@ -3,6 +3,7 @@ package seed
 import (
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -50,11 +51,13 @@ func deployment(i int, ns string, replicas int32) *appsv1.Deployment {
 
 // wait returns when all seeded deployments are available and all seeded pods run.
 func wait(ctx context.Context, client kubernetes.Interface, o Options) error {
-	// From the watch cache: the question is asked often, and being a moment behind does no harm.
+	// Each answer carries every object: asked more often, the question alone would take what the clusters have of the processor. It is
+	// answered from the watch cache, for being a moment behind does no harm.
+	const poll = 2 * time.Second
 	list := func(kind string) metav1.ListOptions {
 		return metav1.ListOptions{LabelSelector: seedLabel + "=" + kind, ResourceVersion: "0"}
 	}
-	err := until(ctx, "deployments to become available", func() (bool, error) {
+	err := until(ctx, "deployments to become available", poll, func() (bool, error) {
 		ds, err := client.AppsV1().Deployments("").List(ctx, list("deployment"))
 		if err != nil {
 			return false, err
@@ -70,7 +73,7 @@ func wait(ctx context.Context, client kubernetes.Interface, o Options) error {
 	if err != nil {
 		return err
 	}
-	return until(ctx, "pods to become ready", func() (bool, error) {
+	return until(ctx, "pods to become ready", poll, func() (bool, error) {
 		ps, err := client.CoreV1().Pods("").List(ctx, list("pod"))
 		if err != nil {
 			return false, err
