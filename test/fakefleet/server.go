@@ -1,0 +1,117 @@
+package fakefleet
+
+import (
+	"encoding/pem"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// sharedToken is accepted by every server: what a credential plugin would give.
+const sharedToken = "sso-token"
+
+// Server is one fake API server.
+type Server struct {
+	// Name is the server's name in the fleet, and its context's.
+	Name string
+	// URL is where it listens.
+	URL string
+	// CA is the PEM certificate that verifies it.
+	CA []byte
+
+	http   *httptest.Server
+	accept *listener
+	closed chan struct{}
+
+	mu       sync.Mutex
+	version  string
+	store    store
+	faults   []*Fault
+	requests []Request
+	closing  sync.Once
+}
+
+func newServer(name string) (*Server, error) {
+	s := &Server{Name: name, version: "v1.36.3", closed: make(chan struct{})}
+	if err := s.store.loadBase(name); err != nil {
+		return nil, err
+	}
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s.accept = &listener{Listener: tcp}
+	s.http = httptest.NewUnstartedServer(s)
+	_ = s.http.Listener.Close()
+	s.http.Listener = s.accept
+	s.http.Config.ErrorLog = silentLog()
+	s.http.StartTLS()
+	s.URL = s.http.URL
+	s.CA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.http.Certificate().Raw})
+	return s, nil
+}
+
+// Token is the bearer token that this server alone accepts.
+func (s *Server) Token() string { return "token-of-" + s.Name }
+
+// SetVersion sets the gitVersion that the server reports.
+func (s *Server) SetVersion(gitVersion string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.version = gitVersion
+}
+
+// Load adds objects from YAML documents, or replaces those of the same name. A
+// CustomResourceDefinition brings its type with it.
+func (s *Server) Load(documents []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.store.load(documents)
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at := parsePath(r.URL.Path)
+	s.record(r)
+	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !slices.Contains([]string{s.Token(), sharedToken}, token) {
+		writeStatus(w, http.StatusUnauthorized, at, "")
+		return
+	}
+	for _, fault := range s.faultsFor(r, at) {
+		if fault.answer(s, w, r, at) {
+			return
+		}
+	}
+	s.answer(w, r, at)
+}
+
+// answer is what a server without faults says.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, at location) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case r.Method != http.MethodGet:
+		writeStatus(w, http.StatusMethodNotAllowed, at, "")
+	case at.Path == "/version":
+		s.writeVersion(w)
+	case at.Path == "/readyz":
+		writeReadyz(w, nil)
+	case at.Resource == "":
+		s.writeDiscovery(w, r, at)
+	default:
+		s.writeObjects(w, r, at)
+	}
+}
+
+func (s *Server) close() {
+	s.closing.Do(func() {
+		close(s.closed)
+		s.accept.release()
+		s.http.CloseClientConnections()
+		s.http.Close()
+	})
+}

@@ -1,0 +1,96 @@
+package fakefleet
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/yaml"
+)
+
+//go:embed content/base.yaml
+var base []byte
+
+// store holds the types and objects of a server.
+type store struct {
+	kinds   []kind
+	objects []*unstructured.Unstructured // sorted as etcd has them: namespace, name
+}
+
+// loadBase fills a new server. Its kube-system has a UID of its own.
+func (s *store) loadBase(cluster string) error {
+	s.kinds = builtins()
+	if err := s.load(base); err != nil {
+		return err
+	}
+	for _, o := range s.objects {
+		sum := sha256.Sum256([]byte(cluster + o.GetKind() + o.GetNamespace() + o.GetName()))
+		o.SetUID(types.UID(fmt.Sprintf("%x-%x-4%x-8%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])))
+	}
+	return nil
+}
+
+func (s *store) load(documents []byte) error {
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(documents), 1<<12)
+	for {
+		object := &unstructured.Unstructured{}
+		err := decoder.Decode(&object.Object)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if len(object.Object) == 0 {
+			continue
+		}
+		if err := s.put(object); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *store) put(object *unstructured.Unstructured) error {
+	i := slices.IndexFunc(s.kinds, func(k kind) bool { return k.GroupVersionKind == object.GroupVersionKind() })
+	if i < 0 {
+		return fmt.Errorf("%s %q: the server has no such type", object.GroupVersionKind(), object.GetName())
+	}
+	if s.kinds[i].namespaced && object.GetNamespace() == "" {
+		object.SetNamespace("default")
+	}
+	if object.GetKind() == "CustomResourceDefinition" {
+		s.kinds = append(s.kinds, kindOf(object))
+	}
+	s.objects = slices.DeleteFunc(s.objects, func(o *unstructured.Unstructured) bool {
+		return o.GroupVersionKind() == object.GroupVersionKind() && o.GetNamespace() == object.GetNamespace() && o.GetName() == object.GetName()
+	})
+	s.objects = append(s.objects, object)
+	slices.SortStableFunc(s.objects, func(a, b *unstructured.Unstructured) int {
+		return strings.Compare(a.GetNamespace()+"/"+a.GetName(), b.GetNamespace()+"/"+b.GetName())
+	})
+	return nil
+}
+
+// kindAt is the type at a path; nil if the server has none there.
+func (s *store) kindAt(at location) *kind {
+	for i, k := range s.kinds {
+		if k.Group == at.Group && k.Version == at.Version && k.plural == at.Resource && at.aggregatedGroup == (k.Group != "") {
+			return &s.kinds[i]
+		}
+	}
+	return nil
+}
+
+// find lists the objects of a type, in a namespace if one is named.
+func (s *store) find(k *kind, namespace string) []*unstructured.Unstructured {
+	return slices.DeleteFunc(slices.Clone(s.objects), func(o *unstructured.Unstructured) bool {
+		return o.GroupVersionKind() != k.GroupVersionKind || (namespace != "" && o.GetNamespace() != namespace)
+	})
+}

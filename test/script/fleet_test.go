@@ -1,0 +1,136 @@
+package script
+
+import (
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	apiv1 "k8s.io/client-go/tools/clientcmd/api/v1"
+
+	"github.com/kubectl-fleet/kubectl-fleet/test/fakefleet"
+)
+
+// cmdFleet sets the scene. SERVERS are names separated by commas. Each form
+// also writes the kubeconfig.
+//
+//	fleet up NAME…                         starts servers, a context each; puts
+//	                                       NAME_url, NAME_ca, NAME_token into
+//	                                       the environment
+//	fleet load SERVERS FILE…               adds objects from YAML
+//	fleet version SERVERS V                the Kubernetes version
+//	fleet fault SERVERS KIND [on X] [after N] [text T]   see fakefleet.Fault
+//	fleet heal SERVERS                     ends the faults in answers
+//	fleet context NAME SERVER [namespace=N] [user=U]
+//	fleet nocontext NAME
+//	fleet login USER [mode=M] PROGRAM [args…]   a user with a credential plugin
+//	fleet current NAME                     the current context
+//	fleet write FILE [CONTEXT…]            another kubeconfig, of these contexts
+func cmdFleet(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, 2, -1)
+	s := sceneOf(ts)
+	kubeconfig := &s.fleet.Kubeconfig
+	verb, args := args[0], args[1:]
+	switch verb {
+	case "up":
+		ts.Check(s.fleet.Up(args...))
+		for _, name := range args {
+			publish(ts, s.server(ts, name))
+		}
+	case "load":
+		s.each(ts, args[0], func(server *fakefleet.Server) error {
+			for _, file := range args[1:] {
+				if err := server.Load([]byte(ts.ReadFile(file))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	case "version":
+		arguments(ts, neg, args, 2, 2)
+		s.each(ts, args[0], func(server *fakefleet.Server) error {
+			server.SetVersion(args[1])
+			return nil
+		})
+	case "fault":
+		fault := parseFault(ts, args)
+		s.each(ts, args[0], func(server *fakefleet.Server) error { return server.AddFault(fault) })
+	case "heal":
+		s.each(ts, args[0], func(server *fakefleet.Server) error {
+			server.Heal()
+			return nil
+		})
+	case "context":
+		arguments(ts, neg, args, 2, 4)
+		settings := parseSettings(ts, args[2:], "namespace", "user")
+		kubeconfig.SetContext(fakefleet.Context{Name: args[0], Server: args[1], Namespace: settings["namespace"], User: settings["user"]})
+	case "nocontext":
+		kubeconfig.RemoveContext(args[0])
+	case "login":
+		kubeconfig.AddLogin(parseLogin(ts, args))
+	case "current":
+		kubeconfig.Current = args[0]
+	case "write":
+		ts.Check(kubeconfig.Write(ts.MkAbs(args[0]), args[1:]...))
+		return
+	default:
+		ts.Fatalf("fleet has no verb %q", verb)
+	}
+	ts.Check(kubeconfig.Write(s.config))
+}
+
+func (s *scene) each(ts *testscript.TestScript, names string, do func(*fakefleet.Server) error) {
+	for name := range strings.SplitSeq(names, ",") {
+		ts.Check(do(s.server(ts, name)))
+	}
+}
+
+// parseFault reads SERVERS KIND [on X] [after N] [text T]. In a text, \x1b is
+// the escape character.
+func parseFault(ts *testscript.TestScript, args []string) fakefleet.Fault {
+	if len(args) < 2 || len(args)%2 != 0 {
+		ts.Fatalf("want SERVERS KIND [on X] [after N] [text T]")
+	}
+	fault := fakefleet.Fault{Kind: fakefleet.FaultKind(args[1])}
+	for rest := args[2:]; len(rest) > 0; rest = rest[2:] {
+		switch rest[0] {
+		case "on":
+			fault.On = rest[1]
+		case "after":
+			fault.After = number(ts, rest[1])
+		case "text":
+			fault.Text = strings.ReplaceAll(rest[1], `\x1b`, "\x1b")
+		default:
+			ts.Fatalf("unknown %q", rest[0])
+		}
+	}
+	return fault
+}
+
+func parseSettings(ts *testscript.TestScript, args []string, known ...string) map[string]string {
+	settings := map[string]string{}
+	for _, arg := range args {
+		name, value, _ := strings.Cut(arg, "=")
+		if !strings.Contains(strings.Join(known, " "), name) {
+			ts.Fatalf("unknown setting %q; there are %q", name, known)
+		}
+		settings[name] = value
+	}
+	return settings
+}
+
+func parseLogin(ts *testscript.TestScript, args []string) fakefleet.Login {
+	login := fakefleet.Login{User: args[0], Mode: apiv1.IfAvailableExecInteractiveMode}
+	rest := args[1:]
+	if len(rest) > 0 {
+		if mode, is := strings.CutPrefix(rest[0], "mode="); is {
+			login.Mode, rest = apiv1.ExecInteractiveMode(mode), rest[1:]
+		}
+	}
+	if len(rest) == 0 {
+		ts.Fatalf("want USER [mode=M] PROGRAM [args…]")
+	}
+	login.Command = append([]string{}, rest...)
+	if strings.HasPrefix(login.Command[0], "./") {
+		login.Command[0] = ts.MkAbs(login.Command[0])
+	}
+	return login
+}
