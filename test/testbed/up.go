@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -12,7 +10,6 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/metrics"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/bed"
-	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/stack"
 )
 
 // addons are all there are, in the order in which they start.
@@ -105,105 +102,4 @@ func addonNames() []string {
 		names = append(names, a.Name())
 	}
 	return names
-}
-
-func newDown(g *global) *cobra.Command {
-	return &cobra.Command{
-		Use:   "down",
-		Short: "End all processes and remove all files of the testbed",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := g.folder()
-			if err != nil {
-				return err
-			}
-			began := time.Now()
-			err = bed.Down(cmd.Context(), dir, logger(cmd))
-			if errors.Is(err, bed.ErrNone) {
-				logger(cmd)("nothing is up in %s", dir)
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			logger(cmd)("down after %.1f s", time.Since(began).Seconds())
-			return nil
-		},
-	}
-}
-
-func newBuild(g *global) *cobra.Command {
-	var versions, with []string
-	cmd := &cobra.Command{
-		Use:   "build",
-		Short: "Build the programs that up would, and start nothing",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			root, err := g.checkout()
-			if err != nil {
-				return err
-			}
-			programs, err := stack.Common(root)
-			if err != nil {
-				return err
-			}
-			for _, v := range versions {
-				more, err := stack.ControlPlane(root, v)
-				if err != nil {
-					return err
-				}
-				programs = append(programs, more...)
-			}
-			chosen, err := chooseAddons(with)
-			if err != nil {
-				return err
-			}
-			for _, a := range chosen {
-				more, err := a.Programs(root)
-				if err != nil {
-					return err
-				}
-				programs = append(programs, more...)
-			}
-			cache, err := stack.UserCache()
-			if err != nil {
-				return err
-			}
-			began := time.Now()
-			if _, err := cache.Ensure(cmd.Context(), programs, logger(cmd)); err != nil {
-				return err
-			}
-			logger(cmd)("%d programs are built, after %.1f s", len(programs), time.Since(began).Seconds())
-			return nil
-		},
-	}
-	cmd.Flags().StringSliceVar(&versions, "version", []string{""}, "Kubernetes versions to build; the default one when not given")
-	cmd.Flags().StringSliceVar(&with, "with", nil, "add-ons to build: "+strings.Join(addonNames(), ", "))
-	return cmd
-}
-
-func newKubeconfig(g *global) *cobra.Command {
-	var out string
-	cmd := &cobra.Command{
-		Use:   "kubeconfig",
-		Short: "Print a kubeconfig with one context for each cluster",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			b, err := g.open()
-			if err != nil {
-				return err
-			}
-			raw, err := os.ReadFile(b.Kubeconfig())
-			if err != nil {
-				return fmt.Errorf("the testbed has not come up to its end: run testbed up: %w", err)
-			}
-			if out != "" {
-				return os.WriteFile(out, raw, 0o600)
-			}
-			_, err = cmd.OutOrStdout().Write(raw)
-			return err
-		},
-	}
-	cmd.Flags().StringVarP(&out, "output", "o", "", "write to this file (mode 0600) instead of stdout")
-	return cmd
 }
