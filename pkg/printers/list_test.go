@@ -1,0 +1,170 @@
+package printers_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
+)
+
+func object(kind, name string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apps/v1", "kind": kind,
+		"metadata": map[string]any{"name": name},
+		"spec":     map[string]any{"replicas": int64(1000000), "text": "<a> & \"b\"\nc: d"},
+	}}
+}
+
+func failure() []v1alpha1.Failure {
+	return []v1alpha1.Failure{{Cluster: "west", Reason: "Timeout", Message: "no answer: \"x\"\n", Rows: 3}}
+}
+
+func print(t *testing.T, format string, failures []v1alpha1.Failure, objects ...*unstructured.Unstructured) string {
+	t.Helper()
+	f, err := printers.ParseFormat(format)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	p, err := printers.NewListPrinter(&out, f, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		if err := p.Print("east", o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Close(failures); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// However many items and failures, JSON and YAML are one valid List that holds
+// exactly what was printed.
+func TestListsAreOneValidDocument(t *testing.T) {
+	type list struct {
+		APIVersion string             `json:"apiVersion"`
+		Kind       string             `json:"kind"`
+		Items      []map[string]any   `json:"items"`
+		Failures   []v1alpha1.Failure `json:"failures"`
+		Metadata   *map[string]any    `json:"metadata"`
+	}
+	for _, format := range []string{"json", "yaml"} {
+		for n := range 3 {
+			for _, failures := range [][]v1alpha1.Failure{nil, failure()} {
+				var objects []*unstructured.Unstructured
+				for range n {
+					objects = append(objects, object("Deployment", "web"))
+				}
+				text := print(t, format, failures, objects...)
+				unmarshal := json.Unmarshal
+				if format == "yaml" {
+					unmarshal = func(data []byte, into any) error { return yaml.UnmarshalStrict(data, into) }
+				}
+				var got list
+				if err := unmarshal([]byte(text), &got); err != nil {
+					t.Fatalf("%s of %d: %v\n%s", format, n, err, text)
+				}
+				if got.APIVersion != "v1" || got.Kind != "List" || got.Metadata == nil || len(got.Items) != n || got.Items == nil || got.Failures == nil {
+					t.Errorf("%s of %d:\n%s", format, n, text)
+				}
+				if diff := cmp.Diff(append([]v1alpha1.Failure{}, failures...), got.Failures); diff != "" {
+					t.Errorf("%s: failures (-want +got):\n%s", format, diff)
+				}
+				if n > 0 && got.Items[0]["spec"].(map[string]any)["text"] != "<a> & \"b\"\nc: d" {
+					t.Errorf("%s: text came out as %q", format, got.Items[0]["spec"])
+				}
+				if strings.Contains(text, "e+06") {
+					t.Errorf("%s: an integer lost its form:\n%s", format, text)
+				}
+			}
+		}
+	}
+}
+
+func TestJSONIsIndentedAsKubectlDoes(t *testing.T) {
+	got := print(t, "json", nil, object("Deployment", "web"))
+	var plain any
+	if err := json.Unmarshal([]byte(got), &plain); err != nil {
+		t.Fatal(err)
+	}
+	want, err := json.MarshalIndent(plain, "", "    ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Keys come in another order only where ours has "failures" behind "items".
+	lines := func(text string) map[string]int {
+		count := map[string]int{}
+		for line := range strings.Lines(text) {
+			count[strings.TrimRight(line, ",\n")]++
+		}
+		return count
+	}
+	wanted := lines(strings.ReplaceAll(string(want), "1e+06", "1000000"))
+	if diff := cmp.Diff(wanted, lines(got)); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}
+
+func TestOtherFormats(t *testing.T) {
+	objects := []*unstructured.Unstructured{object("Deployment", "web"), object("Deployment", "db")}
+	for format, want := range map[string]string{
+		"name": "east/deployment.apps/web\neast/deployment.apps/db\n",
+		"jsonpath={.items[*].metadata.name}|{.failures[*].cluster}": "web db|west",
+		"jsonpath={.items[*].no.such}":                              "",
+		"custom-columns=N:.metadata.name,R:.spec.replicas":          "N     R\nweb   1000000\ndb    1000000\n",
+	} {
+		if got := print(t, format, failure(), objects...); got != want {
+			t.Errorf("-o %s:\n%q, want\n%q", format, got, want)
+		}
+	}
+	lines := strings.Split(strings.TrimSpace(print(t, "jsonl", failure(), objects...)), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("jsonl has %d lines, want 2", len(lines))
+	}
+	for _, line := range lines {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("no JSON: %s", line)
+		}
+	}
+}
+
+func TestParseFormat(t *testing.T) {
+	for _, good := range []string{"", "wide", "json", "yaml", "jsonl", "name", "jsonpath={.a}", "custom-columns=A:.a"} {
+		if _, err := printers.ParseFormat(good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	for bad, hint := range map[string]string{"xml": "json", "go-template={{.}}": "jsonpath", "jsonpath": "-o jsonpath=", "json=x": "no argument", "custom-columns=": "expression"} {
+		if _, err := printers.ParseFormat(bad); err == nil || !strings.Contains(err.Error(), hint) {
+			t.Errorf("%q: %v, want an error that says %q", bad, err, hint)
+		}
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestWriteErrorsAreReturned(t *testing.T) {
+	for _, format := range []string{"json", "yaml", "jsonl", "name"} {
+		f, _ := printers.ParseFormat(format)
+		p, err := printers.NewListPrinter(full{}, f, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Print("a", object("Deployment", "web")) == nil {
+			t.Errorf("%s: a failed write was swallowed", format)
+		}
+	}
+}

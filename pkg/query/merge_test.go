@@ -1,0 +1,129 @@
+package query
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// columns reads "Name Phase/1": columns, a priority behind the slash.
+func columns(text string) []metav1.TableColumnDefinition {
+	var definitions []metav1.TableColumnDefinition
+	for _, field := range strings.Fields(text) {
+		name, priority, _ := strings.Cut(field, "/")
+		d := metav1.TableColumnDefinition{Name: name}
+		_, _ = fmt.Sscan(priority, &d.Priority)
+		definitions = append(definitions, d)
+	}
+	return definitions
+}
+
+// drawn is a table as lines of cells.
+func drawn(t *metav1.Table) []string {
+	var header []string
+	for _, c := range t.ColumnDefinitions {
+		text := c.Name
+		if c.Priority != 0 {
+			text += fmt.Sprintf("/%d", c.Priority)
+		}
+		header = append(header, text)
+	}
+	lines := []string{strings.Join(header, " ")}
+	for _, r := range t.Rows {
+		var cells []string
+		for _, c := range r.Cells {
+			cells = append(cells, fmt.Sprint(c))
+		}
+		lines = append(lines, strings.Join(cells, " "))
+	}
+	return lines
+}
+
+func TestMerge(t *testing.T) {
+	for _, tc := range []struct {
+		what          string
+		parts         []part
+		withNamespace bool
+		want          []string
+	}{
+		{"equal columns", []part{
+			{"a", columns("Name Age"), []row{{"", []any{"x", "1d"}}}},
+			{"b", columns("Name Age"), []row{{"", []any{"y", "2d"}}, {"", []any{"z", "3d"}}}},
+		}, false, []string{"Cluster Name Age", "a x 1d", "b y 2d", "b z 3d"}},
+		{"a newer CRD has a column more, between the others", []part{
+			{"a", columns("Name Phase Age"), []row{{"", []any{"x", "ok", "1d"}}}},
+			{"b", columns("Name Phase Region Age"), []row{{"", []any{"y", "ok", "eu", "2d"}}}},
+		}, false, []string{"Cluster Name Phase Region Age", "a x ok <none> 1d", "b y ok eu 2d"}},
+		{"an empty cell is no missing column", []part{
+			{"a", columns("Name Message Age"), []row{{"", []any{"x", "", "1d"}}}},
+		}, false, []string{"Cluster Name Message Age", "a x  1d"}},
+		{"the same columns in another order", []part{
+			{"a", columns("Name Phase Age"), []row{{"", []any{"x", "ok", "1d"}}}},
+			{"b", columns("Age Name Phase"), []row{{"", []any{"2d", "y", "bad"}}}},
+		}, false, []string{"Cluster Name Phase Age", "a x ok 1d", "b y bad 2d"}},
+		{"two columns of one name", []part{
+			{"a", columns("Name Ready Ready"), []row{{"", []any{"x", "1", "2"}}}},
+			{"b", columns("Name Ready"), []row{{"", []any{"y", "3"}}}},
+		}, false, []string{"Cluster Name Ready Ready", "a x 1 2", "b y 3 <none>"}},
+		{"shown if any cluster shows it", []part{
+			{"a", columns("Name IP/1"), []row{{"", []any{"x", "10"}}}},
+			{"b", columns("Name IP"), []row{{"", []any{"y", "11"}}}},
+		}, false, []string{"Cluster Name IP", "a x 10", "b y 11"}},
+		{"namespaces", []part{
+			{"a", columns("Name"), []row{{"n1", []any{"x"}}, {"n2", []any{"x"}}}},
+		}, true, []string{"Cluster Namespace Name", "a n1 x", "a n2 x"}},
+		{"a row too short and one too long", []part{
+			{"a", columns("Name Age"), []row{{"", []any{"x"}}, {"", []any{"y", "1d", "stray"}}}},
+		}, false, []string{"Cluster Name Age", "a x <nil>", "a y 1d"}},
+		{"a cluster without rows gives no columns", []part{
+			{"a", nil, nil},
+			{"b", columns("Name"), []row{{"", []any{"y"}}}},
+		}, false, []string{"Cluster Name", "b y"}},
+	} {
+		got := drawn(merge(tc.parts, tc.withNamespace))
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tc.what, diff)
+		}
+	}
+}
+
+// Whatever the columns of two clusters, each row's value must stand under its
+// own column's name, and no value may be lost.
+func FuzzMerge(f *testing.F) {
+	f.Add("Name Age", "Name Region Age")
+	f.Add("A A B", "B A A A")
+	f.Add("", "X")
+	f.Fuzz(func(t *testing.T, first, second string) {
+		var parts []part
+		for cluster, text := range map[string]string{"a": first, "b": second} {
+			p := part{cluster: cluster}
+			r := row{}
+			for _, field := range strings.Fields(text) {
+				p.columns = append(p.columns, metav1.TableColumnDefinition{Name: field})
+				r.cells = append(r.cells, cluster+":"+field)
+			}
+			p.rows = []row{r}
+			parts = append(parts, p)
+		}
+		table := merge(parts, false)
+		for i, p := range parts {
+			seen := 0
+			for j, cell := range table.Rows[i].Cells[1:] {
+				text, is := cell.(string)
+				if !is || text == missingCell {
+					continue
+				}
+				seen++
+				if want := p.cluster + ":" + table.ColumnDefinitions[j+1].Name; text != want {
+					t.Errorf("%q stands under %s", text, table.ColumnDefinitions[j+1].Name)
+				}
+			}
+			if seen != len(p.columns) {
+				t.Errorf("%d of %d values of %s are there", seen, len(p.columns), p.cluster)
+			}
+		}
+	})
+}
