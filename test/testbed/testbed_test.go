@@ -8,12 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -56,13 +54,13 @@ func testbed(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// real is a bed that is up.
-type real struct {
+// realBed is a bed that is up.
+type realBed struct {
 	*bed.Bed
 	kubectlPath string
 }
 
-func upReal(t *testing.T, args ...string) *real {
+func upReal(t *testing.T, args ...string) *realBed {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "bed")
 	t.Cleanup(func() {
@@ -79,10 +77,10 @@ func upReal(t *testing.T, args ...string) *real {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &real{b, path}
+	return &realBed{b, path}
 }
 
-func (r *real) tryKubectl(t *testing.T, args ...string) (string, error) {
+func (r *realBed) tryKubectl(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	var out, stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), r.kubectlPath, append([]string{"--kubeconfig", r.Kubeconfig()}, args...)...)
@@ -93,7 +91,7 @@ func (r *real) tryKubectl(t *testing.T, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-func (r *real) kubectl(t *testing.T, args ...string) string {
+func (r *realBed) kubectl(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := r.tryKubectl(t, args...)
 	if err != nil {
@@ -150,7 +148,7 @@ func TestTestbed(t *testing.T) {
 	t.Run("starter killed", testStarterKilled)
 }
 
-func (r *real) testNodes(t *testing.T) {
+func (r *realBed) testNodes(t *testing.T) {
 	for context, version := range map[string]string{"c1": "v1.36.3", "c2": "v1.35.4"} {
 		out := r.kubectl(t, "--context", context, "get", "nodes", "--no-headers")
 		if n := strings.Count(out, " Ready "); n != 3 || !strings.Contains(out, context+"-node-1") {
@@ -171,10 +169,10 @@ func (r *real) testNodes(t *testing.T) {
 }
 
 // testLoopback reads the kernel's own list of listening sockets and looks for those of the bed's processes.
-func (r *real) testLoopback(t *testing.T) {
+func (r *realBed) testLoopback(t *testing.T) {
 	ours := map[string]bool{}
 	for _, id := range identities(t, r.Dir) {
-		fds, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(id.PID), "fd", "*"))
+		fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", id.PID))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +206,7 @@ func (r *real) testLoopback(t *testing.T) {
 	}
 }
 
-func (r *real) testWorkloads(t *testing.T) {
+func (r *realBed) testWorkloads(t *testing.T) {
 	r.kubectl(t, "--context=c1", "create", "deployment", "web", "--image=registry.example/web:1", "--replicas=3")
 	r.kubectl(t, "--context=c1", "create", "job", "once", "--image=registry.example/once:1")
 	r.kubectl(t, "--context=c1", "wait", "--for=condition=Available", "deployment/web", "--timeout=30s")
@@ -224,7 +222,7 @@ func (r *real) testWorkloads(t *testing.T) {
 	}
 }
 
-func (r *real) testSlowPods(t *testing.T) {
+func (r *realBed) testSlowPods(t *testing.T) {
 	r.kubectl(t, "--context=c2", "run", "slow", "--image=registry.example/slow:1",
 		"--annotations=testbed.kubectl-fleet.io/ready-delay=2s", "--annotations=testbed.kubectl-fleet.io/delete-delay=2s")
 	began := time.Now()
@@ -237,7 +235,7 @@ func (r *real) testSlowPods(t *testing.T) {
 	}
 }
 
-func (r *real) testMetrics(t *testing.T) {
+func (r *realBed) testMetrics(t *testing.T) {
 	for _, context := range []string{"c1", "c2"} {
 		if out := r.kubectl(t, "--context", context, "top", "nodes"); strings.Count(out, context+"-node-") != 3 {
 			t.Errorf("%s: top nodes:\n%s", context, out)
@@ -245,7 +243,7 @@ func (r *real) testMetrics(t *testing.T) {
 	}
 }
 
-func (r *real) testSeed(t *testing.T) {
+func (r *realBed) testSeed(t *testing.T) {
 	for range 2 { // the second time there is nothing left to do
 		testbed(t, "seed", "--dir", r.Dir, "-C", "c2", "--namespaces", "3", "--deployments", "4", "--pods", "60")
 	}
@@ -257,7 +255,7 @@ func (r *real) testSeed(t *testing.T) {
 	}
 }
 
-func (r *real) states(t *testing.T) string {
+func (r *realBed) states(t *testing.T) string {
 	t.Helper()
 	var list []bed.Status
 	if err := json.Unmarshal([]byte(testbed(t, "status", "-o", "json", "--dir", r.Dir)), &list); err != nil {
@@ -270,7 +268,7 @@ func (r *real) states(t *testing.T) string {
 	return strings.Join(states, " ")
 }
 
-func (r *real) testHang(t *testing.T) {
+func (r *realBed) testHang(t *testing.T) {
 	testbed(t, "hang", "c2", "--dir", r.Dir)
 	if s := r.states(t); s != "running hung" {
 		t.Errorf("states %q", s)
@@ -284,7 +282,7 @@ func (r *real) testHang(t *testing.T) {
 	r.kubectl(t, "--context=c2", "get", "namespaces", "--request-timeout=5s")
 }
 
-func (r *real) testKill(t *testing.T) {
+func (r *realBed) testKill(t *testing.T) {
 	r.kubectl(t, "--context=c2", "create", "configmap", "kept", "--from-literal=a=b")
 	testbed(t, "kill", "c2", "--dir", r.Dir)
 	if s := r.states(t); s != "running killed" {
@@ -294,7 +292,7 @@ func (r *real) testKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := http.Get(c.Server()); !errors.Is(err, syscall.ECONNREFUSED) {
+	if err := dial(t, c.Server()); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("a killed cluster: %v, want connection refused", err)
 	}
 	if out, err := command(t, nil, "resume", "c2", "--dir", r.Dir).CombinedOutput(); err == nil || !strings.Contains(string(out), "testbed start c2") {
@@ -308,7 +306,7 @@ func (r *real) testKill(t *testing.T) {
 	r.kubectl(t, "--context=c2", "wait", "--for=condition=Available", "deployment/after", "--timeout=60s")
 }
 
-func (r *real) testKWOK(t *testing.T) {
+func (r *realBed) testKWOK(t *testing.T) {
 	c, err := r.Cluster("c1")
 	if err != nil {
 		t.Fatal(err)
@@ -317,7 +315,7 @@ func (r *real) testKWOK(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := units[cluster.KWOK].Identity.Kill(t.Context()); err != nil {
+	if err := units[cluster.KWOK].Kill(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if s := r.states(t); s != "degraded running" {
@@ -328,7 +326,7 @@ func (r *real) testKWOK(t *testing.T) {
 	r.kubectl(t, "--context=c1", "wait", "--for=condition=Ready", "pod/late", "--timeout=30s")
 }
 
-func (r *real) testUpAgain(t *testing.T) {
+func (r *realBed) testUpAgain(t *testing.T) {
 	before := identities(t, r.Dir)
 	if out := testbed(t, "up", "-n", "2", "--dir", r.Dir); !strings.Contains(out, "already up") {
 		t.Errorf("up again: %s", out)
@@ -395,11 +393,20 @@ func testStarterKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := strings.TrimPrefix(b.Clusters()[0].Server(), "https://")
+	server := b.Clusters()[0].Server()
 	testbed(t, "down", "--dir", dir)
 	assertGone(t, dir, ids)
-	if conn, err := net.Dial("tcp", server); err == nil {
-		_ = conn.Close()
+	if err := dial(t, server); err == nil {
 		t.Errorf("%s still listens after down", server)
 	}
+}
+
+// dial tells whether something listens at an https address.
+func dial(t *testing.T, server string) error {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(server, "https://"))
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }

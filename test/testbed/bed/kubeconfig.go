@@ -6,12 +6,12 @@ import (
 	"os"
 
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/client-go/tools/clientcmd/api"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // writeKubeconfig merges the administrators' files of all clusters; the first cluster's context is the current one.
 func (b *Bed) writeKubeconfig() error {
-	merged := api.NewConfig()
+	merged := clientcmdapi.NewConfig()
 	for _, c := range b.Clusters() {
 		config, err := clientcmd.LoadFromFile(c.Kubeconfig())
 		if err != nil {

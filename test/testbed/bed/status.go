@@ -44,12 +44,12 @@ func (b *Bed) Status() ([]Status, error) {
 		s := Status{Cluster: c.Name, Version: c.Version, Server: c.Server(), Processes: map[string]int{}, State: state(units)}
 		for _, name := range slices.Sorted(maps.Keys(units)) {
 			u := units[name]
-			if u.Identity.State() == process.Gone {
+			if u.State() == process.Gone {
 				continue
 			}
 			s.Processes[name] = u.PID
 			m, err := u.Memory()
-			if err != nil && u.Identity.State() != process.Gone {
+			if err != nil && u.State() != process.Gone {
 				return nil, err
 			}
 			s.Memory += m

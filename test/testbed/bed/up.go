@@ -74,7 +74,8 @@ func Up(ctx context.Context, o Options) (b *Bed, already bool, err error) {
 		return nil, false, errors.Join(err, b.stop(context.WithoutCancel(ctx)))
 	}
 	b.contents.Ready = true
-	return b, false, b.save()
+	err = b.save()
+	return b, false, err
 }
 
 // existing deals with what is in the folder: a running bed is returned, the remains of one are removed, anything else is refused.

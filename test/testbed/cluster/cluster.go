@@ -47,32 +47,32 @@ type Cluster struct {
 }
 
 // Server is the address of the API server.
-func (c Cluster) Server() string { return "https://" + address(c.Ports.APIServer) }
+func (c *Cluster) Server() string { return "https://" + address(c.Ports.APIServer) }
 
 // Kubeconfig is the file of the cluster's administrator.
-func (c Cluster) Kubeconfig() string { return c.path("admin.kubeconfig") }
+func (c *Cluster) Kubeconfig() string { return c.path("admin.kubeconfig") }
 
 // LogFile is where a component writes.
-func (c Cluster) LogFile(component string) string { return c.path(component + ".log") }
+func (c *Cluster) LogFile(component string) string { return c.path(component + ".log") }
 
-func (c Cluster) path(elem ...string) string {
+func (c *Cluster) path(elem ...string) string {
 	return filepath.Join(append([]string{c.Dir}, elem...)...)
 }
 
-func (c Cluster) record(component string) string { return c.path("run", component+".json") }
+func (c *Cluster) record(component string) string { return c.path("run", component+".json") }
 
 // Units are the programs that were started for the cluster, those of add-ons included, by name.
-func (c Cluster) Units() (map[string]process.Unit, error) { return process.LoadAll(c.path("run")) }
+func (c *Cluster) Units() (map[string]process.Unit, error) { return process.LoadAll(c.path("run")) }
 
 // Run starts a program that belongs to the cluster; it is ended with it, before the cluster's own components.
-func (c Cluster) Run(name, program string, args, env []string) (process.Unit, error) {
+func (c *Cluster) Run(name, program string, args, env []string) (process.Unit, error) {
 	// HOME keeps a program from reading or writing files of the user who runs the bed.
 	env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.Dir}, env...)
 	return process.Start(c.record(name), process.Spec{Path: program, Args: args, Env: env, Log: c.LogFile(name)})
 }
 
 // stopOrder ends clients before their server, and the API server before its store: without etcd it does not end by itself.
-var stopOrder = [...]string{KWOK, Scheduler, ControllerManager, APIServer, Etcd}
+func stopOrder() []string { return []string{KWOK, Scheduler, ControllerManager, APIServer, Etcd} }
 
 // startOrder gives the names of units so that each comes after what it needs.
 func startOrder(units map[string]process.Unit) []string {
@@ -86,9 +86,10 @@ func sortedForStop(units map[string]process.Unit) []string {
 	for name := range units {
 		names = append(names, name)
 	}
+	order := stopOrder()
 	slices.SortFunc(names, func(a, b string) int {
 		// What is not a component is an add-on: -1, before all components.
-		if d := slices.Index(stopOrder[:], a) - slices.Index(stopOrder[:], b); d != 0 {
+		if d := slices.Index(order, a) - slices.Index(order, b); d != 0 {
 			return d
 		}
 		if a < b {

@@ -15,7 +15,7 @@ const (
 
 // etcdArgs: without fsync a start costs no disk time. A killed etcd keeps its data (they are in the page cache); only a crash of the
 // machine loses them.
-func (c Cluster) etcdArgs() []string {
+func (c *Cluster) etcdArgs() []string {
 	client, peer := "https://"+address(c.Ports.Etcd), "https://"+address(c.Ports.EtcdPeer)
 	args := []string{
 		"--name=" + c.Name, "--data-dir=" + c.path("etcd"), "--unsafe-no-fsync", "--log-level=warn",
@@ -32,7 +32,7 @@ func (c Cluster) etcdArgs() []string {
 
 // apiServerArgs: the endpoint reconciler is off because Endpoints may not hold a loopback address. Aggregator routing must stay off
 // too: without it an APIService may name a Service of type ExternalName localhost, the one way to an aggregated server on loopback.
-func (c Cluster) apiServerArgs() []string {
+func (c *Cluster) apiServerArgs() []string {
 	return []string{
 		"--etcd-servers=https://" + address(c.Ports.Etcd), "--etcd-cafile=" + c.cert(etcdCA),
 		"--etcd-certfile=" + c.cert("etcd-client"), "--etcd-keyfile=" + c.key("etcd-client"),
@@ -54,7 +54,7 @@ func (c Cluster) apiServerArgs() []string {
 
 // controllerManagerArgs: a single one needs no election, and its own port (metrics, health) nobody reads. The client limits of a real
 // cluster would make bulk work wait for nothing.
-func (c Cluster) controllerManagerArgs() []string {
+func (c *Cluster) controllerManagerArgs() []string {
 	return []string{
 		"--kubeconfig=" + c.kubeconfig("controller-manager"), "--leader-elect=false", "--secure-port=0",
 		"--authentication-skip-lookup=true", "--use-service-account-credentials=true", "--controllers=*",
@@ -64,11 +64,11 @@ func (c Cluster) controllerManagerArgs() []string {
 	}
 }
 
-func (c Cluster) schedulerArgs() []string {
+func (c *Cluster) schedulerArgs() []string {
 	return []string{"--config=" + c.path("scheduler.yaml"), "--secure-port=0", "--authentication-skip-lookup=true"}
 }
 
-func (c Cluster) schedulerConfig() string {
+func (c *Cluster) schedulerConfig() string {
 	return fmt.Sprintf(`apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration
 leaderElection: {leaderElect: false}
@@ -76,7 +76,7 @@ clientConnection: {kubeconfig: %q, qps: 500, burst: 1000}
 `, c.kubeconfig("scheduler"))
 }
 
-func (c Cluster) kwokArgs() []string {
+func (c *Cluster) kwokArgs() []string {
 	return []string{
 		"--config=" + c.path("kwok.yaml"), "--kubeconfig=" + c.kubeconfig("kwok"), "--manage-all-nodes",
 		"--node-ip=127.0.0.1", fmt.Sprintf("--node-port=%d", c.Ports.KWOK), "--server-address=" + address(c.Ports.KWOK),

@@ -6,7 +6,7 @@ import (
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/client-go/tools/clientcmd/api"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 const (
@@ -19,7 +19,7 @@ const (
 )
 
 // writeCredentials makes the authorities, the certificates and the kubeconfigs of the components.
-func (c Cluster) writeCredentials() error {
+func (c *Cluster) writeCredentials() error {
 	dir := c.path("pki")
 	for name, certs := range map[string]map[string]identity{
 		clusterCA: {
@@ -57,10 +57,10 @@ func (c Cluster) writeCredentials() error {
 	return nil
 }
 
-func (c Cluster) kubeconfig(user string) string { return c.path(user + ".kubeconfig") }
+func (c *Cluster) kubeconfig(user string) string { return c.path(user + ".kubeconfig") }
 
 // writeKubeconfig writes a file with one context, named as the cluster, certificates embedded.
-func (c Cluster) writeKubeconfig(user string) error {
+func (c *Cluster) writeKubeconfig(user string) error {
 	ca, err := os.ReadFile(c.cert(clusterCA))
 	if err != nil {
 		return err
@@ -73,17 +73,17 @@ func (c Cluster) writeKubeconfig(user string) error {
 	if err != nil {
 		return err
 	}
-	config := api.NewConfig()
-	config.Clusters[c.Name] = &api.Cluster{Server: c.Server(), CertificateAuthorityData: ca}
+	config := clientcmdapi.NewConfig()
+	config.Clusters[c.Name] = &clientcmdapi.Cluster{Server: c.Server(), CertificateAuthorityData: ca}
 	// The user carries the cluster's name, for files of several clusters are merged into one.
-	config.AuthInfos[c.Name+"-"+user] = &api.AuthInfo{ClientCertificateData: cert, ClientKeyData: key}
-	config.Contexts[c.Name] = &api.Context{Cluster: c.Name, AuthInfo: c.Name + "-" + user}
+	config.AuthInfos[c.Name+"-"+user] = &clientcmdapi.AuthInfo{ClientCertificateData: cert, ClientKeyData: key}
+	config.Contexts[c.Name] = &clientcmdapi.Context{Cluster: c.Name, AuthInfo: c.Name + "-" + user}
 	config.CurrentContext = c.Name
 	return clientcmd.WriteToFile(*config, c.kubeconfig(user))
 }
 
 // RESTConfig is the administrator's way in, with client-side rate limits off.
-func (c Cluster) RESTConfig() (*rest.Config, error) {
+func (c *Cluster) RESTConfig() (*rest.Config, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig())
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", c.Name, err)
@@ -94,7 +94,7 @@ func (c Cluster) RESTConfig() (*rest.Config, error) {
 }
 
 // IssueClient writes a certificate and a kubeconfig for a user of the cluster and returns the kubeconfig's path.
-func (c Cluster) IssueClient(user string, groups ...string) (string, error) {
+func (c *Cluster) IssueClient(user string, groups ...string) (string, error) {
 	ca, err := loadAuthority(c.path("pki"), clusterCA)
 	if err != nil {
 		return "", fmt.Errorf("cluster %s: %w", c.Name, err)
@@ -106,7 +106,7 @@ func (c Cluster) IssueClient(user string, groups ...string) (string, error) {
 }
 
 // IssueServer writes a certificate for loopback and the given DNS names and returns the paths of certificate, key and CA.
-func (c Cluster) IssueServer(name string, dnsNames ...string) (cert, key, caFile string, err error) {
+func (c *Cluster) IssueServer(name string, dnsNames ...string) (cert, key, caFile string, err error) {
 	ca, err := loadAuthority(c.path("pki"), clusterCA)
 	if err == nil {
 		err = ca.issue(name, identity{user: name, server: true, dnsNames: dnsNames})
@@ -118,7 +118,7 @@ func (c Cluster) IssueServer(name string, dnsNames ...string) (cert, key, caFile
 }
 
 // CACert is the file with the cluster's own authority, which signs servers, kubelets and users.
-func (c Cluster) CACert() string { return c.cert(clusterCA) }
+func (c *Cluster) CACert() string { return c.cert(clusterCA) }
 
-func (c Cluster) cert(name string) string { return c.path("pki", name+".crt") }
-func (c Cluster) key(name string) string  { return c.path("pki", name+".key") }
+func (c *Cluster) cert(name string) string { return c.path("pki", name+".crt") }
+func (c *Cluster) key(name string) string  { return c.path("pki", name+".key") }

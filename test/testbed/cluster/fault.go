@@ -20,7 +20,7 @@ func (c *Cluster) Hang(context.Context) error { return c.signal("hang", syscall.
 func (c *Cluster) Kill(ctx context.Context) error {
 	u, err := c.apiServer()
 	if err == nil {
-		err = u.Identity.Kill(ctx)
+		err = u.Kill(ctx)
 	}
 	return c.wrap("kill", err)
 }

@@ -15,7 +15,7 @@ import (
 var kwokTemplate string
 
 // writeKWOK writes the configuration of KWOK and the log that every pod shows.
-func (c Cluster) writeKWOK() error {
+func (c *Cluster) writeKWOK() error {
 	t, err := template.New("kwok.yaml").Delims("[[", "]]").Parse(kwokTemplate)
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 
 // NodeName is the name of the i-th node, counted from 1. It holds the cluster's name, so that a node in a list of several clusters
 // tells where it is.
-func (c Cluster) NodeName(i int) string { return fmt.Sprintf("%s-node-%d", c.Name, i) }
+func (c *Cluster) NodeName(i int) string { return fmt.Sprintf("%s-node-%d", c.Name, i) }
 
 // createNodes adds the nodes, spread over three zones; KWOK fills in the rest and keeps them alive.
 func (c *Cluster) createNodes(ctx context.Context) error {

@@ -19,7 +19,7 @@ var ErrPortTaken = errors.New("port taken by another program")
 // pods can be created in the default namespace. programs are the paths of the components by name. The ports are chosen here and held
 // until their users start; chosen is called with the result before the first of them does.
 func (c *Cluster) Start(ctx context.Context, programs map[string]string, chosen func(Spec) error) error {
-	held, ports, err := port.Reserve(portCount)
+	held, ports, err := port.Reserve(ctx, portCount)
 	if err != nil {
 		return fmt.Errorf("cluster %s: %w", c.Name, err)
 	}

@@ -2,6 +2,7 @@
 package port
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -19,7 +20,7 @@ const (
 type Reservation struct{ listeners map[int]net.Listener }
 
 // Reserve finds and holds n free ports.
-func Reserve(n int) (*Reservation, []int, error) {
+func Reserve(ctx context.Context, n int) (*Reservation, []int, error) {
 	r := &Reservation{listeners: map[int]net.Listener{}}
 	ports := make([]int, 0, n)
 	for tries := 0; len(ports) < n; tries++ {
@@ -28,8 +29,12 @@ func Reserve(n int) (*Reservation, []int, error) {
 			return nil, nil, fmt.Errorf("find %d free ports on 127.0.0.1 between %d and %d: only %d found; end what holds the others", n, lowest, highest, len(ports))
 		}
 		p := lowest + rand.IntN(highest-lowest+1)
-		l, err := net.Listen("tcp", Address(p))
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", Address(p))
 		if err != nil {
+			if ctx.Err() != nil {
+				r.Close()
+				return nil, nil, ctx.Err()
+			}
 			continue
 		}
 		r.listeners[p] = l

@@ -6,12 +6,12 @@ import (
 )
 
 func TestReserve(t *testing.T) {
-	a, first, err := Reserve(20)
+	a, first, err := Reserve(t.Context(), 20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	b, second, err := Reserve(20)
+	b, second, err := Reserve(t.Context(), 20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,13 +22,13 @@ func TestReserve(t *testing.T) {
 			t.Errorf("port %d is given twice or out of range", p)
 		}
 		seen[p] = true
-		if l, err := net.Listen("tcp", Address(p)); err == nil {
+		if l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", Address(p)); err == nil {
 			_ = l.Close()
 			t.Errorf("port %d is not held", p)
 		}
 	}
 	a.Release(first[0])
-	l, err := net.Listen("tcp", Address(first[0]))
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", Address(first[0]))
 	if err != nil {
 		t.Fatalf("a released port cannot be used: %v", err)
 	}

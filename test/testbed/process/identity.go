@@ -25,7 +25,7 @@ const (
 	Gone State = "gone"
 )
 
-// ErrGone is returned when a process to be signalled no longer exists.
+// ErrGone is returned when a process no longer exists to take a signal.
 var ErrGone = errors.New("process is gone")
 
 // Identity names one process for as long as the machine keeps no other record of it.

@@ -53,7 +53,7 @@ func start(t *testing.T, command string) (Unit, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = u.Identity.Kill(context.WithoutCancel(t.Context())) })
+	t.Cleanup(func() { _ = u.Kill(context.WithoutCancel(t.Context())) })
 	return u, file
 }
 
@@ -68,13 +68,13 @@ func TestUnitIsFoundAgain(t *testing.T) {
 	}
 }
 
-// A number that another program has now must never be signalled: the start time or the boot tells them apart.
+// A number that another program has now must never get a signal: the start time or the boot tells them apart.
 func TestAnotherProgramIsNotAdopted(t *testing.T) {
 	u, _ := start(t, "exec sleep 60")
 	for name, other := range map[string]Identity{
-		"started at another time": {PID: u.PID, Start: u.Identity.Start + 1, Boot: u.Boot},
-		"of another boot":         {PID: u.PID, Start: u.Identity.Start, Boot: "no such boot"},
-		"that never was":          {PID: 1 << 30, Start: u.Identity.Start, Boot: u.Boot},
+		"started at another time": {PID: u.PID, Start: u.Start + 1, Boot: u.Boot},
+		"of another boot":         {PID: u.PID, Start: u.Start, Boot: "no such boot"},
+		"that never was":          {PID: 1 << 30, Start: u.Start, Boot: u.Boot},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if s := other.State(); s != Gone {
@@ -124,7 +124,7 @@ func TestGateStaysShutWithoutAStarter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("/bin/sh", "-c", gate, "sh", "/bin/echo", "it ran")
+	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", gate, "sh", "/bin/echo", "it ran")
 	var out strings.Builder
 	cmd.Stdout, cmd.ExtraFiles = &out, []*os.File{r}
 	if err := cmd.Start(); err != nil {

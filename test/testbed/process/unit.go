@@ -45,6 +45,7 @@ func Start(file string, s Spec) (Unit, error) {
 	}
 	defer func() { _ = w.Close() }()
 
+	//nolint:noctx // it is to outlive whoever starts it
 	cmd := exec.Command("/bin/sh", append([]string{"-c", gate, "sh", s.Path}, s.Args...)...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = s.Env, log, log
 	cmd.ExtraFiles = []*os.File{r}

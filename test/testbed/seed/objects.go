@@ -20,11 +20,12 @@ func labels(kind string) map[string]string { return map[string]string{seedLabel:
 func namespace(i int) string { return fmt.Sprintf("seed-%03d", i+1) }
 
 func podSpec() corev1.PodSpec {
+	// Small enough that no number of them fills a node.
+	requests := make(corev1.ResourceList)
+	requests[corev1.ResourceCPU] = resource.MustParse("1m")
+	requests[corev1.ResourceMemory] = resource.MustParse("1Mi")
 	return corev1.PodSpec{Containers: []corev1.Container{{
-		Name: "app", Image: "registry.example/app:1",
-		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
-			corev1.ResourceCPU: resource.MustParse("1m"), corev1.ResourceMemory: resource.MustParse("1Mi"),
-		}},
+		Name: "app", Image: "registry.example/app:1", Resources: corev1.ResourceRequirements{Requests: requests},
 	}}}
 }
 

@@ -136,7 +136,8 @@ func each(ctx context.Context, n int, do func(context.Context, int) error) error
 // createNamespace returns once pods may be created in it, which is when its service account is there.
 func createNamespace(ctx context.Context, client kubernetes.Interface, name string) error {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels("namespace")}}
-	if _, err := client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); ignoreExists(err) != nil {
+	_, err := client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{})
+	if err := ignoreExists(err); err != nil {
 		return err
 	}
 	return until(ctx, "the service account of namespace "+name, 100*time.Millisecond, func() (bool, error) {

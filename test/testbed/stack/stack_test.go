@@ -31,7 +31,7 @@ func TestFindRoot(t *testing.T) {
 		"a/b/go.mod":       moduleLine + "/a/b\n",
 		"a/b/c/nothing.go": "package c\n",
 	})
-	got, err := FindRoot(filepath.Join(dir, "a/b/c"))
+	got, err := FindRoot(filepath.Join(dir, "a", "b", "c"))
 	if err != nil || got != dir {
 		t.Errorf("FindRoot = %q, %v; want %q", got, err, dir)
 	}
@@ -124,7 +124,7 @@ func TestEnsure(t *testing.T) {
 	if err != nil || len(log) != 0 {
 		t.Fatalf("a second time: %v, said %q", err, log)
 	}
-	if out, err := exec.Command(paths[0]).CombinedOutput(); err != nil || string(out) != "one" {
+	if out, err := exec.CommandContext(t.Context(), paths[0]).CombinedOutput(); err != nil || string(out) != "one" {
 		t.Errorf("the program prints %q, %v", out, err)
 	}
 	left, err := filepath.Glob(filepath.Join(cache.Dir, "*", "*.building-*"))

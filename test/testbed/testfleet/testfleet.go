@@ -45,7 +45,9 @@ const (
 // Fleet is a fleet of clusters that are ready.
 type Fleet struct{ bed *bed.Bed }
 
-// shared is the fleet of this test process: tests are functions that share nothing but the package's variables.
+// shared is the fleet of this test process.
+//
+//nolint:gochecknoglobals // tests are functions that share nothing but a package's variables
 var shared struct {
 	sync.Mutex
 	managed bool // Main or Wrap will take it down
@@ -103,11 +105,11 @@ func Shared(tb testing.TB) *Fleet {
 }
 
 func get(tb testing.TB) (*bed.Bed, error) {
+	tb.Helper()
 	if dir := os.Getenv(Env); dir != "" {
 		return existing(dir)
 	}
-	// Not tb.TempDir: the fleet outlives this test.
-	dir, err := os.MkdirTemp("", folders)
+	dir, err := os.MkdirTemp("", folders) //nolint:usetesting // the fleet outlives this test
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +121,7 @@ func get(tb testing.TB) (*bed.Bed, error) {
 func New(tb testing.TB, o bed.Options) *Fleet {
 	tb.Helper()
 	ctx := context.WithoutCancel(tb.Context())
-	dir, err := os.MkdirTemp("", folders)
+	dir, err := os.MkdirTemp("", folders) //nolint:usetesting // a later run looks for it there when this one is killed
 	if err != nil {
 		tb.Fatalf("testfleet: %v", err)
 	}
@@ -137,9 +139,11 @@ func New(tb testing.TB, o bed.Options) *Fleet {
 }
 
 func up(tb testing.TB, o bed.Options) (*bed.Bed, error) {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), startTimeout)
 	defer cancel()
-	if err := bed.Reap(ctx, filepath.Join(os.TempDir(), folders+"*"), toStderr); err != nil {
+	left := filepath.Join(os.TempDir(), folders+"*") //nolint:usetesting // what earlier runs left
+	if err := bed.Reap(ctx, left, toStderr); err != nil {
 		return nil, err
 	}
 	root, err := stack.FindRoot(".")

@@ -76,7 +76,7 @@ func install(ctx context.Context, c *cluster.Cluster, path string) error {
 	if err != nil {
 		return err
 	}
-	held, ports, err := port.Reserve(1)
+	held, ports, err := port.Reserve(ctx, 1)
 	if err != nil {
 		return err
 	}
