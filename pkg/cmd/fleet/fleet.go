@@ -12,7 +12,7 @@ import (
 func NewCmdFleet(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "kubectl-fleet",
-		Short: "Many clusters as one: see and change a fleet from kubeconfig contexts",
+		Short: "See and change many clusters as one",
 		Long: `kubectl fleet asks and changes many clusters as one.
 
 It needs no server: the clusters are those of your kubeconfig, or the members of a fleet in your fleet file

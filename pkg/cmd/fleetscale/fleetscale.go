@@ -10,7 +10,7 @@ import (
 
 // NewCmdFleetscale returns the root command of kubectl fleetscale.
 func NewCmdFleetscale(env *cli.Env) *cobra.Command {
-	cmd := &cobra.Command{Use: "kubectl-fleetscale", Short: "Shrink and grow clusters without breaking a promise"}
+	cmd := &cobra.Command{Use: "kubectl-fleetscale", Short: "Shrink and grow clusters, breaking no promise"}
 	cmd.AddCommand(version.NewCmdVersion(env))
 	return cmd
 }
