@@ -1,0 +1,44 @@
+# `make` alone lists what there is. Needed: Go, git and make; everything else is
+# built from source at the versions pinned in this repository.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help build testbed demo test check lint generate clean
+
+# The linker stamps version and commit from git, and does without where there is
+# no usable repository (an archive, a checkout of another user): "devel" then.
+VCS := $(shell git rev-parse --verify --quiet HEAD >/dev/null 2>&1 && echo auto || echo false)
+GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=$(VCS) -ldflags '-s -w'
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the three plugins into bin/
+	$(GOBUILD) -o bin/ ./cmd/...
+
+testbed: ## Build bin/testbed, which runs real clusters on this machine
+	CGO_ENABLED=0 go build -buildvcs=false -o bin/testbed ./test/testbed
+
+demo: ## Show what it does, on three real clusters; KEEP=1 leaves them running
+	@KEEP=$(KEEP) .ci/demo
+
+test: testbed ## Run all tests: unit, script, testbed, and integration on a real fleet
+	@.ci/test
+
+check: ## Run everything that is checked and is no test
+	@.ci/check
+
+lint: bin/tools/golangci-lint ## Run the linters of .golangci.yml
+	bin/tools/golangci-lint run ./...
+
+generate: ## Write the krew manifests and docs/reference anew
+	go run ./docs/gen
+
+clean: ## End what was started here, and remove all that was built
+	@if [ -x bin/testbed ]; then bin/testbed down --dir bin/.test-fleet; bin/testbed down --dir .testbed; fi
+	rm -rf bin dist
+
+bin/tools/golangci-lint: .ci/tools/go.mod .ci/tools/go.sum
+	cd .ci/tools && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../bin/tools/ tool
+	@touch $@
