@@ -35,8 +35,12 @@ var _ inventory.Accessor = access{}
 // exec plugins, proxies, client certificates and TLS server names mean what
 // they mean to kubectl.
 func (a access) RESTConfig(context.Context) (*rest.Config, error) {
-	if a.config.Contexts[a.context] == nil {
+	kubeContext := a.config.Contexts[a.context]
+	if kubeContext == nil {
 		return nil, fmt.Errorf("context %q is not in the kubeconfig", a.context)
+	}
+	if a.config.Clusters[kubeContext.Cluster] == nil {
+		return nil, fmt.Errorf("context %q: cluster %q is not in the kubeconfig", a.context, kubeContext.Cluster)
 	}
 	overrides := &clientcmd.ConfigOverrides{AuthInfo: api.AuthInfo{
 		Impersonate:          a.as.User,
