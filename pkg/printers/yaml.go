@@ -2,6 +2,8 @@ package printers
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"io"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -25,7 +27,7 @@ func (l *yamlList) Print(_ string, object *unstructured.Unstructured) error {
 			return err
 		}
 	}
-	text, err := yaml.Marshal([]any{object.Object})
+	text, err := marshalYAML([]any{object.Object})
 	if err != nil {
 		return err
 	}
@@ -41,7 +43,7 @@ func (l *yamlList) Close(failures []v1alpha1.Failure) error {
 	if failures == nil {
 		failures = []v1alpha1.Failure{}
 	}
-	text, err := yaml.Marshal(map[string]any{"failures": failures})
+	text, err := marshalYAML(map[string]any{"failures": failures})
 	if err != nil {
 		return err
 	}
@@ -49,4 +51,22 @@ func (l *yamlList) Close(failures []v1alpha1.Failure) error {
 	end.WriteString("kind: List\nmetadata: {}\n")
 	_, err = l.w.Write(end.Bytes())
 	return err
+}
+
+// marshalYAML is yaml.Marshal for any text. It goes by way of JSON, too, and
+// escapes there what a JSON string may hold and YAML may not or would fold.
+func marshalYAML(value any) ([]byte, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	var safe bytes.Buffer
+	for _, r := range string(text) {
+		if (r >= 0x7f && r <= 0x9f) || r == 0xfeff || r == 0xfffe || r == 0xffff {
+			fmt.Fprintf(&safe, `\u%04x`, r)
+		} else {
+			safe.WriteRune(r)
+		}
+	}
+	return yaml.JSONToYAML(safe.Bytes())
 }
