@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
@@ -31,10 +32,12 @@ var ErrNoContexts = errors.New("the kubeconfig has no contexts: set KUBECONFIG o
 func Load(rules *clientcmd.ClientConfigLoadingRules) (*Config, error) {
 	merged, err := rules.Load()
 	if err != nil {
-		return nil, fmt.Errorf("kubeconfig: %w", err)
+		// client-go shows the entries among which two have one name: tokens.
+		said, _, _ := strings.Cut(err.Error(), " in list: ")
+		return nil, fmt.Errorf("kubeconfig: %s", said)
 	}
 	if len(merged.Contexts) == 0 {
-		return nil, ErrNoContexts
+		return nil, noContexts(rules.GetLoadingPrecedence())
 	}
 	c := &Config{merged: merged}
 	for _, path := range rules.GetLoadingPrecedence() {
@@ -59,6 +62,20 @@ func Load(rules *clientcmd.ClientConfigLoadingRules) (*Config, error) {
 	}
 	c.logins = c.loginsByEndpoint()
 	return c, nil
+}
+
+// noContexts is ErrNoContexts with the files that are missing, if any are.
+func noContexts(paths []string) error {
+	var missing []string
+	for _, path := range paths {
+		if _, err := os.Stat(path); path != "" && errors.Is(err, os.ErrNotExist) {
+			missing = append(missing, path)
+		}
+	}
+	if len(missing) == 0 {
+		return ErrNoContexts
+	}
+	return fmt.Errorf("%w (there is no %s)", ErrNoContexts, strings.Join(missing, ", "))
 }
 
 // HasContext reports whether the kubeconfig has a context of that name.
