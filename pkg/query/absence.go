@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
@@ -40,12 +41,7 @@ type answered struct {
 func (a answered) lacksType(item int) bool { return a.lacks(absence{item: item}) }
 
 func (a answered) lacks(what absence) bool {
-	for _, m := range a.missing {
-		if m == what {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(a.missing, what)
 }
 
 // absences sums up over the clusters that answered what is missing where. A

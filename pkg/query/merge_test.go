@@ -12,7 +12,7 @@ import (
 // columns reads "Name Phase/1": columns, a priority behind the slash.
 func columns(text string) []metav1.TableColumnDefinition {
 	var definitions []metav1.TableColumnDefinition
-	for _, field := range strings.Fields(text) {
+	for field := range strings.FieldsSeq(text) {
 		name, priority, _ := strings.Cut(field, "/")
 		d := metav1.TableColumnDefinition{Name: name}
 		_, _ = fmt.Sscan(priority, &d.Priority)
@@ -101,7 +101,7 @@ func FuzzMerge(f *testing.F) {
 		for cluster, text := range map[string]string{"a": first, "b": second} {
 			p := part{cluster: cluster}
 			r := row{}
-			for _, field := range strings.Fields(text) {
+			for field := range strings.FieldsSeq(text) {
 				p.columns = append(p.columns, metav1.TableColumnDefinition{Name: field})
 				r.cells = append(r.cells, cluster+":"+field)
 			}

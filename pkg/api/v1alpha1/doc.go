@@ -12,6 +12,6 @@ const Group = "kubectl-fleet.io"
 // APIVersion is what the apiVersion field of every kind in this package says.
 const APIVersion = Group + "/v1alpha1"
 
-// ClusterAnnotation, on an object of a merged List, names the cluster that it
+// ClusterAnnotation names, on an object of a merged List, the cluster that it
 // was read from, by its member name.
 const ClusterAnnotation = Group + "/cluster"
