@@ -145,7 +145,7 @@ func (f *Fault) answer(s *Server, w http.ResponseWriter, r *http.Request, at loc
 	case FaultUnready:
 		writeReadyz(w, strings.Split(f.Text, ","))
 	case FaultWarn:
-		w.Header().Add("Warning", `299 - `+strconv.Quote(f.Text))
+		w.Header().Add("Warning", `299 - "`+f.Text+`"`)
 		return false
 	case FaultSlow:
 		pause, _ := time.ParseDuration(f.Text)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
@@ -31,8 +32,8 @@ func (s *store) loadBase(cluster string) error {
 		return err
 	}
 	for _, o := range s.objects {
-		sum := sha256.Sum256([]byte(cluster + o.GetKind() + o.GetNamespace() + o.GetName()))
-		o.SetUID(types.UID(fmt.Sprintf("%x-%x-4%x-8%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])))
+		sum := fmt.Sprintf("%x", sha256.Sum256([]byte(cluster+o.GetKind()+o.GetNamespace()+o.GetName())))
+		o.SetUID(types.UID(fmt.Sprintf("%s-%s-4%s-8%s-%s", sum[:8], sum[8:12], sum[13:16], sum[17:20], sum[20:32])))
 	}
 	return nil
 }
@@ -40,16 +41,17 @@ func (s *store) loadBase(cluster string) error {
 func (s *store) load(documents []byte) error {
 	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(documents), 1<<12)
 	for {
-		object := &unstructured.Unstructured{}
-		err := decoder.Decode(&object.Object)
+		var document runtime.RawExtension
+		err := decoder.Decode(&document)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if len(object.Object) == 0 {
-			continue
+		object := &unstructured.Unstructured{}
+		if err := object.UnmarshalJSON(document.Raw); err != nil {
+			return err
 		}
 		if err := s.put(object); err != nil {
 			return err

@@ -43,6 +43,7 @@ func (s *scene) server(ts *testscript.TestScript, name string) *fakefleet.Server
 //	requests SERVER               writes the requests to stdout, a line each
 //	forget SERVER                 empties the log of requests
 //	await SERVER N                waits until the server has got N requests
+//	await-file FILE…              waits until the files exist
 //	interrupt                     sends SIGINT to what runs in the background;
 //	                              it must be gone within a few seconds
 //	exited N                      after interrupt and wait: the exit code
@@ -51,17 +52,18 @@ func (s *scene) server(ts *testscript.TestScript, name string) *fakefleet.Server
 //	json FILE JSONPATH WANT       what the path finds in the document
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"await":     cmdAwait,
-		"exitcode":  cmdExitcode,
-		"exited":    cmdExited,
-		"expand":    cmdExpand,
-		"fleet":     cmdFleet,
-		"forget":    cmdForget,
-		"interrupt": cmdInterrupt,
-		"json":      cmdJSON,
-		"jsonvalid": cmdJSONValid,
-		"requests":  cmdRequests,
-		"yamlvalid": cmdYAMLValid,
+		"await":      cmdAwait,
+		"await-file": cmdAwaitFile,
+		"exitcode":   cmdExitcode,
+		"exited":     cmdExited,
+		"expand":     cmdExpand,
+		"fleet":      cmdFleet,
+		"forget":     cmdForget,
+		"interrupt":  cmdInterrupt,
+		"json":       cmdJSON,
+		"jsonvalid":  cmdJSONValid,
+		"requests":   cmdRequests,
+		"yamlvalid":  cmdYAMLValid,
 	}
 }
 
@@ -143,6 +145,16 @@ func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, 2, 2)
 	server, want := sceneOf(ts).server(ts, args[0]), number(ts, args[1])
 	until(ts, strings.Join(args, " "), func() bool { return len(server.Requests("")) >= want })
+}
+
+func cmdAwaitFile(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, 1, -1)
+	for _, file := range args {
+		until(ts, file, func() bool {
+			_, err := os.Stat(ts.MkAbs(file))
+			return err == nil
+		})
+	}
 }
 
 func cmdInterrupt(ts *testscript.TestScript, neg bool, args []string) {

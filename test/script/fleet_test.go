@@ -1,6 +1,7 @@
 package script
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -83,8 +84,8 @@ func (s *scene) each(ts *testscript.TestScript, names string, do func(*fakefleet
 	}
 }
 
-// parseFault reads SERVERS KIND [on X] [after N] [text T]. In a text, \x1b is
-// the escape character.
+// parseFault reads SERVERS KIND [on X] [after N] [text T]. A text may have Go's
+// escapes, such as \x1b.
 func parseFault(ts *testscript.TestScript, args []string) fakefleet.Fault {
 	if len(args) < 2 || len(args)%2 != 0 {
 		ts.Fatalf("want SERVERS KIND [on X] [after N] [text T]")
@@ -97,7 +98,9 @@ func parseFault(ts *testscript.TestScript, args []string) fakefleet.Fault {
 		case "after":
 			fault.After = number(ts, rest[1])
 		case "text":
-			fault.Text = strings.ReplaceAll(rest[1], `\x1b`, "\x1b")
+			text, err := strconv.Unquote(`"` + rest[1] + `"`)
+			ts.Check(err)
+			fault.Text = text
 		default:
 			ts.Fatalf("unknown %q", rest[0])
 		}
