@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -63,43 +66,57 @@ func (f *ClusterFlags) AddFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&f.concurrency, "concurrency", f.concurrency, "How many clusters are asked at once")
 }
 
-// Selection is what the flags come down to.
-type Selection struct {
-	// Clusters are distinct and sorted by name.
-	Clusters []inventory.Cluster
-	Fanout   fanout.Options
-	Member   member.Options
-}
-
-// options are the flags that need no file to be read.
-func (f *ClusterFlags) options() (inventory.Selector, Selection, error) {
-	var selection Selection
-	names, exclude, err := inventory.ParseNames(f.clusters)
-	if err != nil {
-		return inventory.Selector{}, selection, err
-	}
-	selector := inventory.Selector{Names: names, Exclude: exclude}
-	if f.selector != "" {
-		if selector.Labels, err = labels.Parse(f.selector); err != nil {
-			return selector, selection, fmt.Errorf("--cluster-selector: %w", err)
+// selectorOf reads the flags that narrow the listing; names, if any, are taken as
+// if they stood in -C.
+func (f *ClusterFlags) selectorOf(names []string) (inventory.Selector, error) {
+	// A flag that is there and empty is a variable that is not set, in a script
+	// that meant one cluster: it must not mean all of them.
+	for flag, value := range map[string]string{"clusters": strings.Join(f.clusters, ","), "cluster-selector": f.selector, "context": *f.config.Context} {
+		if f.flags.Changed(flag) && value == "" {
+			return inventory.Selector{}, fmt.Errorf("--%s is empty: leave it away to mean every cluster", flag)
 		}
 	}
 	if *f.config.Context != "" {
+		if len(names) > 0 {
+			return inventory.Selector{}, errors.New("--context means one cluster; it cannot be combined with names of clusters")
+		}
 		for _, other := range []string{"clusters", "cluster-selector", "fleet"} {
 			if f.flags.Changed(other) {
-				return selector, selection, fmt.Errorf("--context means one cluster; it cannot be combined with --%s", other)
+				return inventory.Selector{}, fmt.Errorf("--context means one cluster; it cannot be combined with --%s", other)
 			}
 		}
 	}
+	include, exclude, err := inventory.ParseNames(slices.Concat(f.clusters, names))
+	if err != nil {
+		return inventory.Selector{}, err
+	}
+	selector := inventory.Selector{Names: include, Exclude: exclude}
+	if f.selector != "" {
+		if selector.Labels, err = labels.Parse(f.selector); err != nil {
+			return selector, fmt.Errorf("--cluster-selector: %w", err)
+		}
+	}
+	return selector, nil
+}
+
+// fanout reads the flags that bound the work.
+func (f *ClusterFlags) fanout() (fanout.Options, error) {
 	if f.timeout <= 0 {
-		return selector, selection, fmt.Errorf("--cluster-timeout must be more than 0, is %s", f.timeout)
+		return fanout.Options{}, fmt.Errorf("--cluster-timeout must be more than 0, is %s", f.timeout)
 	}
 	if f.concurrency <= 0 {
-		return selector, selection, fmt.Errorf("--concurrency must be at least 1, is %d", f.concurrency)
+		return fanout.Options{}, fmt.Errorf("--concurrency must be at least 1, is %d", f.concurrency)
 	}
-	selection.Fanout.Concurrency = f.concurrency
-	selection.Member.Timeout = f.timeout
-	selection.Member.CacheDir = *f.config.CacheDir
-	selection.Member.UserAgent = userAgent(f.env.Plugin)
-	return selector, selection, nil
+	return fanout.Options{Concurrency: f.concurrency}, nil
+}
+
+// members returns the pool that a command talks to its clusters through.
+func (f *ClusterFlags) members(shared bool, warn func(inventory.Cluster, string)) *member.Pool {
+	return member.NewPool(member.Options{
+		Timeout:   f.timeout,
+		CacheDir:  *f.config.CacheDir,
+		UserAgent: userAgent(f.env.Plugin),
+		Shared:    shared,
+		Warn:      warn,
+	})
 }

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"errors"
+	"context"
 	"fmt"
 )
 
@@ -46,5 +46,12 @@ func (e *Error) Unwrap() error { return e.Err }
 // UsageError is the user's own mistake: nothing was asked of any cluster.
 func UsageError(err error) error { return &Error{Code: ExitUsage, Err: err} }
 
-// ErrInterrupted is the cause of the context's end on Ctrl-C.
-var ErrInterrupted = errors.New("interrupted")
+// ErrInterrupted is the cause of the context's end on Ctrl-C. It is a
+// context.Canceled, so that nothing below takes it for a failure.
+var ErrInterrupted error = interruption{}
+
+type interruption struct{}
+
+func (interruption) Error() string { return "interrupted" }
+
+func (interruption) Is(target error) bool { return target == context.Canceled }

@@ -55,7 +55,7 @@ func (e *Env) SayFailures(failures []fanout.Failure) {
 
 // Verdict is the exit code that failures of some clusters come to; nil if there
 // are none. They have been said.
-func Verdict(asked int, failures []fanout.Failure) error {
+func Verdict(asked int, failures []fanout.Failure) *Error {
 	switch {
 	case len(failures) == 0:
 		return nil
@@ -82,6 +82,8 @@ func hintFor(reason member.Reason, cluster, plugin string) string {
 		return "kubectl auth can-i --list with that context shows what you may do"
 	case member.ReasonMisconfigured:
 		return "kubectl config get-contexts lists the contexts; -C '^" + cluster + "' leaves this cluster out"
+	case member.ReasonWrongCluster:
+		return "the context of " + cluster + " leads elsewhere than when it joined: compare the fleet file with the kubeconfig"
 	case member.ReasonThrottled:
 		return "the server asks for fewer requests: try again, or lower --concurrency"
 	case member.ReasonNotFound, member.ReasonNotInstalled, member.ReasonInvalid, member.ReasonExpired,

@@ -26,12 +26,12 @@ func Main(newCommand func(*Env) *cobra.Command) ExitCode {
 	return env.conclude(ctx, root.ExecuteContext(ctx))
 }
 
-// interruptible ends the context on the first SIGINT or SIGTERM, with
+// interruptible ends the context on the first SIGINT, SIGTERM or SIGHUP, with
 // ErrInterrupted as the cause. The second ends the process at once.
 func interruptible(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
 		<-signals
 		cancel(ErrInterrupted)
@@ -86,7 +86,7 @@ func (e *Env) conclude(ctx context.Context, err error) ExitCode {
 	case !errors.As(err, &ran):
 		code, hint = ExitUsage, "see '"+e.DisplayName()+" --help'"
 	}
-	if context.Cause(ctx) == ErrInterrupted && code != ExitOK {
+	if errors.Is(context.Cause(ctx), ErrInterrupted) && code != ExitOK {
 		code = ExitInterrupted
 		if errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) {
 			err = nil

@@ -39,3 +39,13 @@ func (f *OutputFlags) Parse() (Output, error) {
 func (o Output) Table() printers.TableOptions {
 	return printers.TableOptions{NoHeaders: o.NoHeaders, Wide: o.Format.Name == printers.FormatWide}
 }
+
+// ListPrinter returns the printer of a list in this format. An error is one of
+// usage.
+func (o Output) ListPrinter(env *Env) (printers.ListPrinter, error) {
+	printer, err := printers.NewListPrinter(env.Out, o.Format, printers.ListOptions{NoHeaders: o.NoHeaders, Terminal: env.OutTerminal})
+	if err != nil {
+		return nil, UsageError(err)
+	}
+	return printer, nil
+}

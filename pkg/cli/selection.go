@@ -12,28 +12,50 @@ import (
 	"k8s.io/client-go/util/homedir"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory/kubeconfig"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
+// Selection is what the flags come down to: whom to work on, and how.
+type Selection struct {
+	// Clusters are distinct and sorted by name.
+	Clusters []inventory.Cluster
+	Members  *member.Pool
+	Fanout   fanout.Options
+	// Warnings are those of the API servers, gathered.
+	Warnings *Warnings
+}
+
 // Select finds the clusters that the flags mean. names, if any, are taken as if
 // they stood in -C. Every error is one of usage: nothing has been asked of any
 // cluster.
 func (f *ClusterFlags) Select(ctx context.Context, names ...string) (Selection, error) {
-	f.clusters = append(f.clusters, names...)
-	selector, selection, err := f.options()
+	selector, err := f.selectorOf(names)
 	if err != nil {
-		return selection, UsageError(err)
+		return Selection{}, UsageError(err)
+	}
+	selection := Selection{Warnings: &Warnings{}}
+	if selection.Fanout, err = f.fanout(); err != nil {
+		return Selection{}, UsageError(err)
 	}
 	listed, err := f.list(ctx)
 	if err != nil {
-		return selection, UsageError(err)
+		return Selection{}, UsageError(err)
 	}
 	selected, err := f.narrow(listed, selector)
 	if err != nil {
-		return selection, f.explain(err, listed)
+		return Selection{}, f.explain(err, listed)
 	}
+	selection.Clusters = f.distinct(selected)
+	selection.Members = f.members(len(selection.Clusters) > 1, selection.Warnings.Warn)
+	selection.logIn(ctx)
+	return selection, nil
+}
+
+// distinct drops second names of one cluster, says so, and sorts.
+func (f *ClusterFlags) distinct(selected []inventory.Cluster) []inventory.Cluster {
 	distinct, duplicates := inventory.Distinct(selected)
 	for _, d := range duplicates {
 		f.env.Note("contexts %q and %q are the same cluster; it is asked once, as %s", d.Kept.Context, d.Dropped.Context, d.Kept.Name)
@@ -42,20 +64,15 @@ func (f *ClusterFlags) Select(ctx context.Context, names ...string) (Selection, 
 		f.env.Note("%s share one address and log in differently: they may be one cluster, shown more than once", inventory.Names(group))
 	}
 	slices.SortFunc(distinct, func(a, b inventory.Cluster) int { return cmp.Compare(a.Name, b.Name) })
-	selection.Clusters = distinct
-	selection.Member.Shared = len(distinct) > 1
-	selection.logIn(ctx)
-	return selection, nil
+	return distinct
 }
 
 // logIn lets credential plugins that insist on a terminal ask their questions,
-// one at a time, before many clusters are asked at once. client-go keeps what
-// they give. A login that fails here fails again, and is reported, where the
-// cluster is asked.
+// one at a time, before many clusters are asked at once. What they give, and a
+// failure too, is kept for the cluster's turn, and reported there.
 func (s Selection) logIn(ctx context.Context) {
 	for _, c := range s.Clusters {
-		m, err := member.New(ctx, c, s.Member)
-		if err == nil && m.NeedsPrompt() {
+		if m, err := s.Members.Member(ctx, c); err == nil && m.NeedsPrompt() {
 			_ = m.Login(ctx)
 		}
 	}

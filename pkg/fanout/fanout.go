@@ -56,7 +56,9 @@ func Each[T any](ctx context.Context, cs []inventory.Cluster, o Options, fn Func
 		defer run.stop()
 		for range cs {
 			i := <-run.finished
-			if !yield(i, run.results[i]) {
+			result := run.results[i]
+			run.results[i] = Result[T]{} // the caller's alone from here on
+			if !yield(i, result) {
 				return
 			}
 		}

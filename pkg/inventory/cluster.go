@@ -32,20 +32,17 @@ type Cluster struct {
 	Namespace string
 	// Labels are what --cluster-selector matches.
 	Labels labels.Set
+	// UID is the UID of the namespace kube-system as the inventory recorded it:
+	// who is expected behind Server. Empty: not recorded.
+	UID string
 	// Identity is equal for two entries that are the same cluster for certain,
 	// and empty where the inventory cannot tell.
 	Identity string
 	// Ambiguous is equal for two entries that may be the same cluster, but may
-	// also be two behind one address; see docs/adr. Empty: no doubt.
+	// also be two behind one address; see docs/adr/0001-same-address.md. Empty: no doubt.
 	Ambiguous string
 	// Access reaches the cluster.
 	Access Accessor
-}
-
-// Called reports whether the user may call the cluster by this name: its member
-// name, or its context's.
-func (c Cluster) Called(name string) bool {
-	return name == c.Name || (c.Context != "" && name == c.Context)
 }
 
 // Provider lists the clusters of one inventory.

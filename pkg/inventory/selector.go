@@ -29,9 +29,6 @@ func ParseNames(values []string) (names, exclude []string, err error) {
 		if pattern == "" {
 			return nil, nil, fmt.Errorf("empty cluster name in %q", strings.Join(values, ","))
 		}
-		if _, err := path.Match(pattern, ""); err != nil {
-			return nil, nil, fmt.Errorf("cluster pattern %q: %w", v, err)
-		}
 		if excluded {
 			exclude = append(exclude, pattern)
 		} else {
@@ -90,17 +87,17 @@ func (s Selector) String() string {
 // exclusion would otherwise widen the selection. Nothing left is a
 // NoneSelectedError.
 func (s Selector) Select(cs []Cluster) ([]Cluster, error) {
-	for _, pattern := range slices.Concat(s.Names, s.Exclude) {
-		if isGlob(pattern) {
-			continue
-		}
-		if !slices.ContainsFunc(cs, func(c Cluster) bool { return c.Called(pattern) }) {
-			return nil, &UnknownClusterError{Name: pattern, Similar: similarNames(pattern, cs)}
-		}
+	in, err := matching(s.Names, cs)
+	if err != nil {
+		return nil, err
+	}
+	out, err := matching(s.Exclude, cs)
+	if err != nil {
+		return nil, err
 	}
 	var selected []Cluster
-	for _, c := range cs {
-		if s.matches(c) {
+	for i, c := range cs {
+		if (len(s.Names) == 0 || in[i]) && !out[i] && (s.Labels == nil || s.Labels.Matches(c.Labels)) {
 			selected = append(selected, c)
 		}
 	}
@@ -110,26 +107,34 @@ func (s Selector) Select(cs []Cluster) ([]Cluster, error) {
 	return selected, nil
 }
 
-func (s Selector) matches(c Cluster) bool {
-	if len(s.Names) > 0 && !matchesAny(s.Names, c) {
-		return false
-	}
-	if matchesAny(s.Exclude, c) {
-		return false
-	}
-	return s.Labels == nil || s.Labels.Matches(c.Labels)
-}
-
-func matchesAny(patterns []string, c Cluster) bool {
-	return slices.ContainsFunc(patterns, func(pattern string) bool {
-		if !isGlob(pattern) {
-			return c.Called(pattern)
+// matching tells for each cluster whether any pattern means it. A pattern is
+// the member name of one cluster, or else the name of a context, or else a glob
+// over both: what is somebody's exact name never means somebody else, too.
+func matching(patterns []string, cs []Cluster) ([]bool, error) {
+	matched := make([]bool, len(cs))
+	for _, pattern := range patterns {
+		isName := func(c Cluster) bool { return c.Name == pattern }
+		isContext := func(c Cluster) bool { return c.Context != "" && c.Context == pattern }
+		isMatch := func(c Cluster) bool { return globMatch(pattern, c.Name) || globMatch(pattern, c.Context) }
+		means := isMatch
+		switch {
+		case slices.ContainsFunc(cs, isName):
+			means = isName
+		case slices.ContainsFunc(cs, isContext):
+			means = isContext
+		case !strings.ContainsAny(pattern, "*?["):
+			return nil, &UnknownClusterError{Name: pattern, Similar: similarNames(pattern, cs)}
+		default:
+			if _, err := path.Match(pattern, ""); err != nil {
+				return nil, fmt.Errorf("cluster pattern %q: %w", pattern, err)
+			}
 		}
-		return globMatch(pattern, c.Name) || (c.Context != "" && globMatch(pattern, c.Context))
-	})
+		for i, c := range cs {
+			matched[i] = matched[i] || means(c)
+		}
+	}
+	return matched, nil
 }
-
-func isGlob(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
 
 // globMatch is path.Match with "/" an ordinary character: context names are
 // full of slashes that mean nothing to the user's pattern.

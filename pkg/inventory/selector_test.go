@@ -79,8 +79,25 @@ func TestSelectRefusesToSelectNothing(t *testing.T) {
 	}
 }
 
+// An exact name never means another cluster as well.
+func TestExactNamesComeFirst(t *testing.T) {
+	cs := []inventory.Cluster{
+		{Name: "east", Context: "admin@east"}, {Name: "east-2", Context: "east"},
+		{Name: "dom-user", Context: `DOM\user@c[1]`}, {Name: "x", Context: "DOM"},
+	}
+	for typed, want := range map[string]string{"east": "east", "admin@east": "east", `DOM\user@c[1]`: "dom-user", "DOM": "x"} {
+		got, err := selector(t, []string{typed}, "").Select(cs)
+		if err != nil || !slices.Equal(namesOf(got), []string{want}) {
+			t.Errorf("%s selects %v, %v, want %s", typed, namesOf(got), err, want)
+		}
+	}
+	if _, err := selector(t, []string{"[a"}, "").Select(cs); err == nil {
+		t.Error("a broken pattern is let through")
+	}
+}
+
 func TestParseNamesRefusesNonsense(t *testing.T) {
-	for _, values := range [][]string{{""}, {"a", "^"}, {"[a"}, {"^b["}} {
+	for _, values := range [][]string{{""}, {"a", "^"}} {
 		if names, exclude, err := inventory.ParseNames(values); err == nil {
 			t.Errorf("%q became %q without %q", values, names, exclude)
 		}

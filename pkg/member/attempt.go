@@ -1,17 +1,24 @@
 package member
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// TimeoutError is a request that Options.Timeout ended.
+// TimeoutError is a request that took longer than Options.Timeout allows.
 type TimeoutError struct {
 	Timeout time.Duration
 	// Phase is what was waited for: a connection, a TLS handshake, an answer,
@@ -25,8 +32,9 @@ func (e *TimeoutError) Error() string { return fmt.Sprintf("%s (%s)", e.Phase, e
 
 // attempt is the innermost round tripper, directly above the connection. What
 // the transports around it do first (credential plugins, for one) is login
-// time and not counted. It bounds the attempt, remembers how far the server was
-// ever reached, and keeps the TLS state for the roster.
+// time and not counted. It bounds the attempt: once to the first byte of the
+// answer, and again to its end. Every failure of the connection is classified
+// here, where it is known to be one.
 type attempt struct {
 	m    *Member
 	base http.RoundTripper
@@ -40,99 +48,160 @@ func (m *Member) attempts(base http.RoundTripper) http.RoundTripper {
 func (a *attempt) WrappedRoundTripper() http.RoundTripper { return a.base }
 
 func (a *attempt) RoundTrip(req *http.Request) (*http.Response, error) {
-	if login := loginFrom(req.Context()); login != nil {
-		login.finish()
-		if login.only {
-			return nil, errLoggedIn
-		}
+	if login := loginFrom(req.Context()); login != nil && !login.finish() {
+		return nil, errLoggedIn
 	}
-	bound := a.m.options.Timeout
 	ctx, cancel := context.WithCancelCause(req.Context())
-	var handshaking bool
-	var mu sync.Mutex
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		ConnectDone: func(_, _ string, err error) {
-			if err == nil {
-				a.m.connected.Store(true)
-			}
-		},
-		TLSHandshakeStart: func() { mu.Lock(); handshaking = true; mu.Unlock() },
-		GotConn:           func(httptrace.GotConnInfo) { mu.Lock(); handshaking = false; mu.Unlock(); a.m.connected.Store(true) },
-	})
-	timer := time.AfterFunc(bound, func() {
-		e := &TimeoutError{Timeout: bound, Connected: a.m.connected.Load(), Phase: "no answer from " + req.URL.Host}
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case !e.Connected:
-			e.Phase = "no connection to " + req.URL.Host
-		case handshaking:
-			e.Phase = "no TLS handshake with " + req.URL.Host
-		}
-		cancel(e)
-	})
-	resp, err := a.base.RoundTrip(req.WithContext(ctx))
+	bound := newBound(ctx, cancel, a.m, req.URL.Host)
+	resp, err := a.base.RoundTrip(req.WithContext(bound.traced()))
 	if err != nil {
-		timer.Stop()
-		cancel(nil)
-		return nil, timedOut(ctx, err)
+		err = bound.explain(err)
+		bound.end()
+		return nil, err
 	}
-	a.m.answered.Store(true)
 	if resp.TLS != nil {
 		a.m.servingCert.Store(resp.TLS)
 	}
-	resp.Body = &boundedBody{ReadCloser: resp.Body, ctx: ctx, timer: timer, cancel: cancel, bound: bound, stream: isStream(req.Context())}
+	bound.firstByte()
+	resp.Body = &boundedBody{ReadCloser: resp.Body, bound: bound}
+	if resp.StatusCode == http.StatusUnauthorized && a.m.config.ExecProvider != nil {
+		return nil, unauthorized(resp)
+	}
 	return resp, nil
 }
 
-// timedOut replaces the error of a cancelled request by why it was cancelled,
-// where that was our own bound.
-func timedOut(ctx context.Context, err error) error {
-	var timeout *TimeoutError
-	if errors.As(context.Cause(ctx), &timeout) {
-		return timeout
-	}
-	return err
+// unauthorized makes an error of a 401. As an answer it would let client-go run
+// the credential plugin once more, inside this request, for an answer that is
+// the same.
+func unauthorized(resp *http.Response) error {
+	defer func() { _ = resp.Body.Close() }()
+	return statusError(resp)
 }
 
-// boundedBody keeps the attempt's bound over the body: to its end, or for a
-// stream to its first byte.
+// statusError is the error that an answer other than 2xx stands for. It leaves
+// the body to be read again.
+func statusError(resp *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxStatus))
+	if err != nil {
+		return err
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(body), resp.Body), resp.Body}
+	var status metav1.Status
+	if json.Unmarshal(body, &status) == nil && status.Kind == "Status" && status.Message != "" {
+		return apierrors.FromObject(&status)
+	}
+	return apierrors.NewGenericServerResponse(resp.StatusCode, resp.Request.Method, schema.GroupResource{}, "", "", 0, false)
+}
+
+// maxStatus bounds what is read of an error's body, in bytes.
+const maxStatus = 1 << 16
+
+// bound is the time limit of one attempt.
+type bound struct {
+	ctx    context.Context //nolint:containedctx // an attempt is one request, from its start to the end of its body
+	cancel context.CancelCauseFunc
+	m      *Member
+	host   string
+	limit  time.Duration
+	timer  *time.Timer
+
+	handshaking, answered atomic.Bool
+}
+
+func newBound(ctx context.Context, cancel context.CancelCauseFunc, m *Member, host string) *bound {
+	b := &bound{ctx: ctx, cancel: cancel, m: m, host: host, limit: m.options.Timeout}
+	b.timer = time.AfterFunc(b.limit, func() { b.cancel(b.timeout()) })
+	return b
+}
+
+func (b *bound) traced() context.Context {
+	return httptrace.WithClientTrace(b.ctx, &httptrace.ClientTrace{
+		ConnectDone: func(_, _ string, err error) {
+			if err == nil {
+				b.m.connected.Store(true)
+			}
+		},
+		TLSHandshakeStart: func() { b.handshaking.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) {
+			b.handshaking.Store(false)
+			b.m.connected.Store(true)
+		},
+	})
+}
+
+func (b *bound) firstByte() {
+	b.answered.Store(true)
+	b.timer.Reset(b.limit)
+}
+
+func (b *bound) end() {
+	b.timer.Stop()
+	b.cancel(nil)
+}
+
+func (b *bound) timeout() *TimeoutError {
+	e := &TimeoutError{Timeout: b.limit, Connected: b.m.connected.Load(), Phase: "no answer from " + b.host}
+	switch {
+	case b.answered.Load():
+		e.Phase = "cut off in the middle of the answer"
+	case !e.Connected:
+		e.Phase = "no connection to " + b.host
+	case b.handshaking.Load():
+		e.Phase = "no TLS handshake with " + b.host
+	}
+	return e
+}
+
+// explain says why the connection failed: our own bound, the caller, or the
+// connection itself.
+func (b *bound) explain(err error) error {
+	cause := context.Cause(b.ctx)
+	var timeout *TimeoutError
+	var network net.Error
+	switch {
+	case errors.As(cause, &timeout):
+		return &Error{Reason: reasonOf(timeout), Err: timeout}
+	case cause != nil:
+		return canceled(b.ctx)
+	case errors.As(err, &network) && network.Timeout() && !isDial(err):
+		// net/http has a bound of its own for handshakes.
+		timeout = b.timeout()
+		return &Error{Reason: reasonOf(timeout), Err: timeout}
+	}
+	if b.answered.Load() {
+		err = fmt.Errorf("connection lost: %w", err)
+	}
+	return &Error{Reason: reasonOfConnection(err), Err: err}
+}
+
+// canceled is the error of a request that its caller ended.
+func canceled(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, context.DeadlineExceeded) {
+		return &Error{Reason: ReasonTimeout, Err: cause}
+	}
+	return &Error{Reason: ReasonCanceled, Err: cause}
+}
+
+// boundedBody keeps the attempt's bound to the end of the body.
 type boundedBody struct {
 	io.ReadCloser
-	ctx    context.Context //nolint:containedctx // an attempt lives exactly as long as its body
-	timer  *time.Timer
-	cancel context.CancelCauseFunc
-	bound  time.Duration
-	stream bool
+	bound *bound
 }
 
 func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if n > 0 && b.stream {
-		b.timer.Stop()
-	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		var timeout *TimeoutError
-		if cut := timedOut(b.ctx, err); errors.As(cut, &timeout) {
-			return n, &TimeoutError{Timeout: b.bound, Connected: true, Phase: "cut off in the middle of the answer"}
-		}
+		err = b.bound.explain(err)
 	}
 	return n, err
 }
 
 func (b *boundedBody) Close() error {
-	b.timer.Stop()
 	err := b.ReadCloser.Close()
-	b.cancel(nil)
+	b.bound.end()
 	return err
 }
-
-type streamKey struct{}
-
-// withStream marks a request whose answer has no end: only its first byte is
-// bounded.
-func withStream(ctx context.Context) context.Context {
-	return context.WithValue(ctx, streamKey{}, true)
-}
-
-func isStream(ctx context.Context) bool { return ctx.Value(streamKey{}) != nil }

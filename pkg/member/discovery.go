@@ -2,10 +2,11 @@ package member
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,30 +44,57 @@ func (e *NotInstalledError) Error() string {
 
 // Resource resolves what a user types for a resource type (pods, po, deploy,
 // deployments.v1.apps, Deployment) by the rules of kubectl. A type that the
-// cluster does not serve is a *NotInstalledError with ReasonNotInstalled.
+// cluster does not serve is a *NotInstalledError with ReasonNotInstalled; one
+// that it may serve, but in a group that is not available now, is a
+// ReasonServerError.
 func (m *Member) Resource(ctx context.Context, typed string) (Resource, error) {
 	m.discovering.Lock()
 	defer m.discovering.Unlock()
-	if m.mapper == nil {
-		m.trip = &discoveryTrip{base: m.client.Transport}
-		mapper, err := m.newMapper(m.trip)
+	if m.discovery == nil {
+		index, err := m.newTypeIndex()
 		if err != nil {
 			return Resource{}, &Error{Reason: ReasonMisconfigured, Err: err}
 		}
-		m.mapper = mapper
+		m.discovery = index
 	}
-	m.trip.ctx, m.trip.failed = ctx, nil
-	mapping, err := mappingFor(m.mapper, typed)
-	if err != nil && m.trip.failed != nil {
-		// The mapper says "no match" when discovery broke off; what it broke
+	m.discovery.trip.begin(ctx)
+	r, err := m.discovery.resolve(typed)
+	return r, m.classify(err)
+}
+
+// ResourceNow resolves like Resource, without trusting what was learned before:
+// for a type that turned out not to be where discovery said.
+func (m *Member) ResourceNow(ctx context.Context, typed string) (Resource, error) {
+	m.discovering.Lock()
+	if m.discovery != nil {
+		m.discovery.mapper.Reset()
+	}
+	m.discovering.Unlock()
+	return m.Resource(ctx, typed)
+}
+
+// typeIndex knows the resource types of one cluster.
+type typeIndex struct {
+	trip   *discoveryTrip
+	client discovery.CachedDiscoveryInterface
+	mapper meta.ResettableRESTMapper
+}
+
+func (x *typeIndex) resolve(typed string) (Resource, error) {
+	mapping, err := mappingFor(x.mapper, typed)
+	if failed := x.trip.failure(); failed != nil {
+		// Whatever the mapper made of a discovery that broke off: what it broke
 		// off for is the truth.
-		return Resource{}, m.classify(m.trip.failed)
+		return Resource{}, failed
 	}
 	if meta.IsNoMatchError(err) {
+		if unavailable := x.unavailable(typed); unavailable != nil {
+			return Resource{}, unavailable
+		}
 		return Resource{}, &Error{Reason: ReasonNotInstalled, Err: &NotInstalledError{Type: typed}}
 	}
 	if err != nil {
-		return Resource{}, m.classify(err)
+		return Resource{}, err
 	}
 	return Resource{
 		GroupVersionResource: mapping.Resource,
@@ -75,16 +103,44 @@ func (m *Member) Resource(ctx context.Context, typed string) (Resource, error) {
 	}, nil
 }
 
+// unavailable is an error if a group that may have the type cannot be asked:
+// an aggregated API server that is down. The mapper leaves such groups out.
+func (x *typeIndex) unavailable(typed string) error {
+	_, _, err := x.client.ServerGroupsAndResources()
+	if failed := x.trip.failure(); failed != nil {
+		return failed
+	}
+	groups, partial := discovery.GroupDiscoveryFailedErrorGroups(err)
+	if !partial {
+		return err
+	}
+	_, group, qualified := strings.Cut(typed, ".")
+	var down []string
+	for gv := range groups {
+		if !qualified || group == gv.Group || strings.HasSuffix(group, "."+gv.Group) {
+			down = append(down, gv.String())
+		}
+	}
+	if len(down) == 0 {
+		return nil
+	}
+	slices.Sort(down)
+	return &Error{Reason: ReasonServerError, Err: fmt.Errorf("cannot tell whether there is a resource type %q: the API %s is not available", typed, strings.Join(down, ", "))}
+}
+
 // mappingFor follows cli-runtime's resource.Builder: a resource argument first,
 // fully qualified or not, then a kind.
 func mappingFor(mapper meta.RESTMapper, typed string) (*meta.RESTMapping, error) {
 	qualified, groupResource := schema.ParseResourceArg(typed)
-	kind := schema.GroupVersionKind{}
+	kind, err := schema.GroupVersionKind{}, error(nil)
 	if qualified != nil {
-		kind, _ = mapper.KindFor(*qualified)
+		kind, err = mapper.KindFor(*qualified)
 	}
-	if kind.Empty() {
-		kind, _ = mapper.KindFor(groupResource.WithVersion(""))
+	if kind.Empty() && (err == nil || meta.IsNoMatchError(err)) {
+		kind, err = mapper.KindFor(groupResource.WithVersion(""))
+	}
+	if err != nil && !meta.IsNoMatchError(err) {
+		return nil, err
 	}
 	if !kind.Empty() {
 		return mapper.RESTMapping(kind.GroupKind(), kind.Version)
@@ -97,17 +153,23 @@ func mappingFor(mapper meta.RESTMapper, typed string) (*meta.RESTMapping, error)
 	return mapper.RESTMapping(qualifiedKind.GroupKind(), qualifiedKind.Version)
 }
 
-// newMapper makes the mapper that kubectl would, over kubectl's own on-disk
+// newTypeIndex makes the mapper that kubectl would, over kubectl's own on-disk
 // cache. A cache that cannot be written is done without.
-func (m *Member) newMapper(trip *discoveryTrip) (meta.RESTMapper, error) {
+func (m *Member) newTypeIndex() (*typeIndex, error) {
+	trip := &discoveryTrip{base: m.client.Transport}
 	// The transport already logs in, trusts and times out; the configuration
 	// says no more than where to.
-	config := &rest.Config{Host: m.config.Host, APIPath: m.config.APIPath, Transport: trip, UserAgent: m.options.UserAgent, QPS: -1}
+	host := strings.TrimSuffix(m.rest.Get().AbsPath("/").URL().String(), "/")
+	config := &rest.Config{Host: host, Transport: trip, UserAgent: m.options.UserAgent, QPS: -1}
 	client, err := m.discoveryClient(config)
 	if err != nil {
 		return nil, err
 	}
-	return restmapper.NewShortcutExpander(restmapper.NewDeferredDiscoveryRESTMapper(client), client, nil), nil
+	mapper, resettable := restmapper.NewShortcutExpander(restmapper.NewDeferredDiscoveryRESTMapper(client), client, nil).(meta.ResettableRESTMapper)
+	if !resettable {
+		return nil, errors.New("the REST mapper cannot be reset")
+	}
+	return &typeIndex{trip: trip, client: client, mapper: mapper}, nil
 }
 
 func (m *Member) discoveryClient(config *rest.Config) (discovery.CachedDiscoveryInterface, error) {
@@ -119,7 +181,7 @@ func (m *Member) discoveryClient(config *rest.Config) (discovery.CachedDiscovery
 		return memory.NewMemCacheClient(plain), nil
 	}
 	return disk.NewCachedDiscoveryClientForConfig(config,
-		filepath.Join(m.options.CacheDir, "discovery", cacheFolder(m.config.Host)),
+		filepath.Join(m.options.CacheDir, "discovery", m.cacheFolder()),
 		filepath.Join(m.options.CacheDir, "http"),
 		discoveryTTL)
 }
@@ -127,37 +189,14 @@ func (m *Member) discoveryClient(config *rest.Config) (discovery.CachedDiscovery
 var notInFolder = regexp.MustCompile(`[^(\w/.)]`)
 
 // cacheFolder is the folder that kubectl keeps a server's discovery in
-// (cli-runtime's computeDiscoverCacheDir, which it does not export).
-func cacheFolder(host string) string {
-	host = strings.TrimPrefix(strings.TrimPrefix(host, "https://"), "http://")
-	return notInFolder.ReplaceAllString(host, "_")
-}
-
-// discoveryTrip is the transport of the discovery client, which knows neither
-// contexts nor single attempts: it sends every request with the context of the
-// call at hand, remembers the first failure, and takes away what client-go
-// would take for a reason to try again.
-type discoveryTrip struct {
-	base   http.RoundTripper
-	ctx    context.Context //nolint:containedctx // client-go's discovery takes none
-	failed error
-}
-
-func (t *discoveryTrip) RoundTrip(req *http.Request) (*http.Response, error) {
-	if t.failed != nil {
-		return nil, &finalError{t.failed}
+// (cli-runtime's computeDiscoverCacheDir, which it does not export). Where the
+// address alone does not say which cluster it is, kubectl's folder may be
+// another cluster's; we keep our own.
+func (m *Member) cacheFolder() string {
+	host := strings.TrimPrefix(strings.TrimPrefix(m.config.Host, "https://"), "http://")
+	folder := notInFolder.ReplaceAllString(host, "_")
+	if m.cluster.Ambiguous != "" || m.config.Proxy != nil || m.config.ServerName != "" {
+		folder += "_" + m.cluster.Name
 	}
-	resp, err := t.base.RoundTrip(req.WithContext(t.ctx))
-	if err != nil {
-		t.failed = err
-		return nil, &finalError{err}
-	}
-	resp.Header.Del("Retry-After")
-	return resp, nil
+	return folder
 }
-
-// finalError hides what kind of error it carries, so that client-go does not
-// take it for a lost connection and retry. Its text matters for that, too.
-type finalError struct{ err error }
-
-func (*finalError) Error() string { return "discovery failed" }

@@ -3,18 +3,17 @@ package member
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"syscall"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Error is a failure of one cluster, with its Reason.
@@ -48,29 +47,55 @@ func Incomplete(rows int, err error) error {
 	return &Error{Reason: ReasonIncomplete, Err: fmt.Errorf("cut off after %d rows: %s: %w", rows, ReasonOf(err), err)}
 }
 
-// classify gives an error from the transport or the API its Reason, and drops
-// the wrapping that says nothing to a person who knows which cluster it was.
+// classify gives an error its Reason, and drops the wrapping that says nothing
+// to a person who knows which cluster it was.
 func (m *Member) classify(err error) error {
+	if err == nil {
+		return nil
+	}
 	var known *Error
-	if err == nil || errors.As(err, &known) {
-		return err
+	if errors.As(err, &known) {
+		return known
 	}
 	reason := reasonOf(err)
-	if reason == ReasonUnreachable && m.answered.Load() {
-		err = fmt.Errorf("connection lost: %w", err)
-	}
 	var request *url.Error
 	if errors.As(err, &request) {
 		err = request.Err
 	}
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		err = inWords(status.Status())
+	}
 	return &Error{Reason: reason, Err: err}
 }
 
+// inWords is an API server's error as one says it: its own message, or for an
+// answer without one what its code means.
+func inWords(status metav1.Status) error {
+	message := status.Message
+	if message == "" || message == "unknown" {
+		message = fmt.Sprintf("%d %s", status.Code, http.StatusText(int(status.Code)))
+	}
+	return &apierrors.StatusError{ErrStatus: metav1.Status{Code: status.Code, Reason: status.Reason, Message: message, Details: status.Details}}
+}
+
+// IsObjectNotFound tells an object that does not exist from a path that does
+// not: only for an object does the server's Status say which.
+func IsObjectNotFound(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || !apierrors.IsNotFound(err) {
+		return false
+	}
+	details := status.Status().Details
+	return details != nil && details.Name != ""
+}
+
+// reasonOf classifies what is no failure of a connection; those come classified
+// from attempt.
 func reasonOf(err error) Reason {
 	var (
 		timeout *TimeoutError
 		login   *LoginError
-		network net.Error
 		status  apierrors.APIStatus
 	)
 	switch {
@@ -83,22 +108,33 @@ func reasonOf(err error) Reason {
 		return ReasonTimeout
 	case errors.Is(err, context.Canceled):
 		return ReasonCanceled
-	case isUntrusted(err):
-		return ReasonUntrusted
+	case errors.Is(err, context.DeadlineExceeded):
+		return ReasonTimeout
 	case errors.As(err, &status):
 		return reasonOfStatus(int(status.Status().Code))
 	case meta.IsNoMatchError(err):
 		return ReasonNotInstalled
 	case isInvalidAnswer(err):
 		return ReasonInvalidAnswer
-	case isDisconnect(err):
-		return ReasonUnreachable
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return ReasonTimeout
-	case errors.As(err, &network):
-		return ReasonUnreachable
 	}
 	return ReasonInternal
+}
+
+// reasonOfConnection classifies a connection that failed: the certificate does
+// not verify, what speaks there is no HTTPS, or there is nothing.
+func reasonOfConnection(err error) Reason {
+	switch {
+	case isUntrusted(err):
+		return ReasonUntrusted
+	case errors.Is(err, http.ErrSchemeMismatch), strings.Contains(err.Error(), "malformed HTTP"):
+		return ReasonInvalidAnswer
+	}
+	return ReasonUnreachable
+}
+
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 func reasonOfStatus(code int) Reason {
@@ -122,23 +158,14 @@ func reasonOfStatus(code int) Reason {
 
 func isUntrusted(err error) bool {
 	var verification *tls.CertificateVerificationError
-	var unknown x509.UnknownAuthorityError
-	var invalid x509.CertificateInvalidError
-	var hostname x509.HostnameError
-	return errors.As(err, &verification) || errors.As(err, &unknown) || errors.As(err, &invalid) || errors.As(err, &hostname)
+	return errors.As(err, &verification)
 }
 
 func isInvalidAnswer(err error) bool {
 	var syntax *json.SyntaxError
 	var unexpected *json.UnmarshalTypeError
 	var garbage *AnswerError
-	var record tls.RecordHeaderError
-	return errors.As(err, &syntax) || errors.As(err, &unexpected) || errors.As(err, &garbage) || errors.As(err, &record)
-}
-
-func isDisconnect(err error) bool {
-	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EPIPE) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	return errors.As(err, &syntax) || errors.As(err, &unexpected) || errors.As(err, &garbage)
 }
 
 // AnswerError is an answer that is not what was asked for.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"maps"
-	"net/url"
 	"path"
 	"strconv"
 
@@ -16,7 +15,9 @@ import (
 	kjson "sigs.k8s.io/json"
 )
 
-// ListRequest asks for a collection, or for one object of it.
+// ListRequest asks for a collection, or for one object of it. Names and
+// namespaces must be valid path segments (query.Request.Validate); they become
+// part of a path as they are.
 type ListRequest struct {
 	Resource Resource
 	// Namespace of namespaced resources; empty means all namespaces.
@@ -128,7 +129,7 @@ func (r ListRequest) path() string {
 	if r.Namespace != "" && r.Resource.Namespaced {
 		root = path.Join(root, "namespaces", r.Namespace)
 	}
-	return path.Join(root, r.Resource.GroupVersionResource.Resource, url.PathEscape(r.Name))
+	return path.Join(root, r.Resource.GroupVersionResource.Resource, r.Name)
 }
 
 // objects parses an answer that holds whole objects.

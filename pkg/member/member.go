@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 
@@ -23,9 +22,9 @@ const (
 
 // Options are how members are talked to. The zero value is usable.
 type Options struct {
-	// Timeout bounds every request, from the connect to the last byte of the
-	// answer; for a stream, to its first byte. The time that a credential
-	// plugin takes is not counted. 0 means DefaultTimeout.
+	// Timeout bounds every request twice: from the connect to the first byte of
+	// the answer, and from there to its end. The time that a credential plugin
+	// takes is not counted. 0 means DefaultTimeout.
 	Timeout time.Duration
 	// LoginTimeout bounds a credential plugin. 0 means DefaultLoginTimeout.
 	LoginTimeout time.Duration
@@ -52,19 +51,16 @@ type Member struct {
 	config *rest.Config
 	client *http.Client
 	rest   *rest.RESTClient
+	login  *loginGuard // nil without a credential plugin
 
 	discovering sync.Mutex
-	mapper      meta.RESTMapper
-	trip        *discoveryTrip
+	discovery   *typeIndex // nil until a type is asked for
 
 	connected   atomic.Bool // a TCP connection was made at least once
-	answered    atomic.Bool // an HTTP answer came at least once
 	servingCert atomic.Pointer[tls.ConnectionState]
 }
 
-// New prepares the way to a cluster. It fails only if the cluster cannot be
-// addressed, with ReasonMisconfigured; it sends nothing.
-func New(ctx context.Context, c inventory.Cluster, o Options) (*Member, error) {
+func newMember(ctx context.Context, c inventory.Cluster, o Options, logins func(id string) *sharedLogin) (*Member, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
 	}
@@ -94,7 +90,11 @@ func New(ctx context.Context, c inventory.Cluster, o Options) (*Member, error) {
 		return nil, &Error{Reason: ReasonMisconfigured, Err: err}
 	}
 	if config.ExecProvider != nil {
-		m.client.Transport = &loginGuard{base: m.client.Transport, timeout: o.LoginTimeout, plugin: config.ExecProvider.Command}
+		m.login = &loginGuard{
+			base: m.client.Transport, shared: logins(loginID(config)), plugin: config.ExecProvider.Command,
+			host: config.Host, timeout: o.LoginTimeout,
+		}
+		m.client.Transport = m.login
 	}
 	if m.rest, err = rest.UnversionedRESTClientForConfigAndClient(config, m.client); err != nil {
 		return nil, &Error{Reason: ReasonMisconfigured, Err: err}
@@ -104,9 +104,6 @@ func New(ctx context.Context, c inventory.Cluster, o Options) (*Member, error) {
 
 // Cluster is who this member is.
 func (m *Member) Cluster() inventory.Cluster { return m.cluster }
-
-// Server is the address that requests go to.
-func (m *Member) Server() string { return m.config.Host }
 
 // warnings hands the API server's Warning headers on.
 type warnings struct{ m *Member }

@@ -102,30 +102,25 @@ func (m *Member) ServingCertificateExpires() (expires time.Time, known bool) {
 }
 
 // ClientCertificateExpires is the end of validity of the certificate that we
-// log in with. known is false where we log in otherwise. A credential plugin
-// has run by then, if a request was made before.
-func (m *Member) ClientCertificateExpires() (expires time.Time, known bool, err error) {
+// log in with. known is false where we log in otherwise.
+func (m *Member) ClientCertificateExpires(ctx context.Context) (expires time.Time, known bool, err error) {
 	transport, err := m.config.TransportConfig()
 	if err != nil {
 		return time.Time{}, false, &Error{Reason: ReasonMisconfigured, Err: err}
 	}
-	var certificate *tls.Certificate
+	var certificate tls.Certificate
 	switch {
 	case transport.TLS.GetCertHolder != nil:
-		certificate, err = transport.TLS.GetCertHolder.GetCert()
+		certificate, err = m.login.certificate(ctx, transport.TLS.GetCertHolder.GetCert)
 	case len(transport.TLS.CertData) > 0:
-		var pair tls.Certificate
-		pair, err = tls.X509KeyPair(transport.TLS.CertData, transport.TLS.KeyData)
-		certificate = &pair
+		certificate, err = tls.X509KeyPair(transport.TLS.CertData, transport.TLS.KeyData)
 	case transport.TLS.CertFile != "":
-		var pair tls.Certificate
-		pair, err = tls.LoadX509KeyPair(transport.TLS.CertFile, transport.TLS.KeyFile)
-		certificate = &pair
+		certificate, err = tls.LoadX509KeyPair(transport.TLS.CertFile, transport.TLS.KeyFile)
 	}
 	if err != nil {
 		return time.Time{}, false, &Error{Reason: ReasonMisconfigured, Err: err}
 	}
-	if certificate == nil || len(certificate.Certificate) == 0 {
+	if len(certificate.Certificate) == 0 {
 		return time.Time{}, false, nil
 	}
 	leaf, err := x509.ParseCertificate(certificate.Certificate[0])

@@ -37,6 +37,9 @@ const (
 	ReasonIncomplete Reason = "Incomplete"
 	// ReasonMisconfigured: the cluster cannot even be addressed.
 	ReasonMisconfigured Reason = "Misconfigured"
+	// ReasonWrongCluster: another cluster answers than the one that joined the
+	// fleet: its UID is not the one in the fleet file.
+	ReasonWrongCluster Reason = "WrongCluster"
 	// ReasonCanceled: the user or another cluster's failure ended it.
 	ReasonCanceled Reason = "Canceled"
 	// ReasonInternal: a defect of this program.

@@ -12,9 +12,10 @@ import (
 // visible. Newlines and tabs stay.
 func Escape(text string) string { return escape(text, "\n\t") }
 
-// escapeCell also leaves the characters at which the table printer itself ends
-// a cell.
-func escapeCell(text string) string { return escape(text, "\n\t\f\r\x1b") }
+// escapeCell escapes for a cell of a table. It leaves the characters at which
+// the table printer itself cuts a cell off, and no tab: that would begin the
+// next column, and let an object forge what stands there.
+func escapeCell(text string) string { return escape(text, "\n\f\r") }
 
 func escape(text, keep string) string {
 	unsafe := func(r rune) bool {
@@ -32,6 +33,8 @@ func escape(text, keep string) string {
 			safe.WriteString("^[")
 		case r == '\r':
 			safe.WriteString(`\r`)
+		case r == '\t':
+			safe.WriteString(`\t`)
 		default:
 			fmt.Fprintf(&safe, `\u%04x`, r)
 		}

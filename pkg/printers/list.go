@@ -18,8 +18,16 @@ type ListPrinter interface {
 	Close(failures []v1alpha1.Failure) error
 }
 
+// ListOptions are how a list is printed.
+type ListOptions struct {
+	// NoHeaders leaves out the header of custom columns.
+	NoHeaders bool
+	// Terminal says that a person's terminal is written to.
+	Terminal bool
+}
+
 // NewListPrinter returns the printer of a format that is no table.
-func NewListPrinter(w io.Writer, f Format, noHeaders bool) (ListPrinter, error) {
+func NewListPrinter(w io.Writer, f Format, o ListOptions) (ListPrinter, error) {
 	switch f.Name {
 	case FormatJSON:
 		return &jsonList{w: w}, nil
@@ -30,7 +38,7 @@ func NewListPrinter(w io.Writer, f Format, noHeaders bool) (ListPrinter, error) 
 	case FormatName:
 		return &nameList{w: w}, nil
 	case FormatJSONPath, FormatCustomColumns:
-		return newWholeList(w, f, noHeaders)
+		return newWholeList(w, f, o)
 	}
 	return nil, fmt.Errorf("output format %q prints no objects", f.Name)
 }

@@ -34,7 +34,7 @@ func print(t *testing.T, format string, failures []v1alpha1.Failure, objects ...
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	p, err := printers.NewListPrinter(&out, f, false)
+	p, err := printers.NewListPrinter(&out, f, printers.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,6 +152,25 @@ func TestParseFormat(t *testing.T) {
 	}
 }
 
+// A JSONPath that fails must not show what it failed on: it may be Secrets.
+func TestAFailingJSONPathShowsNoData(t *testing.T) {
+	f, err := printers.ParseFormat("jsonpath={.items[7].metadata.name}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	p, err := printers.NewListPrinter(&out, f, printers.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Print("a", object("Secret", "hunter2")); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(nil); err == nil || strings.Contains(err.Error(), "hunter2") || out.Len() > 0 {
+		t.Errorf("%v, %q", err, out.String())
+	}
+}
+
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
@@ -159,7 +178,7 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 func TestWriteErrorsAreReturned(t *testing.T) {
 	for _, format := range []string{"json", "yaml", "jsonl", "name"} {
 		f, _ := printers.ParseFormat(format)
-		p, err := printers.NewListPrinter(full{}, f, false)
+		p, err := printers.NewListPrinter(full{}, f, printers.ListOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

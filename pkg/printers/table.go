@@ -1,7 +1,9 @@
 package printers
 
 import (
+	"fmt"
 	"io"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubeprinters "k8s.io/cli-runtime/pkg/printers"
@@ -17,10 +19,18 @@ type TableOptions struct {
 // Table prints a table as kubectl does, cells escaped. A table without rows
 // prints nothing.
 func Table(w io.Writer, table *metav1.Table, o TableOptions) error {
+	for i := range table.ColumnDefinitions {
+		name := &table.ColumnDefinitions[i].Name // a CRD's author chose it
+		*name = Escape(strings.ReplaceAll(escapeCell(*name), "\n", " "))
+	}
 	for _, row := range table.Rows {
 		for i, cell := range row.Cells {
-			if text, is := cell.(string); is {
-				row.Cells[i] = escapeCell(text)
+			switch value := cell.(type) {
+			case nil, int64, float64, bool:
+			case string:
+				row.Cells[i] = escapeCell(value)
+			default:
+				row.Cells[i] = escapeCell(fmt.Sprint(value))
 			}
 		}
 	}

@@ -17,6 +17,7 @@ func TestTable(t *testing.T) {
 				{Cells: []any{"web", int64(1000000), "10.0.0.1"}},
 				{Cells: []any{"a\x1b[31mred\a\u009b1m", int64(2), nil}},
 				{Cells: []any{"two\nlines", int64(3), ""}},
+				{Cells: []any{"forged\tReady", []any{"a\tb"}, ""}},
 			},
 		}
 	}
@@ -24,9 +25,9 @@ func TestTable(t *testing.T) {
 		options printers.TableOptions
 		want    string
 	}{
-		{printers.TableOptions{}, "NAME                       COUNT\nweb                        1000000\na^[[31mred\\u0007\\u009b1m   2\ntwo...                     3\n"},
-		{printers.TableOptions{NoHeaders: true}, "web                        1000000\na^[[31mred\\u0007\\u009b1m   2\ntwo...                     3\n"},
-		{printers.TableOptions{Wide: true}, "NAME                       COUNT     IP\nweb                        1000000   10.0.0.1\na^[[31mred\\u0007\\u009b1m   2         \ntwo...                     3         \n"},
+		{printers.TableOptions{}, "NAME                       COUNT\nweb                        1000000\na^[[31mred\\u0007\\u009b1m   2\ntwo...                     3\nforged\\tReady              [a\\tb]\n"},
+		{printers.TableOptions{NoHeaders: true}, "web                        1000000\na^[[31mred\\u0007\\u009b1m   2\ntwo...                     3\nforged\\tReady              [a\\tb]\n"},
+		{printers.TableOptions{Wide: true}, "NAME                       COUNT     IP\nweb                        1000000   10.0.0.1\na^[[31mred\\u0007\\u009b1m   2         \ntwo...                     3         \nforged\\tReady              [a\\tb]    \n"},
 	} {
 		var out bytes.Buffer
 		if err := printers.Table(&out, table(), tc.options); err != nil {

@@ -1,12 +1,13 @@
 package printers
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	kubeprinters "k8s.io/cli-runtime/pkg/printers"
+	"k8s.io/client-go/util/jsonpath"
 	"k8s.io/kubectl/pkg/cmd/get"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
@@ -15,25 +16,33 @@ import (
 // wholeList gathers everything and prints it at the end: a JSONPath sees the
 // whole document, failures included, and custom columns need all widths.
 type wholeList struct {
-	w       io.Writer
-	printer kubeprinters.ResourcePrinter
-	list    unstructured.UnstructuredList
+	w io.Writer
+	// terminal: what is printed is escaped.
+	terminal bool
+	print    func(w io.Writer, list *unstructured.UnstructuredList) error
+	list     unstructured.UnstructuredList
 }
 
-func newWholeList(w io.Writer, f Format, noHeaders bool) (*wholeList, error) {
-	list := &wholeList{w: w}
-	var err error
+func newWholeList(w io.Writer, f Format, o ListOptions) (*wholeList, error) {
+	list := &wholeList{w: w, terminal: o.Terminal}
 	if f.Name == FormatJSONPath {
-		var path *kubeprinters.JSONPathPrinter
-		if path, err = kubeprinters.NewJSONPathPrinter(f.Argument); err == nil {
-			path.AllowMissingKeys(true) // as in kubectl get
-			list.printer = path
+		// Not cli-runtime's printer of JSONPaths: its error holds all data, and
+		// that may be Secrets.
+		path := jsonpath.New("out").AllowMissingKeys(true)
+		if err := path.Parse(f.Argument); err != nil {
+			return nil, fmt.Errorf("output format %s: %w", f.Name, err)
 		}
-	} else {
-		list.printer, err = get.NewCustomColumnsPrinterFromSpec(f.Argument, unstructured.UnstructuredJSONScheme, noHeaders)
+		list.print = func(w io.Writer, list *unstructured.UnstructuredList) error {
+			return path.Execute(w, list.UnstructuredContent())
+		}
+		return list, nil
 	}
+	columns, err := get.NewCustomColumnsPrinterFromSpec(f.Argument, unstructured.UnstructuredJSONScheme, o.NoHeaders)
 	if err != nil {
 		return nil, fmt.Errorf("output format %s: %w", f.Name, err)
+	}
+	list.print = func(w io.Writer, list *unstructured.UnstructuredList) error {
+		return columns.PrintObj(list, w)
 	}
 	return list, nil
 }
@@ -53,5 +62,14 @@ func (l *wholeList) Close(failures []v1alpha1.Failure) error {
 		asData[i] = data
 	}
 	l.list.Object = map[string]any{"apiVersion": "v1", "kind": "List", "metadata": map[string]any{}, "failures": asData}
-	return l.printer.PrintObj(&l.list, l.w)
+	var text bytes.Buffer
+	if err := l.print(&text, &l.list); err != nil {
+		return err
+	}
+	if l.terminal {
+		_, err := io.WriteString(l.w, Escape(text.String()))
+		return err
+	}
+	_, err := l.w.Write(text.Bytes())
+	return err
 }

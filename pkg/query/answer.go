@@ -23,44 +23,68 @@ type lister[P any] func(ctx context.Context, m *member.Member, r member.ListRequ
 // take. It returns what the member does not have, and the first failure.
 func fetch[P any](ctx context.Context, m *member.Member, r Request, list lister[P], take func(answer[P]) error) (missing []absence, err error) {
 	for i, item := range r.Items {
+		f := &fetcher[P]{ctx: ctx, m: m, r: r, item: i, list: list, take: take}
 		resource, err := m.Resource(ctx, item.Type)
-		if member.ReasonOf(err) == member.ReasonNotInstalled && err != nil {
+		if err == nil {
+			err = f.fetch(resource)
+		}
+		if errors.Is(err, errMoved) {
+			resource, err = m.ResourceNow(ctx, item.Type)
+			if err == nil {
+				f.again, f.missing = true, nil
+				err = f.fetch(resource)
+			}
+		}
+		missing = append(missing, f.missing...)
+		if isNotInstalled(err) {
 			missing = append(missing, absence{item: i})
 			continue
 		}
 		if err != nil {
 			return missing, err
 		}
-		for _, ask := range r.listRequests(item, resource, m.Cluster().Namespace) {
-			absent, err := fetchOne(ctx, m, ask, list, func(page P) error {
-				return take(answer[P]{item: i, resource: resource, page: page})
-			})
-			if err != nil {
-				return missing, err
-			}
-			if absent {
-				missing = append(missing, absence{item: i, name: ask.Name})
-			}
-		}
 	}
 	return missing, nil
 }
 
-func fetchOne[P any](ctx context.Context, m *member.Member, ask member.ListRequest, list lister[P], take func(P) error) (absent bool, err error) {
-	for page, err := range list(ctx, m, ask) {
-		if err != nil {
-			// A collection that is not found is a type that was taken away
-			// since discovery was cached.
-			if member.ReasonOf(err) == member.ReasonNotFound {
-				return true, nil
+func isNotInstalled(err error) bool {
+	return err != nil && member.ReasonOf(err) == member.ReasonNotInstalled
+}
+
+// errMoved: the server has nothing where discovery, perhaps an old one, said
+// that the type is.
+var errMoved = errors.New("not where discovery said")
+
+// fetcher fetches one item of a request from one member.
+type fetcher[P any] struct {
+	ctx     context.Context //nolint:containedctx // lives for one item
+	m       *member.Member
+	r       Request
+	item    int
+	list    lister[P]
+	take    func(answer[P]) error
+	again   bool // the type was looked up anew
+	missing []absence
+}
+
+func (f *fetcher[P]) fetch(resource member.Resource) error {
+	for _, ask := range f.r.listRequests(f.r.Items[f.item], resource, f.m.Cluster().Namespace) {
+		for page, err := range f.list(f.ctx, f.m, ask) {
+			switch {
+			case err == nil:
+				err = f.take(answer[P]{item: f.item, resource: resource, page: page})
+			case ask.Name != "" && member.IsObjectNotFound(err):
+				f.missing = append(f.missing, absence{item: f.item, name: ask.Name})
+				continue
+			case member.ReasonOf(err) == member.ReasonNotFound && !f.again:
+				return errMoved
 			}
-			return false, err
-		}
-		if err := take(page); err != nil {
-			return false, err
+			if err != nil {
+				return err
+			}
 		}
 	}
-	return false, nil
+	return nil
 }
 
 // listRequests turns one item into the requests of the API: one for the

@@ -32,22 +32,24 @@ func Objects(ctx context.Context, f Fleet, r Request, take func(Object) error) (
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(errStopped)
 
-	readers := make(map[string]*objectReader, len(f.Clusters))
-	for _, c := range f.Clusters {
-		readers[c.Name] = &objectReader{pages: make(chan answer[[]unstructured.Unstructured], readAhead)}
+	readers := make([]*objectReader, len(f.Clusters))
+	turns := make(map[string]*objectReader, len(f.Clusters)) // names are unique, see inventory.ValidateNames
+	for i, c := range f.Clusters {
+		readers[i] = &objectReader{pages: make(chan answer[[]unstructured.Unstructured], readAhead)}
+		turns[c.Name] = readers[i]
 	}
 	var results fanout.Results[*objectReader]
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		results = fanout.Collect(ctx, f.Clusters, f.Fanout, func(ctx context.Context, c inventory.Cluster) (*objectReader, error) {
-			reader := readers[c.Name]
-			return reader, reader.read(ctx, c, f.Member, r)
+			reader := turns[c.Name]
+			return reader, reader.read(ctx, c, f.Members, r)
 		})
 	}()
 
-	for _, c := range f.Clusters {
-		if err := readers[c.Name].drain(c.Name, ended, take); err != nil {
+	for i, c := range f.Clusters {
+		if err := readers[i].drain(c.Name, ended, take); err != nil {
 			stop(errStopped)
 			<-ended
 			return Report{}, err
@@ -80,9 +82,9 @@ func (o *objectReader) count() int {
 	return o.objects
 }
 
-func (o *objectReader) read(ctx context.Context, c inventory.Cluster, options member.Options, r Request) (err error) {
+func (o *objectReader) read(ctx context.Context, c inventory.Cluster, members *member.Pool, r Request) (err error) {
 	defer close(o.pages) // whatever happens: the reader in front of it waits for this
-	m, err := member.New(ctx, c, options)
+	m, err := members.Member(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -90,6 +92,9 @@ func (o *objectReader) read(ctx context.Context, c inventory.Cluster, options me
 		return m.Objects(ctx, ask)
 	}
 	o.missing, err = fetch(ctx, m, r, list, func(page answer[[]unstructured.Unstructured]) error {
+		for i := range page.page {
+			annotate(&page.page[i], c.Name) // first of all: what it drops need not wait
+		}
 		select {
 		case o.pages <- page:
 			o.objects += len(page.page)
@@ -122,9 +127,7 @@ func (o *objectReader) drain(cluster string, ended <-chan struct{}, take func(Ob
 			return nil
 		}
 		for i := range page.page {
-			object := &page.page[i]
-			annotate(object, cluster)
-			if err := take(Object{Cluster: cluster, Resource: page.resource, Unstructured: object}); err != nil {
+			if err := take(Object{Cluster: cluster, Resource: page.resource, Unstructured: &page.page[i]}); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/api/validation/path"
 )
 
 // DefaultChunkSize is how many objects are asked for at once, as in kubectl.
@@ -76,8 +78,24 @@ func (r Request) Named() bool {
 	return slices.ContainsFunc(r.Items, func(i Item) bool { return len(i.Names) > 0 })
 }
 
-// Validate finds what could be refused by any server, before any is asked.
+// Validate finds what any server would refuse, or understand otherwise than
+// meant, before any is asked.
 func (r Request) Validate() error {
+	if r.Namespace != "" {
+		if errs := path.IsValidPathSegmentName(r.Namespace); len(errs) > 0 {
+			return fmt.Errorf("namespace %q: %s", r.Namespace, errs[0])
+		}
+	}
+	for _, item := range r.Items {
+		for _, name := range item.Names {
+			if name == "" {
+				return fmt.Errorf("an empty name of %s", item.Type)
+			}
+			if errs := path.IsValidPathSegmentName(name); len(errs) > 0 {
+				return fmt.Errorf("name %q of %s: %s", name, item.Type, errs[0])
+			}
+		}
+	}
 	if !r.Named() {
 		return nil
 	}

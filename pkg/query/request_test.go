@@ -43,6 +43,9 @@ func TestValidate(t *testing.T) {
 	for what, r := range map[string]Request{
 		"a name over all namespaces": {Items: named, AllNamespaces: true},
 		"a name and a selector":      {Items: named, LabelSelector: "a=b"},
+		"a name that climbs":         {Items: []Item{{Type: "pods", Names: []string{".."}}}},
+		"an empty name":              {Items: []Item{{Type: "pods", Names: []string{"a", ""}}}},
+		"a namespace that climbs":    {Items: []Item{{Type: "pods"}}, Namespace: "a/../b"},
 	} {
 		if r.Validate() == nil {
 			t.Errorf("%s is let through", what)

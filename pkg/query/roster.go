@@ -112,10 +112,11 @@ func (p *prober) learn(field string, question func() error) {
 		p.status.Unknown = map[string]string{}
 	}
 	p.status.Unknown[field] = string(reason)
+	if field == v1alpha1.FieldPhase && (reason == member.ReasonForbidden || reason == member.ReasonNotFound) {
+		p.status.Phase = PhaseUnknown
+		return
+	}
 	if reason == member.ReasonForbidden {
-		if field == v1alpha1.FieldPhase {
-			p.status.Phase = PhaseUnknown
-		}
 		return
 	}
 	if p.failed == nil {
@@ -156,8 +157,12 @@ func (p *prober) readiness(m *member.Member) error {
 		return err
 	}
 	p.set(func(s *v1alpha1.ClusterStatus) {
-		s.Phase, s.FailingChecks = PhaseReady, r.Failing
-		if !r.Ready {
+		s.FailingChecks = r.Failing
+		switch {
+		case s.Phase != "": // it is another cluster
+		case r.Ready:
+			s.Phase = PhaseReady
+		default:
 			s.Phase = PhaseNotReady
 		}
 	})
@@ -170,6 +175,10 @@ func (p *prober) identity(m *member.Member) error {
 		return err
 	}
 	p.set(func(s *v1alpha1.ClusterStatus) { s.UID, s.Created = identity.UID, &identity.Created })
+	if expected := m.Cluster().UID; expected != "" && expected != identity.UID {
+		p.set(func(s *v1alpha1.ClusterStatus) { s.Phase = string(member.ReasonWrongCluster) })
+		return &member.Error{Reason: member.ReasonWrongCluster, Err: fmt.Errorf("this cluster's UID is %s; the one that joined the fleet has %s", identity.UID, expected)}
+	}
 	return nil
 }
 
@@ -204,7 +213,7 @@ func (p *prober) certificates(m *member.Member) error {
 	if expires, known := m.ServingCertificateExpires(); known {
 		p.set(func(s *v1alpha1.ClusterStatus) { s.ServingCertificateExpires = &metav1.Time{Time: expires} })
 	}
-	expires, known, err := m.ClientCertificateExpires()
+	expires, known, err := m.ClientCertificateExpires(p.ctx)
 	if err != nil || !known {
 		return err
 	}

@@ -57,6 +57,7 @@ Exit codes: 0 all clusters answered, 1 none did or a named object is nowhere, 2 
 
 type getFlags struct {
 	env      *cli.Env
+	flags    *pflag.FlagSet
 	clusters *cli.ClusterFlags
 	output   cli.OutputFlags
 
@@ -68,6 +69,7 @@ type getFlags struct {
 }
 
 func (f *getFlags) addFlags(flags *pflag.FlagSet) {
+	f.flags = flags
 	f.clusters.AddFlags(flags)
 	f.output.AddFlags(flags)
 	flags.StringVarP(&f.namespace, "namespace", "n", "", "Namespace; by default each context's own")
@@ -105,6 +107,9 @@ func (f *getFlags) toOptions(args []string) (*getOptions, error) {
 		o.names = args[min(1, len(args)):]
 		return o, nil
 	}
+	if f.flags.Changed("namespace") && f.namespace == "" {
+		return nil, cli.UsageError(errors.New("--namespace is empty: leave it away to mean each context's own"))
+	}
 	if f.usage {
 		return nil, cli.UsageError(errors.New("--usage is for the roster: leave the resource type away"))
 	}
@@ -130,9 +135,7 @@ func (o *getOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var warnings cli.Warnings
-	selection.Member.Warn = warnings.Warn
-	defer warnings.Say(o.env)
+	defer selection.Warnings.Say(o.env)
 	switch {
 	case o.roster:
 		return o.printRoster(ctx, selection)
@@ -146,10 +149,7 @@ func (o *getOptions) printTables(ctx context.Context, s cli.Selection) error {
 	waited := s.ShowWaiting(o.env)
 	tables, report := query.Tables(ctx, fleetOf(s), o.request)
 	waited()
-	if err := o.writeTables(tables); err != nil {
-		return err
-	}
-	return o.conclude(report, rows(tables))
+	return o.conclude(report, rows(tables), o.writeTables(tables))
 }
 
 // writeTables prints the tables that have rows, an empty line between them.
@@ -180,9 +180,9 @@ func rows(tables []*metav1.Table) (n int) {
 }
 
 func (o *getOptions) printObjects(ctx context.Context, s cli.Selection) error {
-	printer, err := printers.NewListPrinter(o.env.Out, o.output.Format, o.output.NoHeaders)
+	printer, err := o.output.ListPrinter(o.env)
 	if err != nil {
-		return cli.UsageError(err)
+		return err
 	}
 	if !o.env.OutTerminal { // on a terminal the objects themselves are the progress
 		defer s.ShowWaiting(o.env)()
@@ -193,14 +193,11 @@ func (o *getOptions) printObjects(ctx context.Context, s cli.Selection) error {
 		return printer.Print(object.Cluster, object.Unstructured)
 	})
 	if err != nil {
-		return err
+		return err // of writing: the stream is gone
 	}
-	if err := printer.Close(cli.APIFailures(report.Failures)); err != nil {
-		return err
-	}
-	return o.conclude(report, n)
+	return o.conclude(report, n, printer.Close(cli.APIFailures(report.Failures)))
 }
 
 func fleetOf(s cli.Selection) query.Fleet {
-	return query.Fleet{Clusters: s.Clusters, Member: s.Member, Fanout: s.Fanout}
+	return query.Fleet{Clusters: s.Clusters, Members: s.Members, Fanout: s.Fanout}
 }

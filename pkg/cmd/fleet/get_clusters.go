@@ -23,19 +23,16 @@ func (o *getOptions) printRoster(ctx context.Context, s cli.Selection) error {
 	waited := s.ShowWaiting(o.env)
 	roster, report := query.Roster(ctx, fleetOf(s), o.probing)
 	waited()
-	if err := o.writeRoster(roster, report); err != nil {
-		return err
-	}
-	return o.conclude(report, len(roster))
+	return o.conclude(report, len(roster), o.writeRoster(roster, report))
 }
 
 func (o *getOptions) writeRoster(roster []v1alpha1.Cluster, report query.Report) error {
 	if o.output.Format.IsTable() {
 		return printers.Table(o.env.Out, rosterTable(roster, o.probing.Usage, time.Now()), o.output.Table())
 	}
-	printer, err := printers.NewListPrinter(o.env.Out, o.output.Format, o.output.NoHeaders)
+	printer, err := o.output.ListPrinter(o.env)
 	if err != nil {
-		return cli.UsageError(err)
+		return err
 	}
 	for i := range roster {
 		data, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&roster[i])
@@ -142,6 +139,9 @@ func known(c v1alpha1.Cluster, field string, learned bool, text string) string {
 func number(c v1alpha1.Cluster, field string, value *int64, unit string) string {
 	if value == nil {
 		return known(c, field, false, "")
+	}
+	if *value == 0 && unit != "" {
+		return "<1" + unit
 	}
 	return fmt.Sprintf("%d%s", *value, unit)
 }

@@ -10,8 +10,9 @@ import (
 )
 
 // conclude says on stderr what the result cannot show, and chooses the exit
-// code. shown counts the rows or objects printed.
-func (o *getOptions) conclude(report query.Report, shown int) error {
+// code. shown counts the rows or objects printed; printed is the error of
+// printing them, which must not keep the failed clusters from being named.
+func (o *getOptions) conclude(report query.Report, shown int, printed error) error {
 	nowhere := false
 	for _, absent := range report.Absent {
 		if absent.Everywhere {
@@ -22,11 +23,13 @@ func (o *getOptions) conclude(report query.Report, shown int) error {
 		o.env.Note("%s: %s", strings.Join(absent.Clusters, ", "), absent.Err)
 	}
 	o.env.SayFailures(report.Failures)
-	if err := cli.Verdict(report.Asked, report.Failures); err != nil {
-		return err
+	verdict := cli.Verdict(report.Asked, report.Failures)
+	if verdict == nil && (nowhere || printed != nil) {
+		verdict = &cli.Error{Code: cli.ExitFailed}
 	}
-	if nowhere {
-		return &cli.Error{Code: cli.ExitFailed}
+	if verdict != nil {
+		verdict.Err = printed
+		return verdict
 	}
 	if shown == 0 {
 		o.sayNothing(report)

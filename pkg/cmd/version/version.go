@@ -55,22 +55,24 @@ type options struct {
 
 func (o *options) runServer(ctx context.Context, s cli.Selection) error {
 	waited := s.ShowWaiting(o.env)
-	clusters, report := query.Versions(ctx, query.Fleet{Clusters: s.Clusters, Member: s.Member, Fanout: s.Fanout})
+	clusters, report := query.Versions(ctx, query.Fleet{Clusters: s.Clusters, Members: s.Members, Fanout: s.Fanout})
 	waited()
-	if err := o.print(clusters, report.Failures); err != nil {
-		return err
-	}
+	printed := o.print(clusters, report.Failures)
 	o.env.SayFailures(report.Failures)
-	return cli.Verdict(report.Asked, report.Failures)
+	if verdict := cli.Verdict(report.Asked, report.Failures); verdict != nil {
+		verdict.Err = printed
+		return verdict
+	}
+	return printed
 }
 
 func (o *options) print(clusters []v1alpha1.Cluster, failures []fanout.Failure) error {
 	if o.output.Format.IsTable() {
 		return o.printText(clusters)
 	}
-	printer, err := printers.NewListPrinter(o.env.Out, o.output.Format, o.output.NoHeaders)
+	printer, err := o.output.ListPrinter(o.env)
 	if err != nil {
-		return cli.UsageError(err)
+		return err
 	}
 	own := cli.PluginVersion(o.env.Plugin)
 	if err := printObject(printer, "", &own); err != nil {

@@ -21,7 +21,7 @@ type Config struct {
 	// Missing are files that were named, by KUBECONFIG for one, and do not
 	// exist. kubectl passes over them in silence; a fleet must not shrink so.
 	Missing []string
-	// ambiguous and several identities per server, see identity.go
+	// logins are the different exec logins of each endpoint, see identity.go.
 	logins map[string]map[string]bool
 }
 
@@ -41,6 +41,9 @@ func Load(rules *clientcmd.ClientConfigLoadingRules) (*Config, error) {
 	}
 	c := &Config{merged: merged}
 	for _, path := range rules.GetLoadingPrecedence() {
+		if path == "" { // KUBECONFIG=a: ends in one
+			continue
+		}
 		inFile, err := contextsOf(path)
 		if errors.Is(err, os.ErrNotExist) {
 			if path != clientcmd.RecommendedHomeFile {

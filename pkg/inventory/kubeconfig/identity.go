@@ -20,10 +20,13 @@ import (
 // row too many can be seen, a cluster dropped cannot.
 func (c *Config) identity(cluster *api.Cluster, user *api.AuthInfo) (identity, ambiguous string) {
 	endpoint := endpointKey(cluster)
-	if len(c.logins[endpoint]) > 1 && loginKey(user) != "" {
+	switch {
+	case len(c.logins[endpoint]) < 2:
+		return endpoint, ""
+	case loginKey(user) != "":
 		return "", endpoint
 	}
-	return endpoint, ""
+	return endpoint, endpoint
 }
 
 // loginsByEndpoint collects the different exec logins of each endpoint.

@@ -1,7 +1,9 @@
 package kubeconfig
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -33,24 +35,27 @@ func (Provider) Name() string { return ProviderName }
 // whose context is gone is listed too, so that it is a failed row and not a
 // silent absence.
 func (p Provider) List(context.Context) ([]inventory.Cluster, error) {
-	names := inventory.MemberNames(p.Config.contexts())
 	if p.Fleet == nil {
+		names := inventory.MemberNames(p.Config.contexts())
 		clusters := make([]inventory.Cluster, 0, len(names))
 		for _, c := range p.Config.contexts() {
 			clusters = append(clusters, p.cluster(c, names[c], nil))
 		}
 		return clusters, nil
 	}
+	// A context has the same derived name in a fleet as outside of any.
+	all := slices.Clone(p.Config.contexts())
+	for _, m := range p.Fleet.Members {
+		if !slices.Contains(all, m.Context) {
+			all = append(all, m.Context)
+		}
+	}
+	names := inventory.MemberNames(all)
 	clusters := make([]inventory.Cluster, 0, len(p.Fleet.Members))
 	for _, m := range p.Fleet.Members {
-		name := m.Name
-		if name == "" {
-			name = inventory.MemberNames([]string{m.Context})[m.Context]
-		}
-		c := p.cluster(m.Context, name, m.Labels)
-		if c.Server == "" {
-			c.Server = m.Server
-		}
+		c := p.cluster(m.Context, cmp.Or(m.Name, names[m.Context]), m.Labels)
+		c.Server = cmp.Or(c.Server, m.Server)
+		c.UID = m.ClusterUID
 		clusters = append(clusters, c)
 	}
 	return clusters, nil

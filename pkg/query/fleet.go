@@ -11,14 +11,14 @@ import (
 // Fleet is whom a query asks, and how.
 type Fleet struct {
 	Clusters []inventory.Cluster
-	Member   member.Options
+	Members  *member.Pool
 	Fanout   fanout.Options
 }
 
 // ask connects to every cluster and runs fn there.
 func ask[T any](ctx context.Context, f Fleet, fn func(ctx context.Context, m *member.Member) (T, error)) fanout.Results[T] {
 	return fanout.Collect(ctx, f.Clusters, f.Fanout, func(ctx context.Context, c inventory.Cluster) (T, error) {
-		m, err := member.New(ctx, c, f.Member)
+		m, err := f.Members.Member(ctx, c)
 		if err != nil {
 			var none T
 			return none, err

@@ -1,0 +1,82 @@
+package member
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+// discoveryTrip is the transport of the discovery client, which knows neither
+// contexts nor single attempts: it sends every request with the context of the
+// call at hand, keeps the first failure, sends nothing after it, and takes away
+// what client-go would take for a reason to try again.
+type discoveryTrip struct {
+	base http.RoundTripper
+
+	mu     sync.Mutex      // client-go asks for several groups at once
+	ctx    context.Context //nolint:containedctx // client-go's discovery takes none
+	failed error
+}
+
+func (t *discoveryTrip) begin(ctx context.Context) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ctx, t.failed = ctx, nil
+}
+
+func (t *discoveryTrip) failure() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.failed
+}
+
+func (t *discoveryTrip) fail(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failed == nil {
+		t.failed = err
+	}
+}
+
+func (t *discoveryTrip) current() (context.Context, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ctx, t.failed
+}
+
+func (t *discoveryTrip) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx, failed := t.current()
+	if failed != nil {
+		return nil, finalError{}
+	}
+	resp, err := t.base.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		t.fail(err)
+		return nil, finalError{}
+	}
+	resp.Header.Del("Retry-After")
+	if isFatal(req.URL.Path, resp.StatusCode) {
+		t.fail(statusError(resp))
+	}
+	return resp, nil
+}
+
+// isFatal tells the failure of one group, which may be down alone, from that of
+// the two documents without which nothing is known. An API server may have no
+// core group, and then no /api.
+func isFatal(path string, code int) bool {
+	switch {
+	case code >= 200 && code < 300, code == http.StatusNotModified:
+		return false
+	case strings.HasSuffix(path, "/api"):
+		return code != http.StatusNotFound
+	}
+	return strings.HasSuffix(path, "/apis")
+}
+
+// finalError stands for the failure that discoveryTrip keeps. It does not show
+// what that is, so that client-go finds no reason to try again in it.
+type finalError struct{}
+
+func (finalError) Error() string { return "discovery failed" }
