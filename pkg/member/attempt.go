@@ -194,7 +194,8 @@ type boundedBody struct {
 
 func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
+	// A body whose request was ended may look like one that came to its end.
+	if err != nil && (!errors.Is(err, io.EOF) || b.bound.ctx.Err() != nil) {
 		err = b.bound.explain(err)
 	}
 	return n, err

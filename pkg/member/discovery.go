@@ -161,6 +161,8 @@ func (m *Member) newTypeIndex() (*typeIndex, error) {
 	// says no more than where to.
 	host := strings.TrimSuffix(m.rest.Get().AbsPath("/").URL().String(), "/")
 	config := &rest.Config{Host: host, Transport: trip, UserAgent: m.options.UserAgent, QPS: -1}
+	// Discovery would set 32 s for want of a bound; ours is the one that holds.
+	config.Timeout = m.options.LoginTimeout + 2*m.options.Timeout
 	client, err := m.discoveryClient(config)
 	if err != nil {
 		return nil, err

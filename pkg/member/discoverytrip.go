@@ -1,7 +1,10 @@
 package member
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -58,7 +61,26 @@ func (t *discoveryTrip) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp.Header.Del("Retry-After")
 	if isFatal(req.URL.Path, resp.StatusCode) {
 		t.fail(statusError(resp))
+		return resp, nil
 	}
+	return t.whole(req, resp)
+}
+
+// whole reads the answer here, so that one that breaks off, or is no JSON, is a
+// failure like any other.
+func (t *discoveryTrip) whole(req *http.Request, resp *http.Response) (*http.Response, error) {
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err == nil && resp.StatusCode == http.StatusOK {
+		if garbage := json.Unmarshal(body, new(json.RawMessage)); garbage != nil {
+			err = &AnswerError{Path: req.URL.Path, Err: garbage}
+		}
+	}
+	if err != nil {
+		t.fail(err)
+		return nil, finalError{}
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
 }
 
