@@ -1,6 +1,7 @@
 package fakefleet
 
 import (
+	"context"
 	"encoding/pem"
 	"net"
 	"net/http"
@@ -39,7 +40,7 @@ func newServer(name string) (*Server, error) {
 	if err := s.store.loadBase(name); err != nil {
 		return nil, err
 	}
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	tcp, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

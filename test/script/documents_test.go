@@ -17,7 +17,7 @@ func oneDocument(ts *testscript.TestScript, text string) any {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	var document any
 	ts.Check(decoder.Decode(&document))
-	if err := decoder.Decode(new(any)); err != io.EOF { //nolint:errorlint // json returns it bare
+	if err := decoder.Decode(new(any)); err != io.EOF {
 		ts.Fatalf("there is more behind the document: %v", err)
 	}
 	return document
