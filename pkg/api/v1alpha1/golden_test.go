@@ -1,0 +1,103 @@
+package v1alpha1_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew; a changed one is a changed contract")
+
+// kinds has a value of every kind with every field set.
+func kinds() map[string]any {
+	at := metav1.NewTime(time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC))
+	meta := metav1.TypeMeta{APIVersion: v1alpha1.APIVersion}
+	cluster := &v1alpha1.Cluster{
+		TypeMeta: meta,
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "east", Labels: map[string]string{"env": "prod"}, CreationTimestamp: at,
+			Annotations: map[string]string{v1alpha1.ClusterAnnotation: "east"},
+		},
+		Spec: v1alpha1.ClusterSpec{Inventory: "kubeconfig", Context: "admin@east", Server: "https://east:6443"},
+		Status: v1alpha1.ClusterStatus{
+			Phase: "NotReady", UID: "0c1e", Version: "v1.36.3", Nodes: &v1alpha1.NodeCount{Ready: 41, Total: 42},
+			Pods: new(int64(1204)), LatencyMilliseconds: new(int64(12)), FailingChecks: []string{"etcd"},
+			ServingCertificateExpires: &at, ClientCertificateExpires: &at,
+			Usage: &v1alpha1.Usage{
+				CPU:    v1alpha1.Share{Requested: "120", Allocatable: "336"},
+				Memory: v1alpha1.Share{Requested: "1Ti", Allocatable: "2Ti"},
+			},
+			Unknown: map[string]string{v1alpha1.FieldPods: "Forbidden"},
+		},
+	}
+	cluster.Kind = v1alpha1.ClusterKind
+	version := &v1alpha1.Version{
+		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "kubectl-fleet"}, Version: "v0.1.0", Commit: "abc",
+		GoVersion: "go1.26.8", Platform: "linux/amd64", KubernetesClient: "v0.36.3",
+	}
+	version.Kind = v1alpha1.VersionKind
+	return map[string]any{
+		"Cluster": cluster,
+		"Version": version,
+		"Failure": &v1alpha1.Failure{Cluster: "west", Reason: "Timeout", Message: "no answer", Rows: 500},
+		"FleetConfig": &v1alpha1.FleetConfig{
+			APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.FleetConfigKind, CurrentFleet: "prod",
+			Fleets: []v1alpha1.Fleet{{Name: "prod", Members: []v1alpha1.Member{{
+				Name: "east", Context: "admin@east", Labels: map[string]string{"env": "prod"}, Server: "https://east:6443", ClusterUID: "0c1e",
+			}}}},
+		},
+	}
+}
+
+// The encoded form is the contract with scripts: it does not change within a
+// version.
+func TestGolden(t *testing.T) {
+	for name, value := range kinds() {
+		path := filepath.Join("testdata", name+".json")
+		got, err := json.MarshalIndent(value, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, '\n')
+		if *update {
+			if err := os.WriteFile(path, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// What is written can be read back, strictly, from JSON and from YAML.
+func TestRoundTrip(t *testing.T) {
+	for name, value := range kinds() {
+		text, err := yaml.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := reflect.New(reflect.TypeOf(value).Elem()).Interface()
+		if err := yaml.UnmarshalStrict(text, back); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff(value, back, cmp.Comparer(func(a, b metav1.Time) bool { return a.Equal(&b) })); diff != "" {
+			t.Errorf("%s (-written +read):\n%s", name, diff)
+		}
+	}
+}
