@@ -2,17 +2,37 @@ package cli
 
 import "github.com/kubectl-fleet/kubectl-fleet/pkg/progress"
 
+// Waiting is the line that names the clusters still waited for. The zero value
+// shows nothing.
+type Waiting struct{ line *progress.Waiting }
+
 // ShowWaiting shows on a terminal which clusters are still waited for, until
-// the function returned is called. It sets the selection's observer.
-func (s *Selection) ShowWaiting(env *Env) (done func()) {
+// Done is called. It sets the selection's observer.
+func (s *Selection) ShowWaiting(env *Env) Waiting {
 	if !env.ErrTerminal {
-		return func() {}
+		return Waiting{}
 	}
 	names := make([]string, len(s.Clusters))
 	for i, c := range s.Clusters {
 		names[i] = c.Name
 	}
-	waiting := progress.NewWaiting(env.ErrOut, names)
-	s.Fanout.Observer = waiting
-	return waiting.Done
+	line := progress.NewWaiting(env.ErrOut, names)
+	s.Fanout.Observer = line
+	return Waiting{line: line}
+}
+
+// Pause takes the line away while something else is written, until the function
+// returned is called.
+func (w Waiting) Pause() (resume func()) {
+	if w.line == nil {
+		return func() {}
+	}
+	return w.line.Pause()
+}
+
+// Done takes the line away for good.
+func (w Waiting) Done() {
+	if w.line != nil {
+		w.line.Done()
+	}
 }

@@ -24,6 +24,8 @@ type ListRequest struct {
 	Namespace string
 	// Name asks for one object. Empty: the collection.
 	Name string
+	// Subresource of the named object, such as status or scale.
+	Subresource string
 	// LabelSelector narrows the collection.
 	LabelSelector string
 	// FieldSelector narrows the collection.
@@ -65,6 +67,12 @@ func (m *Member) Tables(ctx context.Context, r ListRequest, include IncludeObjec
 // the last thing yielded.
 func (m *Member) Objects(ctx context.Context, r ListRequest) iter.Seq2[[]unstructured.Unstructured, error] {
 	return pages(ctx, m, r, acceptJSON, nil, r.objects)
+}
+
+// RawObjects yields the pages of a collection as they came, in JSON. The first
+// error is the last thing yielded.
+func (m *Member) RawObjects(ctx context.Context, r ListRequest) iter.Seq2[RawPage, error] {
+	return pages(ctx, m, r, acceptJSON, nil, r.raw)
 }
 
 // Count counts the objects of a collection by one small request: the server
@@ -129,7 +137,7 @@ func (r ListRequest) path() string {
 	if r.Namespace != "" && r.Resource.Namespaced {
 		root = path.Join(root, "namespaces", r.Namespace)
 	}
-	return path.Join(root, r.Resource.GroupVersionResource.Resource, r.Name)
+	return path.Join(root, r.Resource.GroupVersionResource.Resource, r.Name, r.Subresource)
 }
 
 // objects parses an answer that holds whole objects.

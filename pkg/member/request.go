@@ -44,6 +44,17 @@ func decode(path string, data []byte, into any) error {
 	return nil
 }
 
+// Raw asks for a path, with its query if it has one, as it is.
+func (m *Member) Raw(ctx context.Context, path string) ([]byte, error) {
+	body, err := m.rest.Get().RequestURI(path).MaxRetries(0).Stream(ctx)
+	if err != nil {
+		return nil, m.classify(err)
+	}
+	defer func() { _ = body.Close() }()
+	data, err := io.ReadAll(body)
+	return data, m.classify(err)
+}
+
 // Version asks the API server for its version.
 func (m *Member) Version(ctx context.Context) (*version.Info, error) {
 	const path = "/version"

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/duration"
+	kjson "sigs.k8s.io/json"
 )
 
 // RowMeta returns the metadata of a row's object. It is empty where the table
@@ -35,6 +36,18 @@ func RowMeta(row metav1.TableRow) (metav1.ObjectMeta, error) {
 		return metav1.ObjectMeta{}, err
 	}
 	return metav1.ObjectMeta{Namespace: object.Metadata.Namespace, Name: object.Metadata.Name, Labels: object.Metadata.Labels}, nil
+}
+
+// RowObject returns a row's whole object, where the table was asked for with it.
+func RowObject(row metav1.TableRow) (map[string]any, error) {
+	if object, is := row.Object.Object.(*unstructured.Unstructured); is {
+		return object.Object, nil
+	}
+	var object map[string]any
+	if len(row.Object.Raw) == 0 {
+		return nil, nil
+	}
+	return object, kjson.UnmarshalCaseSensitivePreserveInts(row.Object.Raw, &object)
 }
 
 // tableOf stands in for a server that answers a request for a Table with

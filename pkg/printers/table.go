@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/liggitt/tabwriter"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubeprinters "k8s.io/cli-runtime/pkg/printers"
 )
@@ -19,6 +20,34 @@ type TableOptions struct {
 // Table prints a table as kubectl does, cells escaped. A table without rows
 // prints nothing.
 func Table(w io.Writer, table *metav1.Table, o TableOptions) error {
+	return NewTablePrinter(w, o).Print(table)
+}
+
+// TablePrinter prints tables below one another: widths are kept from one to the
+// next, and a header is printed where the columns change.
+type TablePrinter struct {
+	tabs    *tabwriter.Writer
+	printer kubeprinters.ResourcePrinter
+}
+
+// NewTablePrinter returns a printer onto w.
+func NewTablePrinter(w io.Writer, o TableOptions) *TablePrinter {
+	return &TablePrinter{
+		tabs:    kubeprinters.GetNewTabWriter(w),
+		printer: kubeprinters.NewTablePrinter(kubeprinters.PrintOptions{NoHeaders: o.NoHeaders, Wide: o.Wide}),
+	}
+}
+
+// Print prints a table, cells escaped. A table without rows prints nothing.
+func (p *TablePrinter) Print(table *metav1.Table) error {
+	escapeTable(table)
+	if err := p.printer.PrintObj(table, p.tabs); err != nil {
+		return err
+	}
+	return p.tabs.Flush()
+}
+
+func escapeTable(table *metav1.Table) {
 	for i := range table.ColumnDefinitions {
 		name := &table.ColumnDefinitions[i].Name // a CRD's author chose it
 		*name = Escape(strings.ReplaceAll(escapeCell(*name), "\n", " "))
@@ -34,10 +63,4 @@ func Table(w io.Writer, table *metav1.Table, o TableOptions) error {
 			}
 		}
 	}
-	tabs := kubeprinters.GetNewTabWriter(w)
-	printer := kubeprinters.NewTablePrinter(kubeprinters.PrintOptions{NoHeaders: o.NoHeaders, Wide: o.Wide})
-	if err := printer.PrintObj(table, tabs); err != nil {
-		return err
-	}
-	return tabs.Flush()
 }

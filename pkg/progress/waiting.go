@@ -55,6 +55,19 @@ func (l *Waiting) Observe(e fanout.Event) {
 	}
 }
 
+// Pause takes the line away, so that rows can be written to the same terminal,
+// until the function returned is called.
+func (l *Waiting) Pause() (resume func()) {
+	l.mu.Lock()
+	l.erase()
+	return func() {
+		if l.live {
+			l.draw()
+		}
+		l.mu.Unlock()
+	}
+}
+
 // Done takes the line away. Nothing is written after it returns.
 func (l *Waiting) Done() {
 	close(l.stop)

@@ -36,6 +36,9 @@ func fetch[P any](ctx context.Context, m *member.Member, r Request, list lister[
 			}
 		}
 		missing = append(missing, f.missing...)
+		if errors.Is(err, errEnough) {
+			return missing, nil
+		}
 		if isNotInstalled(err) {
 			missing = append(missing, absence{item: i})
 			continue
@@ -90,7 +93,10 @@ func (f *fetcher[P]) fetch(resource member.Resource) error {
 // listRequests turns one item into the requests of the API: one for the
 // collection, or one for each name.
 func (r Request) listRequests(item Item, resource member.Resource, own string) []member.ListRequest {
-	ask := member.ListRequest{Resource: resource, LabelSelector: r.LabelSelector, Limit: r.ChunkSize}
+	ask := member.ListRequest{
+		Resource: resource, LabelSelector: r.LabelSelector, FieldSelector: r.FieldSelector,
+		Subresource: r.Subresource, Limit: r.pageSize(),
+	}
 	switch {
 	case !resource.Namespaced, r.AllNamespaces:
 	case r.Namespace != "":
@@ -110,6 +116,25 @@ func (r Request) listRequests(item Item, resource member.Resource, own string) [
 	}
 	return asks
 }
+
+// pageSize is how many objects to ask for at once: never more than are wanted.
+func (r Request) pageSize() int64 {
+	if r.Limit == 0 || r.SortBy != "" {
+		return r.ChunkSize
+	}
+	if r.ChunkSize == 0 {
+		return int64(r.Limit)
+	}
+	return min(r.ChunkSize, int64(r.Limit))
+}
+
+// enough tells whether one cluster has given all that can be wanted of it.
+func (r Request) enough(got int) bool {
+	return r.Limit > 0 && r.SortBy == "" && got >= r.Limit
+}
+
+// errEnough ends the fetch of a cluster that has given all that is wanted.
+var errEnough = errors.New("enough")
 
 // errStopped ends a fetch whose reader has gone.
 var errStopped = errors.New("the reader stopped")

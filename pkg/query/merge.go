@@ -19,6 +19,7 @@ type part struct {
 type row struct {
 	namespace string
 	cells     []any
+	key       sortKey
 }
 
 // Columns that merge puts before those of the servers.
@@ -27,40 +28,80 @@ const (
 	namespaceColumn = "Namespace"
 )
 
-// merge puts the tables of several clusters under one header, in the order
+// layout is what a merged table shows beside the servers' columns.
+type layout struct {
+	cluster, namespace bool
+}
+
+// merger puts the tables of several clusters under one header, in the order
 // given. Columns are the same if they have the same name, whatever their place:
 // clusters of different versions, or with different versions of a CRD, line up.
-func merge(parts []part, withNamespace bool) *metav1.Table {
-	union := columnUnion(parts)
-	table := &metav1.Table{ColumnDefinitions: []metav1.TableColumnDefinition{{Name: clusterColumn, Type: "string"}}}
-	if withNamespace {
+// What is merged later keeps to the columns of what was merged before.
+type merger struct {
+	layout layout
+	union  []column
+}
+
+// merge lays out rows of these parts.
+func (m *merger) merge(parts []part, rows []placedRow) *metav1.Table {
+	m.union = columnUnion(m.union, parts)
+	table := &metav1.Table{}
+	if m.layout.cluster {
+		table.ColumnDefinitions = append(table.ColumnDefinitions, metav1.TableColumnDefinition{Name: clusterColumn, Type: "string"})
+	}
+	if m.layout.namespace {
 		table.ColumnDefinitions = append(table.ColumnDefinitions, metav1.TableColumnDefinition{Name: namespaceColumn, Type: "string"})
 	}
 	leading := len(table.ColumnDefinitions)
-	for _, c := range union {
+	for _, c := range m.union {
 		table.ColumnDefinitions = append(table.ColumnDefinitions, c.definition)
 	}
-	for _, p := range parts {
-		places := placesIn(union, p.columns)
-		for _, r := range p.rows {
-			cells := make([]any, len(table.ColumnDefinitions))
-			cells[0] = p.cluster
-			if withNamespace {
-				cells[1] = r.namespace
-			}
-			for i := range union {
-				cells[leading+i] = missingCell
-			}
-			for i, place := range places {
-				cells[leading+place] = nil // the column is there: an empty cell is empty
-				if i < len(r.cells) {
-					cells[leading+place] = r.cells[i]
-				}
-			}
-			table.Rows = append(table.Rows, metav1.TableRow{Cells: cells})
+	places := make([][]int, len(parts))
+	for i, p := range parts {
+		places[i] = placesIn(m.union, p.columns)
+	}
+	table.Rows = make([]metav1.TableRow, 0, len(rows))
+	for _, r := range rows {
+		cells := make([]any, 0, len(table.ColumnDefinitions))
+		if m.layout.cluster {
+			cells = append(cells, parts[r.part].cluster)
 		}
+		if m.layout.namespace {
+			cells = append(cells, r.namespace)
+		}
+		for range m.union {
+			cells = append(cells, missingCell)
+		}
+		for i, place := range places[r.part] {
+			cells[leading+place] = nil // the column is there: an empty cell is empty
+			if i < len(r.cells) {
+				cells[leading+place] = r.cells[i]
+			}
+		}
+		table.Rows = append(table.Rows, metav1.TableRow{Cells: cells})
 	}
 	return table
+}
+
+// placedRow is a row and the part it is of.
+type placedRow struct {
+	part int
+	row
+}
+
+// inOrder lists the rows of all parts: in their order or, sorted, by their keys.
+// Rows of equal keys keep the order of their parts.
+func inOrder(parts []part, sorted bool) []placedRow {
+	var rows []placedRow
+	for i, p := range parts {
+		for _, r := range p.rows {
+			rows = append(rows, placedRow{part: i, row: r})
+		}
+	}
+	if sorted {
+		slices.SortStableFunc(rows, func(a, b placedRow) int { return a.key.compare(b.key) })
+	}
+	return rows
 }
 
 // column identifies a column over clusters. A table may have two of one name;
@@ -75,11 +116,11 @@ func (c column) same(other column) bool {
 	return c.name == other.name && c.occurrence == other.occurrence
 }
 
-// columnUnion is every column of any part: the first part's in its order, and
-// those that others add behind the column they stand behind there. A column
-// that any cluster shows without -o wide is shown.
-func columnUnion(parts []part) []column {
-	var union []column
+// columnUnion adds every column of any part to a union: the first part's in its
+// order, and those that others add behind the column they stand behind there. A
+// column that any cluster shows without -o wide is shown.
+func columnUnion(union []column, parts []part) []column {
+	union = slices.Clone(union)
 	for _, p := range parts {
 		behind := -1
 		for _, c := range named(p.columns) {

@@ -50,42 +50,61 @@ func TestMerge(t *testing.T) {
 		want          []string
 	}{
 		{"equal columns", []part{
-			{"a", columns("Name Age"), []row{{"", []any{"x", "1d"}}}},
-			{"b", columns("Name Age"), []row{{"", []any{"y", "2d"}}, {"", []any{"z", "3d"}}}},
+			{"a", columns("Name Age"), []row{{namespace: "", cells: []any{"x", "1d"}}}},
+			{"b", columns("Name Age"), []row{{namespace: "", cells: []any{"y", "2d"}}, {namespace: "", cells: []any{"z", "3d"}}}},
 		}, false, []string{"Cluster Name Age", "a x 1d", "b y 2d", "b z 3d"}},
 		{"a newer CRD has a column more, between the others", []part{
-			{"a", columns("Name Phase Age"), []row{{"", []any{"x", "ok", "1d"}}}},
-			{"b", columns("Name Phase Region Age"), []row{{"", []any{"y", "ok", "eu", "2d"}}}},
+			{"a", columns("Name Phase Age"), []row{{namespace: "", cells: []any{"x", "ok", "1d"}}}},
+			{"b", columns("Name Phase Region Age"), []row{{namespace: "", cells: []any{"y", "ok", "eu", "2d"}}}},
 		}, false, []string{"Cluster Name Phase Region Age", "a x ok <none> 1d", "b y ok eu 2d"}},
 		{"an empty cell is no missing column", []part{
-			{"a", columns("Name Message Age"), []row{{"", []any{"x", "", "1d"}}}},
+			{"a", columns("Name Message Age"), []row{{namespace: "", cells: []any{"x", "", "1d"}}}},
 		}, false, []string{"Cluster Name Message Age", "a x  1d"}},
 		{"the same columns in another order", []part{
-			{"a", columns("Name Phase Age"), []row{{"", []any{"x", "ok", "1d"}}}},
-			{"b", columns("Age Name Phase"), []row{{"", []any{"2d", "y", "bad"}}}},
+			{"a", columns("Name Phase Age"), []row{{namespace: "", cells: []any{"x", "ok", "1d"}}}},
+			{"b", columns("Age Name Phase"), []row{{namespace: "", cells: []any{"2d", "y", "bad"}}}},
 		}, false, []string{"Cluster Name Phase Age", "a x ok 1d", "b y bad 2d"}},
 		{"two columns of one name", []part{
-			{"a", columns("Name Ready Ready"), []row{{"", []any{"x", "1", "2"}}}},
-			{"b", columns("Name Ready"), []row{{"", []any{"y", "3"}}}},
+			{"a", columns("Name Ready Ready"), []row{{namespace: "", cells: []any{"x", "1", "2"}}}},
+			{"b", columns("Name Ready"), []row{{namespace: "", cells: []any{"y", "3"}}}},
 		}, false, []string{"Cluster Name Ready Ready", "a x 1 2", "b y 3 <none>"}},
 		{"shown if any cluster shows it", []part{
-			{"a", columns("Name IP/1"), []row{{"", []any{"x", "10"}}}},
-			{"b", columns("Name IP"), []row{{"", []any{"y", "11"}}}},
+			{"a", columns("Name IP/1"), []row{{namespace: "", cells: []any{"x", "10"}}}},
+			{"b", columns("Name IP"), []row{{namespace: "", cells: []any{"y", "11"}}}},
 		}, false, []string{"Cluster Name IP", "a x 10", "b y 11"}},
 		{"namespaces", []part{
-			{"a", columns("Name"), []row{{"n1", []any{"x"}}, {"n2", []any{"x"}}}},
+			{"a", columns("Name"), []row{{namespace: "n1", cells: []any{"x"}}, {namespace: "n2", cells: []any{"x"}}}},
 		}, true, []string{"Cluster Namespace Name", "a n1 x", "a n2 x"}},
 		{"a row too short and one too long", []part{
-			{"a", columns("Name Age"), []row{{"", []any{"x"}}, {"", []any{"y", "1d", "stray"}}}},
+			{"a", columns("Name Age"), []row{{namespace: "", cells: []any{"x"}}, {namespace: "", cells: []any{"y", "1d", "stray"}}}},
 		}, false, []string{"Cluster Name Age", "a x <nil>", "a y 1d"}},
 		{"a cluster without rows gives no columns", []part{
 			{"a", nil, nil},
-			{"b", columns("Name"), []row{{"", []any{"y"}}}},
+			{"b", columns("Name"), []row{{namespace: "", cells: []any{"y"}}}},
 		}, false, []string{"Cluster Name", "b y"}},
 	} {
-		got := drawn(merge(tc.parts, tc.withNamespace))
+		got := drawn((&merger{layout: layout{cluster: true, namespace: tc.withNamespace}}).merge(tc.parts, inOrder(tc.parts, false)))
 		if diff := cmp.Diff(tc.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tc.what, diff)
+		}
+	}
+}
+
+// A cluster that answers late goes below those already shown, under their
+// header where it fits.
+func TestMergeLater(t *testing.T) {
+	m := &merger{layout: layout{cluster: true}}
+	merge := func(parts []part) []string { return drawn(m.merge(parts, inOrder(parts, false))) }
+	first := merge([]part{{"a", columns("Name Phase Age"), []row{{cells: []any{"x", "ok", "1d"}}}}})
+	second := merge([]part{{"b", columns("Age Name"), []row{{cells: []any{"2d", "y"}}}}})
+	third := merge([]part{{"c", columns("Name Region Phase Age"), []row{{cells: []any{"z", "eu", "bad", "3d"}}}}})
+	for i, want := range [][]string{
+		{"Cluster Name Phase Age", "a x ok 1d"},
+		{"Cluster Name Phase Age", "b y <none> 2d"},
+		{"Cluster Name Region Phase Age", "c z eu bad 3d"},
+	} {
+		if diff := cmp.Diff(want, [][]string{first, second, third}[i]); diff != "" {
+			t.Errorf("%d (-want +got):\n%s", i, diff)
 		}
 	}
 }
@@ -108,7 +127,7 @@ func FuzzMerge(f *testing.F) {
 			p.rows = []row{r}
 			parts = append(parts, p)
 		}
-		table := merge(parts, false)
+		table := (&merger{layout: layout{cluster: true}}).merge(parts, inOrder(parts, false))
 		for i, p := range parts {
 			seen := 0
 			for j, cell := range table.Rows[i].Cells[1:] {

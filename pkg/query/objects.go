@@ -2,7 +2,8 @@ package query
 
 import (
 	"context"
-	"iter"
+	"errors"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -20,36 +21,83 @@ type Object struct {
 	*unstructured.Unstructured
 }
 
-// readAhead is how many pages of one cluster wait for their turn. It bounds
-// memory whatever the size of the answer.
-const readAhead = 2
-
-// Objects asks every cluster for whole objects and hands them to take as they
-// come, cluster by cluster in the order asked. All clusters are read at once,
-// each a few pages ahead of its turn. An error of take ends everything and is
-// returned.
+// Objects asks every cluster for whole objects and hands them to take: cluster
+// by cluster in the order asked, or sorted over all clusters. Unsorted, objects
+// are handed over as they come, all clusters are read at once, each a few pages
+// ahead of its turn, and memory does not grow with the answer. An error of take
+// ends everything and is returned.
 func Objects(ctx context.Context, f Fleet, r Request, take func(Object) error) (Report, error) {
+	if r.SortBy == "" {
+		return streamObjects(ctx, f, r, take)
+	}
+	sorter, err := newSorter(r.SortBy)
+	if err != nil {
+		return Report{}, err
+	}
+	type keyed struct {
+		Object
+		key sortKey
+	}
+	var all []keyed
+	unsorted := r
+	unsorted.SortBy, unsorted.Limit = "", 0
+	report, err := streamObjects(ctx, f, unsorted, func(o Object) error {
+		all = append(all, keyed{o, sorter.key(o.Unstructured.Object)})
+		return nil
+	})
+	if err != nil {
+		return report, err
+	}
+	slices.SortStableFunc(all, func(a, b keyed) int { return a.key.compare(b.key) })
+	if r.Limit > 0 && len(all) > r.Limit {
+		all, report.Limited = all[:r.Limit], true
+	}
+	report.Shown = len(all)
+	for _, o := range all {
+		if err := take(o.Object); err != nil {
+			return report, err
+		}
+	}
+	return report, nil
+}
+
+func streamObjects(ctx context.Context, f Fleet, r Request, take func(Object) error) (Report, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(errStopped)
 
+	waiting := newBudget(readAheadBytes)
 	readers := make([]*objectReader, len(f.Clusters))
-	turns := make(map[string]*objectReader, len(f.Clusters)) // names are unique, see inventory.ValidateNames
+	byName := make(map[string]*objectReader, len(f.Clusters)) // names are unique, see inventory.ValidateNames
 	for i, c := range f.Clusters {
-		readers[i] = &objectReader{pages: make(chan answer[[]unstructured.Unstructured], readAhead)}
-		turns[c.Name] = readers[i]
+		readers[i] = &objectReader{index: i, budget: waiting, pages: make(chan answer[member.RawPage], readAheadPages)}
+		byName[c.Name] = readers[i]
 	}
 	var results fanout.Results[*objectReader]
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		results = fanout.Collect(ctx, f.Clusters, f.Fanout, func(ctx context.Context, c inventory.Cluster) (*objectReader, error) {
-			reader := turns[c.Name]
+			reader := byName[c.Name]
 			return reader, reader.read(ctx, c, f.Members, r)
 		})
 	}()
 
+	var report Report
 	for i, c := range f.Clusters {
-		if err := readers[i].drain(c.Name, ended, take); err != nil {
+		waiting.turn(i)
+		err := readers[i].drain(c.Name, ended, func(o Object) error {
+			if r.Limit > 0 && report.Shown >= r.Limit {
+				report.Limited = true
+				return errEnough
+			}
+			report.Shown++
+			return take(o)
+		})
+		if errors.Is(err, errEnough) {
+			stop(errEnough)
+			break
+		}
+		if err != nil {
 			stop(errStopped)
 			<-ended
 			return Report{}, err
@@ -57,81 +105,21 @@ func Objects(ctx context.Context, f Fleet, r Request, take func(Object) error) (
 	}
 	<-ended
 
-	report := Report{Asked: len(results), Failures: results.Failures((*objectReader).count)}
+	report.Asked = len(results)
 	var clusters []answered
 	for _, result := range results {
-		if result.Err == nil {
+		switch {
+		case result.Value != nil && result.Value.broken != nil:
+			report.Failures = append(report.Failures, fanout.Failure{Cluster: result.Cluster.Name, Err: result.Value.broken, Rows: result.Value.shown})
+		case result.Err == nil:
 			clusters = append(clusters, answered{cluster: result.Cluster, missing: result.Value.missing})
+		case errors.Is(result.Err, errEnough): // we ended it: it did not fail
+		default:
+			report.Failures = append(report.Failures, fanout.Failure{Cluster: result.Cluster.Name, Err: result.Err, Rows: result.Value.count()})
 		}
 	}
 	report.Absent = absences(r, clusters)
 	return report, nil
-}
-
-// objectReader reads one cluster ahead of its turn.
-type objectReader struct {
-	pages   chan answer[[]unstructured.Unstructured]
-	missing []absence
-	objects int
-}
-
-func (o *objectReader) count() int {
-	if o == nil {
-		return 0
-	}
-	return o.objects
-}
-
-func (o *objectReader) read(ctx context.Context, c inventory.Cluster, members *member.Pool, r Request) (err error) {
-	defer close(o.pages) // whatever happens: the reader in front of it waits for this
-	m, err := members.Member(ctx, c)
-	if err != nil {
-		return err
-	}
-	list := func(ctx context.Context, m *member.Member, ask member.ListRequest) iter.Seq2[[]unstructured.Unstructured, error] {
-		return m.Objects(ctx, ask)
-	}
-	o.missing, err = fetch(ctx, m, r, list, func(page answer[[]unstructured.Unstructured]) error {
-		for i := range page.page {
-			annotate(&page.page[i], c.Name) // first of all: what it drops need not wait
-		}
-		select {
-		case o.pages <- page:
-			o.objects += len(page.page)
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	})
-	if err != nil && o.objects > 0 {
-		return member.Incomplete(o.objects, err)
-	}
-	return err
-}
-
-// drain hands over the cluster's objects until it has no more. ended closes
-// when no cluster is read any longer, one that was skipped included.
-func (o *objectReader) drain(cluster string, ended <-chan struct{}, take func(Object) error) error {
-	for {
-		var page answer[[]unstructured.Unstructured]
-		var more bool
-		select {
-		case page, more = <-o.pages:
-		case <-ended:
-			select {
-			case page, more = <-o.pages: // what was sent before the end
-			default:
-			}
-		}
-		if !more {
-			return nil
-		}
-		for i := range page.page {
-			if err := take(Object{Cluster: cluster, Resource: page.resource, Unstructured: &page.page[i]}); err != nil {
-				return err
-			}
-		}
-	}
 }
 
 // annotate marks the object with where it comes from and drops its managed

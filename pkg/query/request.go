@@ -20,8 +20,32 @@ type Request struct {
 	Namespace     string
 	AllNamespaces bool
 	LabelSelector string
+	FieldSelector string
+	// Subresource of the named objects, such as status or scale.
+	Subresource string
 	// ChunkSize is how many objects are asked for at once; 0 means all.
 	ChunkSize int64
+	// SortBy is a JSONPath; the objects of all clusters are sorted by it
+	// together. Empty: the order of clusters, and in each the server's.
+	SortBy string
+	// Limit is how many objects there are at most, over all clusters and after
+	// sorting. 0: no limit.
+	Limit int
+	// Columns are what tables show beside the servers' columns.
+	Columns Columns
+}
+
+// Columns are what tables show beside the servers' columns.
+type Columns struct {
+	// Cluster is whose row it is.
+	Cluster bool
+	// Kind before each name, as in pod/web. With several types it is there
+	// always.
+	Kind bool
+	// Labels are keys of labels, each a column.
+	Labels []string
+	// AllLabels is a column with all labels.
+	AllLabels bool
 }
 
 // Item is one resource type, and the names of the objects wanted of it. No
@@ -96,13 +120,29 @@ func (r Request) Validate() error {
 			}
 		}
 	}
+	if r.SortBy != "" {
+		if _, err := newSorter(r.SortBy); err != nil {
+			return err
+		}
+	}
+	if r.Limit < 0 || r.ChunkSize < 0 {
+		return errors.New("a limit or chunk size cannot be negative")
+	}
+	if r.Subresource != "" {
+		if errs := path.IsValidPathSegmentName(r.Subresource); len(errs) > 0 {
+			return fmt.Errorf("subresource %q: %s", r.Subresource, errs[0])
+		}
+		if !r.Named() {
+			return errors.New("a subresource needs the names of objects")
+		}
+	}
 	if !r.Named() {
 		return nil
 	}
 	if r.AllNamespaces {
 		return errors.New("a resource cannot be retrieved by name across all namespaces")
 	}
-	if r.LabelSelector != "" {
+	if r.LabelSelector != "" || r.FieldSelector != "" {
 		return errors.New("name cannot be provided when a selector is specified")
 	}
 	return nil

@@ -49,7 +49,7 @@ func Roster(ctx context.Context, f Fleet, o RosterOptions) ([]v1alpha1.Cluster, 
 		}
 		roster[i] = entry
 	}
-	return roster, Report{Asked: len(results), Failures: results.Failures(nil)}
+	return roster, Report{Asked: len(results), Failures: results.Failures(nil), Shown: len(roster)}
 }
 
 func entryOf(c inventory.Cluster) v1alpha1.Cluster {

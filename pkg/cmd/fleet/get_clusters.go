@@ -20,10 +20,10 @@ import (
 )
 
 func (o *getOptions) printRoster(ctx context.Context, s cli.Selection) error {
-	waited := s.ShowWaiting(o.env)
+	line := s.ShowWaiting(o.env)
 	roster, report := query.Roster(ctx, fleetOf(s), o.probing)
-	waited()
-	return o.conclude(report, len(roster), o.writeRoster(roster, report))
+	line.Done()
+	return o.conclude(report, o.writeRoster(roster, report))
 }
 
 func (o *getOptions) writeRoster(roster []v1alpha1.Cluster, report query.Report) error {

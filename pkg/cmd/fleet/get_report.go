@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -10,17 +11,24 @@ import (
 )
 
 // conclude says on stderr what the result cannot show, and chooses the exit
-// code. shown counts the rows or objects printed; printed is the error of
-// printing them, which must not keep the failed clusters from being named.
-func (o *getOptions) conclude(report query.Report, shown int, printed error) error {
+// code. printed is the error of printing, which must not keep the failed
+// clusters from being named.
+func (o *getOptions) conclude(report query.Report, printed error) error {
 	nowhere := false
 	for _, absent := range report.Absent {
+		var object *query.NotFoundError
+		if o.ignoreNotFound && errors.As(absent.Err, &object) {
+			continue
+		}
 		if absent.Everywhere {
 			nowhere = true
 			o.sayNowhere(absent, report)
 			continue
 		}
 		o.env.Note("%s: %s", strings.Join(absent.Clusters, ", "), absent.Err)
+	}
+	if report.Limited {
+		o.env.Note("there is more: --limit lets %d through", report.Shown)
 	}
 	o.env.SayFailures(report.Failures)
 	verdict := cli.Verdict(report.Asked, report.Failures)
@@ -31,7 +39,7 @@ func (o *getOptions) conclude(report query.Report, shown int, printed error) err
 		verdict.Err = printed
 		return verdict
 	}
-	if shown == 0 {
+	if report.Shown == 0 && !o.ignoreNotFound {
 		o.sayNothing(report)
 	}
 	return nil

@@ -54,9 +54,9 @@ type options struct {
 }
 
 func (o *options) runServer(ctx context.Context, s cli.Selection) error {
-	waited := s.ShowWaiting(o.env)
+	line := s.ShowWaiting(o.env)
 	clusters, report := query.Versions(ctx, query.Fleet{Clusters: s.Clusters, Members: s.Members, Fanout: s.Fanout})
-	waited()
+	line.Done()
 	printed := o.print(clusters, report.Failures)
 	o.env.SayFailures(report.Failures)
 	if verdict := cli.Verdict(report.Asked, report.Failures); verdict != nil {
