@@ -6,6 +6,10 @@ SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
 .PHONY: help build testbed demo test check lint generate clean
 
+# One set of settings for everything, so that nothing is compiled twice.
+export CGO_ENABLED := 0
+export GOFLAGS := $(strip $(filter-out -trimpath,$(GOFLAGS)) -trimpath)
+
 # The linker stamps version and commit from git, and does without where there is
 # no usable repository (an archive, a checkout of another user): "devel" then.
 VCS := $(shell git rev-parse --verify --quiet HEAD >/dev/null 2>&1 && echo auto || echo false)
@@ -18,7 +22,7 @@ build: ## Build the three plugins into bin/
 	$(GOBUILD) -o bin/ ./cmd/...
 
 testbed: ## Build bin/testbed, which runs real clusters on this machine
-	CGO_ENABLED=0 go build -buildvcs=false -o bin/testbed ./test/testbed
+	go build -buildvcs=false -o bin/testbed ./test/testbed
 
 demo: ## Show what it does, on three real clusters; KEEP=1 leaves them running
 	@KEEP=$(KEEP) .ci/demo
@@ -40,5 +44,5 @@ clean: ## End what was started here, and remove all that was built
 	rm -rf bin dist
 
 bin/tools/golangci-lint: .ci/tools/go.mod .ci/tools/go.sum
-	cd .ci/tools && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../bin/tools/ tool
+	cd .ci/tools && go build -ldflags '-s -w' -o ../../bin/tools/ tool
 	@touch $@

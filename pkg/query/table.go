@@ -91,6 +91,9 @@ func (g *gathering) gather(results fanout.Results[*clusterTables], arrived <-cha
 		select {
 		case i, more := <-arrived:
 			if !more {
+				if len(waiting) == 0 {
+					return nil
+				}
 				return g.flush(results, waiting)
 			}
 			waiting = append(waiting, i)
