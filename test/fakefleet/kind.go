@@ -34,7 +34,17 @@ func builtins() []kind {
 		builtin("", "v1", "Node", "nodes", false, nodeColumns(), "no"),
 		builtin("", "v1", "Pod", "pods", true, podColumns(), "po"),
 		builtin("", "v1", "Secret", "secrets", true, plain),
+		builtin("", "v1", "Event", "events", true, plain, "ev"),
+		builtin("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", true, plain, "pvc"),
+		builtin("", "v1", "Service", "services", true, plain, "svc"),
+		builtin("", "v1", "ServiceAccount", "serviceaccounts", true, plain, "sa"),
+		builtin("apps", "v1", "DaemonSet", "daemonsets", true, plain, "ds"),
 		builtin("apps", "v1", "Deployment", "deployments", true, deploymentColumns(), "deploy"),
+		builtin("apps", "v1", "ReplicaSet", "replicasets", true, plain, "rs"),
+		builtin("apps", "v1", "StatefulSet", "statefulsets", true, plain, "sts"),
+		builtin("batch", "v1", "CronJob", "cronjobs", true, plain, "cj"),
+		builtin("batch", "v1", "Job", "jobs", true, plain),
+		builtin("networking.k8s.io", "v1", "Ingress", "ingresses", true, plain, "ing"),
 		builtin("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false, plain, "crd", "crds"),
 	}
 }

@@ -101,6 +101,9 @@ func write(w http.ResponseWriter, r *http.Request, k *kind, p page) {
 		case strings.Contains(accept, "as=PartialObjectMetadata;") && p.single:
 			writeJSON(w, metadataOf(p.items[0]))
 			return
+		case strings.HasPrefix(accept, "application/json;as=PartialObjectMetadataList;") && !p.single:
+			writeJSON(w, metadataList(k, p))
+			return
 		case accept == runtime.ContentTypeProtobuf:
 			writeProtobuf(w, k, p)
 			return
@@ -115,6 +118,17 @@ func write(w http.ResponseWriter, r *http.Request, k *kind, p page) {
 func writeJSON(w http.ResponseWriter, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(value)
+}
+
+// metadataList is the page as the metadata of its objects alone.
+func metadataList(k *kind, p page) runtime.Unstructured {
+	reduced := page{next: p.next, remaining: p.remaining}
+	for _, o := range p.items {
+		reduced.items = append(reduced.items, metadataOf(o))
+	}
+	list := whole(k, reduced).(*unstructured.UnstructuredList) //nolint:forcetypeassert // a list of several
+	list.SetGroupVersionKind(metav1.SchemeGroupVersion.WithKind("PartialObjectMetadataList"))
+	return list
 }
 
 // whole is the page as objects: the list, or the one object.

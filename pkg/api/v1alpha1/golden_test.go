@@ -41,6 +41,15 @@ func kinds() map[string]any {
 		},
 	}
 	cluster.Kind = v1alpha1.ClusterKind
+	found := &v1alpha1.Found{
+		TypeMeta: meta,
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "ledger", Namespace: "pay", CreationTimestamp: at, Annotations: map[string]string{v1alpha1.ClusterAnnotation: "east"},
+		},
+		Object: v1alpha1.FoundObject{APIVersion: "apps/v1", Kind: "Deployment"},
+		Images: []v1alpha1.FoundImage{{Image: "registry/pay:1.9", Containers: []string{"main"}, Digests: []string{"sha256:91f0"}, Pods: 3}},
+	}
+	found.Kind = v1alpha1.FoundKind
 	version := &v1alpha1.Version{
 		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "kubectl-fleet"}, Version: "v0.1.0", Commit: "abc",
 		GoVersion: "go1.26.8", Platform: "linux/amd64", KubernetesClient: "v0.36.3",
@@ -48,6 +57,7 @@ func kinds() map[string]any {
 	version.Kind = v1alpha1.VersionKind
 	return map[string]any{
 		"Cluster": cluster,
+		"Found":   found,
 		"Version": version,
 		"Failure": &v1alpha1.Failure{Cluster: "west", Reason: "Timeout", Message: "no answer", Rows: 500},
 		"FleetConfig": &v1alpha1.FleetConfig{

@@ -3,6 +3,7 @@ package fleet
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
@@ -14,53 +15,71 @@ import (
 // code. printed is the error of printing, which must not keep the failed
 // clusters from being named.
 func (o *getOptions) conclude(report query.Report, printed error) error {
-	nowhere := false
-	for _, absent := range report.Absent {
-		var object *query.NotFoundError
-		if o.ignoreNotFound && errors.As(absent.Err, &object) {
-			continue
-		}
-		if absent.Everywhere {
-			nowhere = true
-			o.sayNowhere(absent, report)
-			continue
-		}
-		o.env.Note("%s: %s", strings.Join(absent.Clusters, ", "), absent.Err)
+	if o.ignoreNotFound {
+		report.Absent = slices.DeleteFunc(report.Absent, func(absent query.Absence) bool {
+			var object *query.NotFoundError
+			return errors.As(absent.Err, &object)
+		})
 	}
 	if report.Limited {
 		o.env.Note("there is more: --limit lets %d through", report.Shown)
 	}
-	o.env.SayFailures(report.Failures)
-	verdict := cli.Verdict(report.Asked, report.Failures)
-	if verdict == nil && (nowhere || printed != nil) {
-		verdict = &cli.Error{Code: cli.ExitFailed}
-	}
-	if verdict != nil {
-		verdict.Err = printed
-		return verdict
+	if err := conclude(o.env, report, printed); err != nil {
+		return err
 	}
 	if report.Shown == 0 && !o.ignoreNotFound {
-		o.sayNothing(report)
+		namespace := o.request.Namespace
+		if o.request.AllNamespaces {
+			namespace = ""
+		}
+		sayNothing(o.env, report, namespace)
 	}
 	return nil
 }
 
-func (o *getOptions) sayNowhere(absent query.Absence, report query.Report) {
+// conclude says which clusters failed or lack something, and chooses the exit
+// code.
+func conclude(env *cli.Env, report query.Report, printed error) error {
+	nowhere := false
+	for _, absent := range report.Absent {
+		if absent.Everywhere {
+			nowhere = true
+			sayNowhere(env, absent, report)
+			continue
+		}
+		env.Note("%s: %s", strings.Join(absent.Clusters, ", "), absent.Err)
+	}
+	env.SayFailures(report.Failures)
+	verdict := cli.Verdict(report.Asked, report.Failures)
+	if verdict == nil && (nowhere || printed != nil) {
+		verdict = &cli.Error{Code: cli.ExitFailed}
+	}
+	if verdict == nil {
+		return nil
+	}
+	verdict.Err = printed
+	return verdict
+}
+
+// sayNowhere says that no cluster that answered has what was asked for.
+func sayNowhere(env *cli.Env, absent query.Absence, report query.Report) {
 	where := "in any of " + clusters(report.Asked)
 	if len(report.Failures) > 0 {
 		where = fmt.Sprintf("in any of the %d that answered, of %s", len(absent.Clusters), clusters(report.Asked))
 	} else if report.Asked == 1 {
 		where = "in " + absent.Clusters[0]
 	}
-	_, _ = fmt.Fprintf(o.env.ErrOut, "error: %s %s\n", printers.Escape(absent.Err.Error()), where)
+	_, _ = fmt.Fprintf(env.ErrOut, "error: %s %s\n", printers.Escape(absent.Err.Error()), where)
 }
 
-func (o *getOptions) sayNothing(report query.Report) {
+// sayNothing says that there is nothing to show, in a namespace if one was
+// asked for.
+func sayNothing(env *cli.Env, report query.Report, namespace string) {
 	where := " in " + clusters(report.Asked)
-	if ns := o.request.Namespace; ns != "" && !o.request.AllNamespaces {
-		where = fmt.Sprintf(" in namespace %s of %s", ns, clusters(report.Asked))
+	if namespace != "" {
+		where = fmt.Sprintf(" in namespace %s of %s", namespace, clusters(report.Asked))
 	}
-	_, _ = fmt.Fprintf(o.env.ErrOut, "No resources found%s.\n", where)
+	_, _ = fmt.Fprintf(env.ErrOut, "No resources found%s.\n", where)
 }
 
 func clusters(n int) string {
