@@ -21,6 +21,9 @@ const (
 	ExitUsage ExitCode = 2
 	// ExitPartial: some clusters succeeded, some failed.
 	ExitPartial ExitCode = 3
+	// ExitNotCompared: a diff could not compare on any cluster. 1 would say that
+	// it found differences.
+	ExitNotCompared ExitCode = 8
 	// ExitInterrupted: the user stopped it; nothing is left behind.
 	ExitInterrupted ExitCode = 130
 )

@@ -55,11 +55,28 @@ func kinds() map[string]any {
 		GoVersion: "go1.26.8", Platform: "linux/amd64", KubernetesClient: "v0.36.3",
 	}
 	version.Kind = v1alpha1.VersionKind
+	comparison := &v1alpha1.Comparison{
+		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "shop"},
+		Object: v1alpha1.ComparedObject{Group: "apps", Kind: "Deployment"}, Agree: true,
+		Groups: []v1alpha1.ComparisonGroup{
+			{Clusters: []string{"east", "west"}, Reference: true},
+			{Clusters: []string{"apac"}, Differences: []v1alpha1.Difference{
+				{Path: "spec.paused", Value: true},
+				{Path: "spec.template.spec.initContainers", Reference: []any{"a", "b"}, Value: []any{"b", "a"}, Order: true},
+			}},
+			{Clusters: []string{"eu"}, Absent: true},
+		},
+	}
+	comparison.Kind = v1alpha1.ComparisonKind
 	return map[string]any{
-		"Cluster": cluster,
-		"Found":   found,
-		"Version": version,
-		"Failure": &v1alpha1.Failure{Cluster: "west", Reason: "Timeout", Message: "no answer", Rows: 500},
+		"Cluster":    cluster,
+		"Found":      found,
+		"Version":    version,
+		"Failure":    &v1alpha1.Failure{Cluster: "west", Reason: "Timeout", Message: "no answer", Rows: 500},
+		"Cluster":    cluster,
+		"Comparison": comparison,
+		"Version":    version,
+		"Failure":    &v1alpha1.Failure{Cluster: "west", Reason: "Timeout", Message: "no answer", Rows: 500},
 		"FleetConfig": &v1alpha1.FleetConfig{
 			APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.FleetConfigKind, CurrentFleet: "prod",
 			Fleets: []v1alpha1.Fleet{{Name: "prod", Members: []v1alpha1.Member{{

@@ -19,6 +19,11 @@ It needs no server: the clusters are those of your kubeconfig, or the members of
 ($KUBECTL_FLEET_CONFIG, by default ~/.kube/fleets.yaml). A cluster that is down or slow never hides or delays the
 others: it is named on stderr, with a reason, and the exit code is 3.`,
 	}
-	cmd.AddCommand(newCmdGet(env), newCmdFind(env), version.NewCmdVersion(env))
+	cmd.AddCommand(
+		newCmdDiff(env),
+		newCmdFind(env),
+		newCmdGet(env),
+		version.NewCmdVersion(env),
+	)
 	return cmd
 }
