@@ -71,9 +71,6 @@ func kinds() map[string]any {
 	return map[string]any{
 		"Cluster":    cluster,
 		"Found":      found,
-		"Version":    version,
-		"Failure":    &v1alpha1.Failure{Cluster: "west", Reason: "Timeout", Message: "no answer", Rows: 500},
-		"Cluster":    cluster,
 		"Comparison": comparison,
 		"Version":    version,
 		"Failure":    &v1alpha1.Failure{Cluster: "west", Reason: "Timeout", Message: "no answer", Rows: 500},
