@@ -130,7 +130,7 @@ func (m *Member) ClientCertificateExpires(ctx context.Context) (expires time.Tim
 	return leaf.NotAfter, true, nil
 }
 
-// The built-in types that the roster counts. Every Kubernetes API server has
+// The built-in types that are asked for by us and not by the user. Every Kubernetes API server has
 // them, so they need no discovery.
 func coreResource(plural, kind string, namespaced bool) Resource {
 	return Resource{GroupVersionResource: schema.GroupVersionResource{Version: corev1.SchemeGroupVersion.Version, Resource: plural}, Kind: kind, Namespaced: namespaced}
@@ -141,3 +141,6 @@ func Pods() Resource { return coreResource("pods", "Pod", true) }
 
 // Nodes is the type of nodes.
 func Nodes() Resource { return coreResource("nodes", "Node", false) }
+
+// Events is the type of events, as the core API has them.
+func Events() Resource { return coreResource("events", "Event", true) }

@@ -41,6 +41,12 @@ func kinds() map[string]any {
 		},
 	}
 	cluster.Kind = v1alpha1.ClusterKind
+	events := &v1alpha1.EventGroup{
+		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "pod.web-*.backoff", Namespace: "shop"},
+		Type: "Warning", Reason: "BackOff", ObjectKind: "Pod", ObjectName: "web-*", Clusters: []string{"east", "west"}, Count: 41,
+		LastSeen: at, Message: "Back-off restarting failed container",
+	}
+	events.Kind = v1alpha1.EventGroupKind
 	found := &v1alpha1.Found{
 		TypeMeta: meta,
 		ObjectMeta: metav1.ObjectMeta{
@@ -70,6 +76,7 @@ func kinds() map[string]any {
 	comparison.Kind = v1alpha1.ComparisonKind
 	return map[string]any{
 		"Cluster":    cluster,
+		"EventGroup": events,
 		"Found":      found,
 		"Comparison": comparison,
 		"Version":    version,

@@ -21,6 +21,7 @@ others: it is named on stderr, with a reason, and the exit code is 3.`,
 	}
 	cmd.AddCommand(
 		newCmdDiff(env),
+		newCmdEvents(env),
 		newCmdFind(env),
 		newCmdGet(env),
 		version.NewCmdVersion(env),
