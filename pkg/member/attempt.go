@@ -53,6 +53,7 @@ func (a *attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	ctx, cancel := context.WithCancelCause(req.Context())
 	bound := newBound(ctx, cancel, a.m, req.URL.Host)
+	bound.pace = paceFrom(ctx)
 	resp, err := a.base.RoundTrip(req.WithContext(bound.traced()))
 	if err != nil {
 		err = bound.explain(err)
@@ -61,6 +62,9 @@ func (a *attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if resp.TLS != nil {
 		a.m.servingCert.Store(resp.TLS)
+	}
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		bound.pace = paceWhole // an error is short, whatever was asked for
 	}
 	bound.firstByte()
 	resp.Body = &boundedBody{ReadCloser: resp.Body, bound: bound}
@@ -107,6 +111,7 @@ type bound struct {
 	host   string
 	limit  time.Duration
 	timer  *time.Timer
+	pace   pace
 
 	handshaking, answered atomic.Bool
 }
@@ -129,12 +134,21 @@ func (b *bound) traced() context.Context {
 			b.handshaking.Store(false)
 			b.m.connected.Store(true)
 		},
+		WroteRequest: func(info httptrace.WroteRequestInfo) {
+			if b.pace == paceFollow && info.Err == nil {
+				b.timer.Stop()
+			}
+		},
 	})
 }
 
 func (b *bound) firstByte() {
 	b.answered.Store(true)
-	b.timer.Reset(b.limit)
+	if b.pace == paceWhole {
+		b.timer.Reset(b.limit)
+	} else {
+		b.timer.Stop()
+	}
 }
 
 func (b *bound) end() {
@@ -193,6 +207,10 @@ type boundedBody struct {
 }
 
 func (b *boundedBody) Read(p []byte) (int, error) {
+	if b.bound.pace == paceSteady {
+		b.bound.timer.Reset(b.bound.limit)
+		defer b.bound.timer.Stop()
+	}
 	n, err := b.ReadCloser.Read(p)
 	// A body whose request was ended may look like one that came to its end.
 	if err != nil && (!errors.Is(err, io.EOF) || b.bound.ctx.Err() != nil) {

@@ -11,7 +11,11 @@ import (
 // cut sends half of what the server would have said.
 func (f *Fault) cut(s *Server, w http.ResponseWriter, r *http.Request, at location) {
 	whole := httptest.NewRecorder()
-	s.answer(whole, r, at)
+	if at.Subresource == "log" {
+		s.writeLog(whole, r, at, false)
+	} else {
+		s.answer(whole, r, at)
+	}
 	contentType, body := whole.Header().Get("Content-Type"), whole.Body.Bytes()
 	half := body[:len(body)/2]
 	if f.Kind == FaultTruncate {

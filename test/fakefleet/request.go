@@ -51,6 +51,7 @@ type location struct {
 	Group, Version  string
 	Namespace       string
 	Resource, Name  string
+	Subresource     string
 	aggregatedGroup bool // under /apis, not /api
 }
 
@@ -75,6 +76,9 @@ func parsePath(path string) location {
 	}
 	if len(parts) > 1 {
 		at.Name = parts[1]
+	}
+	if len(parts) > 2 {
+		at.Subresource = parts[2]
 	}
 	return at
 }

@@ -87,6 +87,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if at.Resource == "pods" && at.Subresource == "log" {
+		s.writeLog(w, r, at, r.URL.Query().Get("follow") == "true")
+		return
+	}
 	s.answer(w, r, at)
 }
 

@@ -24,6 +24,7 @@ others: it is named on stderr, with a reason, and the exit code is 3.`,
 		newCmdEvents(env),
 		newCmdFind(env),
 		newCmdGet(env),
+		newCmdLogs(env),
 		version.NewCmdVersion(env),
 	)
 	return cmd
