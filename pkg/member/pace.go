@@ -12,6 +12,8 @@ const (
 	// paceSteady: the first byte, and then each wait for more. However long the
 	// stream is, and however slowly it is read, only silence counts.
 	paceSteady
+	// paceOpen: the first byte, and nothing after it.
+	paceOpen
 	// paceFollow: the sending of the request, and nothing after it. API servers
 	// hold the answer back until there is a first event to tell.
 	paceFollow

@@ -19,7 +19,10 @@ func RowMeta(row metav1.TableRow) (metav1.ObjectMeta, error) {
 		if err != nil {
 			return metav1.ObjectMeta{}, err
 		}
-		return metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: object.GetName(), Labels: object.GetLabels()}, nil
+		return metav1.ObjectMeta{
+			Namespace: object.GetNamespace(), Name: object.GetName(),
+			ResourceVersion: object.GetResourceVersion(), Labels: object.GetLabels(),
+		}, nil
 	}
 	if len(row.Object.Raw) == 0 {
 		return metav1.ObjectMeta{}, nil
@@ -27,15 +30,19 @@ func RowMeta(row metav1.TableRow) (metav1.ObjectMeta, error) {
 	// Only what rows need: the managed fields beside it are far larger.
 	var object struct {
 		Metadata struct {
-			Namespace string            `json:"namespace"`
-			Name      string            `json:"name"`
-			Labels    map[string]string `json:"labels"`
+			Namespace       string            `json:"namespace"`
+			Name            string            `json:"name"`
+			ResourceVersion string            `json:"resourceVersion"`
+			Labels          map[string]string `json:"labels"`
 		} `json:"metadata"`
 	}
 	if err := json.Unmarshal(row.Object.Raw, &object); err != nil {
 		return metav1.ObjectMeta{}, err
 	}
-	return metav1.ObjectMeta{Namespace: object.Metadata.Namespace, Name: object.Metadata.Name, Labels: object.Metadata.Labels}, nil
+	return metav1.ObjectMeta{
+		Namespace: object.Metadata.Namespace, Name: object.Metadata.Name,
+		ResourceVersion: object.Metadata.ResourceVersion, Labels: object.Metadata.Labels,
+	}, nil
 }
 
 // RowObject returns a row's whole object, where the table was asked for with it.
@@ -48,6 +55,22 @@ func RowObject(row metav1.TableRow) (map[string]any, error) {
 		return nil, nil
 	}
 	return object, kjson.UnmarshalCaseSensitivePreserveInts(row.Object.Raw, &object)
+}
+
+// WatchedTable is the table of a watch event, of one row.
+func WatchedTable(event WatchEvent) (*metav1.Table, error) {
+	table := &metav1.Table{}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(event.Raw, table); err != nil {
+		return nil, &Error{Reason: ReasonInvalidAnswer, Err: err}
+	}
+	if table.Kind == "Table" {
+		return table, nil
+	}
+	object := unstructured.Unstructured{}
+	if err := object.UnmarshalJSON(event.Raw); err != nil {
+		return nil, &Error{Reason: ReasonInvalidAnswer, Err: err}
+	}
+	return tableOf([]unstructured.Unstructured{object}), nil
 }
 
 // tableOf stands in for a server that answers a request for a Table with

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,17 +21,27 @@ type row struct {
 	namespace string
 	cells     []any
 	key       sortKey
+	// name and event are set in a watch.
+	name, event string
+}
+
+// sortRows puts rows into the order of namespaces and names.
+func sortRows(rows []row) {
+	slices.SortFunc(rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
+	})
 }
 
 // Columns that merge puts before those of the servers.
 const (
 	clusterColumn   = "Cluster"
 	namespaceColumn = "Namespace"
+	eventColumn     = "Event"
 )
 
 // layout is what a merged table shows beside the servers' columns.
 type layout struct {
-	cluster, namespace bool
+	cluster, namespace, event bool
 }
 
 // merger puts the tables of several clusters under one header, in the order
@@ -46,6 +57,9 @@ type merger struct {
 func (m *merger) merge(parts []part, rows []placedRow) *metav1.Table {
 	m.union = columnUnion(m.union, parts)
 	table := &metav1.Table{}
+	if m.layout.event {
+		table.ColumnDefinitions = append(table.ColumnDefinitions, metav1.TableColumnDefinition{Name: eventColumn, Type: "string"})
+	}
 	if m.layout.cluster {
 		table.ColumnDefinitions = append(table.ColumnDefinitions, metav1.TableColumnDefinition{Name: clusterColumn, Type: "string"})
 	}
@@ -63,6 +77,9 @@ func (m *merger) merge(parts []part, rows []placedRow) *metav1.Table {
 	table.Rows = make([]metav1.TableRow, 0, len(rows))
 	for _, r := range rows {
 		cells := make([]any, 0, len(table.ColumnDefinitions))
+		if m.layout.event {
+			cells = append(cells, r.event)
+		}
 		if m.layout.cluster {
 			cells = append(cells, parts[r.part].cluster)
 		}

@@ -43,6 +43,9 @@ Exit codes: 0 all clusters answered, 1 none did or a named object is nowhere, 2 
   # What is not running, the latest last, of all clusters together
   kubectl fleet get pods -A --field-selector=status.phase!=Running --sort-by=.metadata.creationTimestamp
 
+  # What changes, in all clusters, from now on
+  kubectl fleet get deploy -A --watch --output-watch-events
+
   # The same from the members of one fleet of the fleet file
   kubectl fleet get pods --fleet prod --cluster-selector region=eu`,
 		RunE: cli.RunE(func(ctx context.Context, args []string) error {
@@ -70,6 +73,8 @@ type getOptions struct {
 
 	request        query.Request
 	ignoreNotFound bool
+	watch          bool
+	watching       query.WatchOptions
 }
 
 func (o *getOptions) run(ctx context.Context) error {
@@ -83,6 +88,8 @@ func (o *getOptions) run(ctx context.Context) error {
 		return o.printRaw(ctx, selection)
 	case o.roster:
 		return o.printRoster(ctx, selection)
+	case o.watch:
+		return o.printWatch(ctx, selection)
 	case o.output.Format.IsTable():
 		return o.printTables(ctx, selection)
 	}

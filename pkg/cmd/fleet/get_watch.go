@@ -1,0 +1,41 @@
+package fleet
+
+import (
+	"context"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/query"
+)
+
+// printWatch shows what there is, and each change, until it is interrupted.
+func (o *getOptions) printWatch(ctx context.Context, s cli.Selection) error {
+	sink := &watchPrinter{env: o.env, table: printers.NewTablePrinter(o.env.Out, o.output.Table())}
+	report, err := query.Watch(ctx, fleetOf(s), o.request, o.watching, sink)
+	if err != nil {
+		return err
+	}
+	return o.conclude(report, nil)
+}
+
+// watchPrinter writes rows to stdout, and to stderr which clusters go and come.
+type watchPrinter struct {
+	env   *cli.Env
+	table *printers.TablePrinter
+}
+
+var _ query.WatchSink = (*watchPrinter)(nil)
+
+// Rows implements query.WatchSink.
+func (p *watchPrinter) Rows(table *metav1.Table) error { return p.table.Print(table) }
+
+// Lost implements query.WatchSink.
+func (p *watchPrinter) Lost(cluster string, err error) {
+	p.env.Note("%s is lost and tried again: %s: %s", cluster, member.ReasonOf(err), err)
+}
+
+// Back implements query.WatchSink.
+func (p *watchPrinter) Back(cluster string) { p.env.Note("%s is back", cluster) }

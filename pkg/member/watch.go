@@ -1,0 +1,96 @@
+package member
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// WatchRequest asks for the changes of a collection since a version of it.
+type WatchRequest struct {
+	ListRequest
+	// ResourceVersion is that of a list, or of the last event seen.
+	ResourceVersion string
+	// Tables asks for each change as a row of the server's table, with its
+	// object's metadata; otherwise it is the object.
+	Tables bool
+}
+
+// WatchEvent is one change, as the server sent it. A bookmark says no more than
+// which resourceVersion has been reached.
+type WatchEvent struct {
+	Type watch.EventType
+	// Raw is the object or Table, in JSON.
+	Raw []byte
+}
+
+// Watch yields changes as they happen. Only the time to its first byte is
+// bounded. It ends without an error when the server ends it, which it does every
+// now and then: ask again from the last resourceVersion. The first error is the
+// last thing yielded; ReasonExpired means that the server no longer knows that
+// version, and the collection must be listed anew.
+func (m *Member) Watch(ctx context.Context, r WatchRequest) iter.Seq2[WatchEvent, error] {
+	return func(yield func(WatchEvent, error) bool) {
+		body, err := m.openWatch(ctx, r)
+		if err != nil {
+			yield(WatchEvent{}, err)
+			return
+		}
+		defer func() { _ = body.Close() }()
+		frames := json.NewDecoder(body)
+		for {
+			var frame metav1.WatchEvent
+			switch err := frames.Decode(&frame); {
+			case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+				return
+			case errors.Is(err, io.ErrUnexpectedEOF):
+				yield(WatchEvent{}, &Error{Reason: ReasonUnreachable, Err: fmt.Errorf("connection lost: %w", err)})
+				return
+			case err != nil:
+				yield(WatchEvent{}, m.classify(err))
+				return
+			}
+			event := WatchEvent{Type: watch.EventType(frame.Type), Raw: frame.Object.Raw}
+			if event.Type == watch.Error {
+				yield(WatchEvent{}, m.classify(watchError(r.path(), event.Raw)))
+				return
+			}
+			if !yield(event, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (m *Member) openWatch(ctx context.Context, r WatchRequest) (io.ReadCloser, error) {
+	req := m.rest.Get().AbsPath(r.path()).MaxRetries(0).
+		Param("watch", "true").Param("allowWatchBookmarks", "true").Param("resourceVersion", r.ResourceVersion)
+	for name, value := range map[string]string{"labelSelector": r.LabelSelector, "fieldSelector": r.FieldSelector} {
+		if value != "" {
+			req.Param(name, value)
+		}
+	}
+	if r.Tables {
+		req.SetHeader("Accept", acceptTable).Param("includeObject", string(metav1.IncludeMetadata))
+	} else {
+		req.SetHeader("Accept", acceptJSON)
+	}
+	body, err := req.Stream(withPace(ctx, paceOpen))
+	return body, m.classify(err)
+}
+
+// watchError is the error in an event of type ERROR.
+func watchError(path string, raw []byte) error {
+	var status metav1.Status
+	if err := json.Unmarshal(raw, &status); err != nil {
+		return &AnswerError{Path: path, Err: err}
+	}
+	return apierrors.FromObject(&status)
+}

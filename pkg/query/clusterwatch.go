@@ -1,0 +1,174 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+)
+
+// clusterWatch follows one collection of one cluster over lost connections.
+type clusterWatch struct {
+	w *watching
+	m *member.Member
+
+	ask     member.ListRequest
+	kind    member.Resource
+	columns []metav1.TableColumnDefinition
+	version string // resourceVersion reached; empty: list first
+	listed  bool   // at least once: what is new in a later list is a change
+	seen    map[string]seenRow
+}
+
+// seenRow is an object as it was shown last.
+type seenRow struct {
+	version string
+	row     row
+}
+
+func newClusterWatch(w *watching, m *member.Member) *clusterWatch {
+	return &clusterWatch{w: w, m: m, seen: map[string]seenRow{}}
+}
+
+// run lists if it must, and watches until the watch ends. connected is called
+// whenever the server has answered.
+func (c *clusterWatch) run(ctx context.Context, connected func()) error {
+	if c.version == "" {
+		if err := c.list(ctx); err != nil {
+			return err
+		}
+		connected()
+	}
+	err := c.watch(ctx, connected)
+	if errors.Is(err, errAgain) {
+		c.version = ""
+		return nil
+	}
+	return err
+}
+
+// list shows what is new, changed or gone since what was seen before.
+func (c *clusterWatch) list(ctx context.Context) error {
+	item := c.w.request.Items[0]
+	resource, err := c.m.Resource(ctx, item.Type)
+	if err != nil {
+		return err
+	}
+	c.kind = resource
+	c.ask = c.w.request.listRequests(Item{Type: item.Type}, resource, c.m.Cluster().Namespace)[0]
+	for _, name := range item.Names { // at most one: a watch is of a collection
+		c.ask.FieldSelector = strings.TrimPrefix(c.ask.FieldSelector+",metadata.name="+name, ",")
+	}
+	now := map[string]seenRow{}
+	var fresh []row
+	version := ""
+	for table, err := range c.m.Tables(ctx, c.ask, metav1.IncludeMetadata) {
+		if err != nil {
+			return err
+		}
+		version = table.ResourceVersion
+		rows, err := c.rows(table)
+		if err != nil {
+			return err
+		}
+		for key, r := range rows {
+			before, known := c.seen[key]
+			now[key] = r
+			if known && before.version == r.version {
+				continue
+			}
+			r.row.event = string(watch.Added)
+			if known {
+				r.row.event = string(watch.Modified)
+			}
+			fresh = append(fresh, r.row)
+		}
+	}
+	for key, gone := range c.seen {
+		if _, still := now[key]; !still {
+			gone.row.event = string(watch.Deleted)
+			fresh = append(fresh, gone.row)
+		}
+	}
+	first := !c.listed
+	c.seen, c.version, c.listed = now, version, true
+	sortRows(fresh)
+	if !first || !c.w.options.Only {
+		c.w.show(part{cluster: c.m.Cluster().Name, columns: c.columns, rows: fresh})
+	}
+	return nil
+}
+
+// watch shows changes until the server ends the watch.
+func (c *clusterWatch) watch(ctx context.Context, connected func()) error {
+	request := member.WatchRequest{ListRequest: c.ask, ResourceVersion: c.version, Tables: true}
+	for event, err := range c.m.Watch(ctx, request) {
+		if err != nil {
+			if member.ReasonOf(err) == member.ReasonExpired {
+				return errAgain
+			}
+			return err
+		}
+		connected()
+		if err := c.take(event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *clusterWatch) take(event member.WatchEvent) error {
+	table, err := member.WatchedTable(event)
+	if err != nil {
+		return err
+	}
+	rows, err := c.rows(table)
+	if err != nil {
+		return err
+	}
+	var changed []row
+	for key, r := range rows {
+		c.version = r.version
+		if !isChange(event.Type) {
+			continue
+		}
+		if event.Type == watch.Deleted {
+			delete(c.seen, key)
+		} else {
+			c.seen[key] = r
+		}
+		r.row.event = string(event.Type)
+		changed = append(changed, r.row)
+	}
+	sortRows(changed)
+	c.w.show(part{cluster: c.m.Cluster().Name, columns: c.columns, rows: changed})
+	return nil
+}
+
+// rows reads a table. The server sends the columns once in a watch.
+func (c *clusterWatch) rows(table *metav1.Table) (map[string]seenRow, error) {
+	if len(table.ColumnDefinitions) > 0 {
+		c.columns = table.ColumnDefinitions
+	}
+	prefix := ""
+	if c.w.request.Columns.Kind {
+		prefix = strings.ToLower(c.kind.GroupKind().String()) + "/"
+	}
+	rows := make(map[string]seenRow, len(table.Rows))
+	for _, tableRow := range table.Rows {
+		meta, err := member.RowMeta(tableRow)
+		if err != nil {
+			return nil, &member.Error{Reason: member.ReasonInvalidAnswer, Err: err}
+		}
+		prefixName(c.columns, tableRow.Cells, prefix)
+		rows[meta.Namespace+"/"+meta.Name] = seenRow{
+			version: meta.ResourceVersion,
+			row:     row{namespace: meta.Namespace, name: meta.Name, cells: tableRow.Cells},
+		}
+	}
+	return rows, nil
+}
