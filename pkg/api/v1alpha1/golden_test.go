@@ -47,6 +47,11 @@ func kinds() map[string]any {
 		LastSeen: at, Message: "Back-off restarting failed container",
 	}
 	events.Kind = v1alpha1.EventGroupKind
+	consumption := &v1alpha1.Consumption{
+		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "n-17", Annotations: map[string]string{v1alpha1.ClusterAnnotation: "east"}},
+		ObjectKind: "Node", Usage: v1alpha1.Capacity{CPU: "250m", Memory: "2Gi"}, Allocatable: &v1alpha1.Capacity{CPU: "4", Memory: "8Gi"},
+	}
+	consumption.Kind = v1alpha1.ConsumptionKind
 	found := &v1alpha1.Found{
 		TypeMeta: meta,
 		ObjectMeta: metav1.ObjectMeta{
@@ -75,12 +80,13 @@ func kinds() map[string]any {
 	}
 	comparison.Kind = v1alpha1.ComparisonKind
 	return map[string]any{
-		"Cluster":    cluster,
-		"EventGroup": events,
-		"Found":      found,
-		"Comparison": comparison,
-		"Version":    version,
-		"Failure":    &v1alpha1.Failure{Cluster: "west", Reason: "Timeout", Message: "no answer", Rows: 500},
+		"Cluster":     cluster,
+		"Consumption": consumption,
+		"EventGroup":  events,
+		"Found":       found,
+		"Comparison":  comparison,
+		"Version":     version,
+		"Failure":     &v1alpha1.Failure{Cluster: "west", Reason: "Timeout", Message: "no answer", Rows: 500},
 		"FleetConfig": &v1alpha1.FleetConfig{
 			APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.FleetConfigKind, CurrentFleet: "prod",
 			Fleets: []v1alpha1.Fleet{{Name: "prod", Members: []v1alpha1.Member{{

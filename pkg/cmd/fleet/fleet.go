@@ -25,6 +25,7 @@ others: it is named on stderr, with a reason, and the exit code is 3.`,
 		newCmdFind(env),
 		newCmdGet(env),
 		newCmdLogs(env),
+		newCmdTop(env),
 		version.NewCmdVersion(env),
 	)
 	return cmd
