@@ -4,7 +4,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build testbed demo test check lint generate clean
+.PHONY: help build testbed demo test bench check lint generate clean
 
 # One set of settings for everything, so that nothing is compiled twice.
 export CGO_ENABLED := 0
@@ -30,6 +30,9 @@ demo: ## Show what it does, on three real clusters; KEEP=1 leaves them running
 test: testbed ## Run all tests: unit, script, testbed, and integration on a real fleet
 	@.ci/test
 
+bench: testbed ## Measure us beside our peers; RUNS=5, ONLY=REGEX of the titles
+	@.ci/bench -runs '$(or $(RUNS),5)' -only '$(ONLY)'
+
 check: ## Run everything that is checked and is no test
 	@.ci/check
 
@@ -40,7 +43,7 @@ generate: ## Write the krew manifests and docs/reference anew
 	go run ./docs/gen
 
 clean: ## End what was started here, and remove all that was built
-	@if [ -x bin/testbed ]; then bin/testbed down --dir bin/.test-fleet; bin/testbed down --dir .testbed; fi
+	@if [ -x bin/testbed ]; then bin/testbed down --dir bin/.test-fleet; bin/testbed down --dir bin/.bench-fleet; bin/testbed down --dir .testbed; fi
 	rm -rf bin dist
 
 bin/tools/golangci-lint: .ci/tools/go.mod .ci/tools/go.sum

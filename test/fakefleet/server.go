@@ -33,6 +33,8 @@ type Server struct {
 	faults   []*Fault
 	requests []Request
 	closing  sync.Once
+
+	intercept func(w http.ResponseWriter, r *http.Request) (done bool)
 }
 
 func newServer(name string) (*Server, error) {
@@ -73,8 +75,17 @@ func (s *Server) Load(documents []byte) error {
 	return s.store.load(documents)
 }
 
+// Intercept lets a handler answer first, whatever the faults. Requests that it
+// answers are not logged. It must be called before the first request.
+func (s *Server) Intercept(answer func(w http.ResponseWriter, r *http.Request) (done bool)) {
+	s.intercept = answer
+}
+
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.intercept != nil && s.intercept(w, r) {
+		return
+	}
 	at := parsePath(r.URL.Path)
 	s.record(r)
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")

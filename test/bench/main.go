@@ -1,0 +1,67 @@
+// Command bench measures kubectl-fleet beside its peers, all in one run, and
+// prints what docs/benchmarks.md holds: times of one machine say little, ratios
+// on it do. It needs a seeded testbed of eight clusters; `make bench` brings one.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"syscall"
+
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/bed"
+)
+
+func main() {
+	folder := flag.String("bed", "", "the testbed's folder")
+	programs := flag.String("bin", "bin/bench", "where kubectl-fleet, download, standin and smallest are")
+	runs := flag.Int("runs", 5, "how often each program runs")
+	only := flag.String("only", "", "regular expression of the titles to measure")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *folder, *programs, *only, *runs); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, folder, programs, only string, runs int) error {
+	wanted, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	b, err := bed.Open(folder)
+	if err != nil {
+		return err
+	}
+	scratch, err := os.MkdirTemp("", "fleet-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
+	l := &lab{bed: b, programs: programs, scratch: scratch}
+	if l.kubectl, err = b.Program("kubectl"); err != nil {
+		return err
+	}
+	if l.programs, err = filepath.Abs(programs); err != nil {
+		return err
+	}
+	printMachine()
+	for _, s := range l.scenarios() {
+		if !wanted.MatchString(s.title) {
+			continue
+		}
+		fmt.Fprintln(os.Stderr, "measuring:", s.title)
+		results, err := l.measure(ctx, s, runs)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.title, err)
+		}
+		printResults(s, results)
+	}
+	return l.printSize()
+}

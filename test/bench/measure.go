@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// sample is one run of one program.
+type sample struct {
+	wall, cpu time.Duration
+	peak      int64
+}
+
+// results are the runs of one program.
+type results []sample
+
+func (r results) wall() time.Duration {
+	return middle(r, func(s sample) time.Duration { return s.wall })
+}
+func (r results) peak() int64 { return middle(r, func(s sample) int64 { return s.peak }) }
+
+func sorted[T cmp.Ordered](r results, of func(sample) T) []T {
+	values := make([]T, len(r))
+	for i, s := range r {
+		values[i] = of(s)
+	}
+	slices.Sort(values)
+	return values
+}
+
+func middle[T cmp.Ordered](r results, of func(sample) T) T { return sorted(r, of)[len(r)/2] }
+
+// measure runs the programs of a scenario in turn, so that what else the
+// machine does is shared by all, after one run that does not count: it fills
+// the caches of discovery.
+func (l *lab) measure(ctx context.Context, s scenario, runs int) ([]results, error) {
+	if s.standin != nil {
+		stop, err := l.startStandin(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		defer stop()
+	}
+	measured := make([]results, len(s.programs))
+	for round := range runs + 1 {
+		for i, p := range s.programs {
+			sample, err := l.once(ctx, s, p)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", p.name, err)
+			}
+			if round > 0 {
+				measured[i] = append(measured[i], sample)
+			}
+		}
+	}
+	// Looking at memory takes time, so what was timed is not looked at.
+	for i, p := range s.programs {
+		if !p.tree {
+			continue
+		}
+		peak, err := l.treeMemory(ctx, s, p)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.name, err)
+		}
+		for j := range measured[i] {
+			measured[i][j].peak = peak
+		}
+	}
+	return measured, nil
+}
+
+func (l *lab) command(ctx context.Context, s scenario, p program) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, p.command[0], p.command[1:]...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.scratch, "KUBECONFIG=" + l.kubeconfig(s), "TERM=dumb"} //nolint:forbidigo // a program's own edge
+	return cmd
+}
+
+// once runs a program. Its output goes to /dev/null: printing is part of the
+// work, reading what was printed is not.
+func (l *lab) once(ctx context.Context, s scenario, p program) (sample, error) {
+	var stderr bytes.Buffer
+	cmd := l.command(ctx, s, p)
+	cmd.Stderr = &stderr
+	var firstRow func() (time.Time, error)
+	if p.terminal {
+		screen, first, err := newScreen()
+		if err != nil {
+			return sample{}, err
+		}
+		cmd.Stdout, firstRow = screen, first
+	}
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return sample{}, err
+	}
+	err := cmd.Wait()
+	took := time.Since(began)
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return sample{}, err
+	}
+	if code := cmd.ProcessState.ExitCode(); code != p.code {
+		return sample{}, fmt.Errorf("exit code %d: %s", code, stderr.String())
+	}
+	if firstRow != nil {
+		at, err := firstRow()
+		if err != nil {
+			return sample{}, err
+		}
+		took = at.Sub(began)
+	}
+	state := cmd.ProcessState
+	measured := sample{wall: took, cpu: state.UserTime() + state.SystemTime()}
+	if usage, is := state.SysUsage().(*syscall.Rusage); is {
+		measured.peak = usage.Maxrss << 10
+	}
+	return measured, nil
+}
+
+// startStandin starts the stand-in servers and waits until they are there.
+func (l *lab) startStandin(ctx context.Context, s scenario) (stop func(), err error) {
+	cmd := exec.CommandContext(ctx, l.program("standin"), append(s.standin, "-kubeconfig", l.kubeconfig(s))...)
+	cmd.Stderr = os.Stderr //nolint:forbidigo // what goes wrong there is for whoever measures
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	stop = func() {
+		_ = stdin.Close()
+		_ = cmd.Wait()
+	}
+	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		stop()
+		return nil, fmt.Errorf("the stand-in servers did not start: %w", err)
+	}
+	return stop, nil
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// say prints to stdout, which is this program's result.
+func say(format string, args ...any) {
+	fmt.Fprintf(os.Stdout, format+"\n", args...) //nolint:forbidigo // a program's own edge
+}
+
+func printMachine() {
+	say("%s, %d cores of %s, %s of memory.\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), ofProc("/proc/cpuinfo", "model name"), memoryOfMachine())
+}
+
+func memoryOfMachine() string {
+	var kilobytes int64
+	if _, err := fmt.Sscan(ofProc("/proc/meminfo", "MemTotal"), &kilobytes); err != nil {
+		return "an unknown amount"
+	}
+	return fmt.Sprintf("%.0f GiB", float64(kilobytes)/(1<<20))
+}
+
+// ofProc finds a value in a file of "key: value" lines.
+func ofProc(path, key string) string {
+	file, err := os.Open(path)
+	if err != nil {
+		return "unknown"
+	}
+	defer func() { _ = file.Close() }()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if name, value, is := strings.Cut(lines.Text(), ":"); is && strings.TrimSpace(name) == key {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown"
+}
+
+func printResults(s scenario, m []results) {
+	say("### %s\n", s.title)
+	say("| # | | wall, s | CPU, s | peak memory, MB |")
+	say("|---|---|---|---|---|")
+	for i, p := range s.programs {
+		peak := spread(sorted(m[i], func(s sample) float64 { return float64(s.peak) / megabyte }), "%.0f")
+		if p.tree {
+			peak = fmt.Sprintf("%d, all processes", m[i].peak()/megabyte)
+		}
+		say("| %d | %s | %s | %s | %s |", i+1, p.name,
+			spread(sorted(m[i], func(s sample) float64 { return s.wall.Seconds() }), "%.2f"),
+			spread(sorted(m[i], func(s sample) float64 { return s.cpu.Seconds() }), "%.2f"), peak)
+	}
+	say("\n| target | measured | |")
+	say("|---|---|---|")
+	for _, t := range s.targets {
+		measured, ok := t.keeps(m)
+		say("| %s | %s | %s |", t.text, measured, mark(ok))
+	}
+	say("")
+}
+
+// spread shows the least, the median and the most of sorted values.
+func spread(values []float64, format string) string {
+	return fmt.Sprintf(format+" · **"+format+"** · "+format, values[0], values[len(values)/2], values[len(values)-1])
+}
+
+func mark(ok bool) string {
+	if ok {
+		return "✓"
+	}
+	return "✗ missed"
+}
+
+// printSize tells how large the program is: `make build` strips it.
+func (l *lab) printSize() error {
+	info, err := os.Stat(l.program("kubectl-fleet"))
+	if err != nil {
+		return err
+	}
+	say("### Size of the program\n\n| target | measured | |\n|---|---|---|")
+	say("| at most 36 MB, stripped | %.1f MB | %s |", float64(info.Size())/megabyte, mark(info.Size() <= 36*megabyte))
+	return nil
+}

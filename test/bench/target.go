@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// wallWithin: at most so many times as long as another program.
+func wallWithin(factor float64, other int) target {
+	return target{
+		text: fmt.Sprintf("at most %.1f × #%d", factor, other+1),
+		keeps: func(m []results) (string, bool) {
+			ratio := seconds(m[0].wall()) / seconds(m[other].wall())
+			return fmt.Sprintf("%.2f ×", ratio), ratio <= factor
+		},
+	}
+}
+
+// fasterThan: at least so many times as fast as another program.
+func fasterThan(factor float64, other int) target {
+	return target{
+		text: fmt.Sprintf("at least %.1f × faster than #%d", factor, other+1),
+		keeps: func(m []results) (string, bool) {
+			ratio := seconds(m[other].wall()) / seconds(m[0].wall())
+			return fmt.Sprintf("%.1f ×", ratio), ratio >= factor
+		},
+	}
+}
+
+// memoryWithin: at most such a part of the memory of another program.
+func memoryWithin(factor float64, other int) target {
+	return target{
+		text: fmt.Sprintf("at most %.2f of the memory of #%d", factor, other+1),
+		keeps: func(m []results) (string, bool) {
+			ratio := float64(m[0].peak()) / float64(m[other].peak())
+			return fmt.Sprintf("%.2f", ratio), ratio <= factor
+		},
+	}
+}
+
+// memoryBelow: less than so many megabytes.
+func memoryBelow(limit int64) target {
+	return target{
+		text: fmt.Sprintf("less than %d MB", limit),
+		keeps: func(m []results) (string, bool) {
+			return fmt.Sprintf("%d MB", m[0].peak()/megabyte), m[0].peak() < limit*megabyte
+		},
+	}
+}
+
+// deadline: over so soon after the deadline.
+func deadline(at, grace time.Duration) target {
+	return target{
+		text: fmt.Sprintf("over within %s after the deadline", grace),
+		keeps: func(m []results) (string, bool) {
+			late := m[0].wall() - at
+			return fmt.Sprintf("%+.2f s", seconds(late)), late <= grace
+		},
+	}
+}
+
+// firstRow: program 1 shows its first row within a factor of program 2, plus
+// the second for which the last cluster is waited for.
+func firstRow(factor float64, grace time.Duration) target {
+	return target{
+		text: fmt.Sprintf("first row within %.1f × #3, and %s", factor, grace),
+		keeps: func(m []results) (string, bool) {
+			took := m[1].wall()
+			return fmt.Sprintf("%.2f s", seconds(took)), seconds(took) <= factor*seconds(m[2].wall())+seconds(grace)
+		},
+	}
+}
+
+func seconds(d time.Duration) float64 { return d.Seconds() }
