@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
-	kjson "sigs.k8s.io/json"
 )
 
 // ListRequest asks for a collection, or for one object of it. Names and
@@ -50,9 +49,8 @@ const (
 func (m *Member) Tables(ctx context.Context, r ListRequest, include IncludeObject) iter.Seq2[*metav1.Table, error] {
 	params := map[string]string{"includeObject": string(include)}
 	return pages(ctx, m, r, acceptTable, params, func(data []byte) (*metav1.Table, string, error) {
-		table := &metav1.Table{}
-		// Preserving integers: a cell of 1000000 must not print as 1e+06.
-		if err := kjson.UnmarshalCaseSensitivePreserveInts(data, table); err != nil {
+		table, err := decodeTable(data, include)
+		if err != nil {
 			return nil, "", err
 		}
 		if table.Kind == "Table" {

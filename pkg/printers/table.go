@@ -1,6 +1,7 @@
 package printers
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"strings"
@@ -27,13 +28,16 @@ func Table(w io.Writer, table *metav1.Table, o TableOptions) error {
 // next, and a header is printed where the columns change.
 type TablePrinter struct {
 	tabs    *tabwriter.Writer
+	out     *bufio.Writer // the tabwriter writes every cell on its own
 	printer kubeprinters.ResourcePrinter
 }
 
 // NewTablePrinter returns a printer onto w.
 func NewTablePrinter(w io.Writer, o TableOptions) *TablePrinter {
+	out := bufio.NewWriterSize(w, 1<<16)
 	return &TablePrinter{
-		tabs:    kubeprinters.GetNewTabWriter(w),
+		out:     out,
+		tabs:    kubeprinters.GetNewTabWriter(out),
 		printer: kubeprinters.NewTablePrinter(kubeprinters.PrintOptions{NoHeaders: o.NoHeaders, Wide: o.Wide}),
 	}
 }
@@ -44,7 +48,10 @@ func (p *TablePrinter) Print(table *metav1.Table) error {
 	if err := p.printer.PrintObj(table, p.tabs); err != nil {
 		return err
 	}
-	return p.tabs.Flush()
+	if err := p.tabs.Flush(); err != nil {
+		return err
+	}
+	return p.out.Flush()
 }
 
 func escapeTable(table *metav1.Table) {

@@ -23,8 +23,9 @@ func main() {
 	only := flag.String("only", "", "regular expression of the titles to measure")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *folder, *programs, *only, *runs); err != nil {
+	err := run(ctx, *folder, *programs, *only, *runs)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}

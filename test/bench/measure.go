@@ -80,7 +80,7 @@ func (l *lab) measure(ctx context.Context, s scenario, runs int) ([]results, err
 
 func (l *lab) command(ctx context.Context, s scenario, p program) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, p.command[0], p.command[1:]...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.scratch, "KUBECONFIG=" + l.kubeconfig(s), "TERM=dumb"} //nolint:forbidigo // a program's own edge
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.scratch, "KUBECONFIG=" + l.kubeconfig(s), "TERM=dumb"}
 	return cmd
 }
 
@@ -129,7 +129,7 @@ func (l *lab) once(ctx context.Context, s scenario, p program) (sample, error) {
 // startStandin starts the stand-in servers and waits until they are there.
 func (l *lab) startStandin(ctx context.Context, s scenario) (stop func(), err error) {
 	cmd := exec.CommandContext(ctx, l.program("standin"), append(s.standin, "-kubeconfig", l.kubeconfig(s))...)
-	cmd.Stderr = os.Stderr //nolint:forbidigo // what goes wrong there is for whoever measures
+	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

@@ -104,7 +104,7 @@ const columns = `[{"name":"Name","type":"string","format":"name","description":"
 // answer is for fakefleet.Server.Intercept: what is not about pods is left to
 // the server.
 func (c *content) answer(w http.ResponseWriter, r *http.Request) (done bool) {
-	time.Sleep(c.latency) //nolint:forbidigo // this is what it is for
+	time.Sleep(c.latency)
 	if r.URL.Path != path {
 		return false
 	}

@@ -49,7 +49,7 @@ func run(servers, hung, pods int, latency time.Duration, kubeconfig string) erro
 	if err := fleet.Kubeconfig.Write(kubeconfig); err != nil {
 		return err
 	}
-	fmt.Println("ready") //nolint:forbidigo // the parent waits for this line
+	fmt.Println("ready")
 	_, err := io.Copy(io.Discard, os.Stdin)
 	return err
 }
