@@ -159,8 +159,7 @@ func (m *Member) newTypeIndex() (*typeIndex, error) {
 	trip := &discoveryTrip{base: m.client.Transport}
 	// The transport already logs in, trusts and times out; the configuration
 	// says no more than where to.
-	host := strings.TrimSuffix(m.rest.Get().AbsPath("/").URL().String(), "/")
-	config := &rest.Config{Host: host, Transport: trip, UserAgent: m.options.UserAgent, QPS: -1}
+	config := &rest.Config{Host: m.host(), Transport: trip, UserAgent: m.options.UserAgent, QPS: -1}
 	// Discovery would set 32 s for want of a bound; ours is the one that holds.
 	config.Timeout = m.options.LoginTimeout + 2*m.options.Timeout
 	client, err := m.discoveryClient(config)

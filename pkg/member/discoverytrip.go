@@ -97,8 +97,8 @@ func isFatal(path string, code int) bool {
 	return strings.HasSuffix(path, "/apis")
 }
 
-// finalError stands for the failure that discoveryTrip keeps. It does not show
+// finalError stands for the failure that the trip keeps. It does not show
 // what that is, so that client-go finds no reason to try again in it.
 type finalError struct{}
 
-func (finalError) Error() string { return "discovery failed" }
+func (finalError) Error() string { return "the first failure ended it" }
