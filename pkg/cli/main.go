@@ -51,6 +51,7 @@ func prepare(root *cobra.Command, env *Env) {
 	// "kubectl fleet", not "kubectl-fleet", in usage, help and suggestions.
 	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: env.DisplayName()}
 	addLogFlags(root.PersistentFlags(), env)
+	addCompletion(root, env)
 }
 
 // DisplayName is how the user calls the plugin: "kubectl fleet".
