@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"runtime/debug"
 	"sync"
@@ -149,7 +150,7 @@ func (r *run[T]) call(ctx context.Context, c inventory.Cluster) (value T, err er
 		defer func() {
 			// The function reports the cut in its own words ("context deadline
 			// exceeded", or worse); the bound that did it is what helps.
-			if err != nil && context.Cause(ctx) == error(deadline) {
+			if err != nil && errors.Is(context.Cause(ctx), deadline) {
 				err = deadline
 			}
 		}()

@@ -54,7 +54,7 @@ func (a *attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	bound := newBound(ctx, cancel, a.m, req.URL.Host)
 	bound.pace = paceFrom(ctx)
-	resp, err := a.base.RoundTrip(req.WithContext(bound.traced()))
+	resp, err := a.base.RoundTrip(req.WithContext(bound.traced())) //nolint:contextcheck // made of the request's own, above
 	if err != nil {
 		err = bound.explain(err)
 		bound.end()

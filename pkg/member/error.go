@@ -35,8 +35,7 @@ func ReasonOf(err error) Reason {
 	if errors.As(err, &above) {
 		return above.Reason()
 	}
-	var known *Error
-	if errors.As(err, &known) {
+	if known, is := errors.AsType[*Error](err); is {
 		return known.Reason
 	}
 	return reasonOf(err)
@@ -49,17 +48,15 @@ func Incomplete(rows int, err error) error {
 
 // classify gives an error its Reason, and drops the wrapping that says nothing
 // to a person who knows which cluster it was.
-func (m *Member) classify(err error) error {
+func (*Member) classify(err error) error {
 	if err == nil {
 		return nil
 	}
-	var known *Error
-	if errors.As(err, &known) {
+	if known, is := errors.AsType[*Error](err); is {
 		return known
 	}
 	reason := reasonOf(err)
-	var request *url.Error
-	if errors.As(err, &request) {
+	if request, is := errors.AsType[*url.Error](err); is {
 		err = request.Err
 	}
 	var status apierrors.APIStatus

@@ -100,7 +100,7 @@ func TestReasonsWithoutAnAnswer(t *testing.T) {
 		wait(r)
 	})
 	// Accepts and says nothing, not even in TLS: a stopped API server.
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

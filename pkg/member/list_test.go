@@ -118,7 +118,10 @@ func TestAFailingPageComesAfterTheGoodOnes(t *testing.T) {
 func TestLeavingEarlyAsksNoMore(t *testing.T) {
 	var queries []string
 	s := serve(t, pagesOfPods(10, 0, &queries))
-	for range dial(t, s.cluster(), member.Options{}).Objects(t.Context(), member.ListRequest{Resource: member.Pods(), Limit: 2}) {
+	for _, err := range dial(t, s.cluster(), member.Options{}).Objects(t.Context(), member.ListRequest{Resource: member.Pods(), Limit: 2}) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	if len(queries) != 1 {

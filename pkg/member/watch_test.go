@@ -72,7 +72,8 @@ func TestAQuietWatchIsNotCutOff(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n++; !strings.Contains(string(event.Raw), `"name":"a"`) {
+		n++
+		if !strings.Contains(string(event.Raw), `"name":"a"`) {
 			t.Errorf("%s", event.Raw)
 		}
 	}

@@ -27,7 +27,7 @@ func failure() []v1alpha1.Failure {
 	return []v1alpha1.Failure{{Cluster: "west", Reason: "Timeout", Message: "no answer: \"x\"\n", Rows: 3}}
 }
 
-func print(t *testing.T, format string, failures []v1alpha1.Failure, objects ...*unstructured.Unstructured) string {
+func printed(t *testing.T, format string, failures []v1alpha1.Failure, objects ...*unstructured.Unstructured) string {
 	t.Helper()
 	f, err := printers.ParseFormat(format)
 	if err != nil {
@@ -66,7 +66,7 @@ func TestListsAreOneValidDocument(t *testing.T) {
 				for range n {
 					objects = append(objects, object("Deployment", "web"))
 				}
-				text := print(t, format, failures, objects...)
+				text := printed(t, format, failures, objects...)
 				unmarshal := json.Unmarshal
 				if format == "yaml" {
 					unmarshal = func(data []byte, into any) error { return yaml.UnmarshalStrict(data, into) }
@@ -93,7 +93,7 @@ func TestListsAreOneValidDocument(t *testing.T) {
 }
 
 func TestJSONIsIndentedAsKubectlDoes(t *testing.T) {
-	got := print(t, "json", nil, object("Deployment", "web"))
+	got := printed(t, "json", nil, object("Deployment", "web"))
 	var plain any
 	if err := json.Unmarshal([]byte(got), &plain); err != nil {
 		t.Fatal(err)
@@ -124,11 +124,11 @@ func TestOtherFormats(t *testing.T) {
 		"jsonpath={.items[*].no.such}":                              "",
 		"custom-columns=N:.metadata.name,R:.spec.replicas":          "N     R\nweb   1000000\ndb    1000000\n",
 	} {
-		if got := print(t, format, failure(), objects...); got != want {
+		if got := printed(t, format, failure(), objects...); got != want {
 			t.Errorf("-o %s:\n%q, want\n%q", format, got, want)
 		}
 	}
-	lines := strings.Split(strings.TrimSpace(print(t, "jsonl", failure(), objects...)), "\n")
+	lines := strings.Split(strings.TrimSpace(printed(t, "jsonl", failure(), objects...)), "\n")
 	if len(lines) != 2 {
 		t.Fatalf("jsonl has %d lines, want 2", len(lines))
 	}

@@ -114,7 +114,7 @@ func (o *objectReader) hand(cluster string, page answer[member.RawPage], take fu
 		object, err := page.page.Object(i)
 		if err != nil {
 			o.broken = member.Incomplete(o.shown, err)
-			return nil
+			return nil //nolint:nilerr // this cluster's failure alone; kept in broken
 		}
 		annotate(object, cluster)
 		if err := take(Object{Cluster: cluster, Resource: page.resource, Unstructured: object}); err != nil {

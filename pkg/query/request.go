@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 )
 
 // DefaultChunkSize is how many objects are asked for at once, as in kubectl.
@@ -66,7 +66,7 @@ func ParseItems(args []string) ([]Item, error) {
 		return parsePairs(args)
 	}
 	var items []Item
-	for _, t := range strings.Split(args[0], ",") {
+	for t := range strings.SplitSeq(args[0], ",") {
 		if t = strings.TrimSpace(t); t == "" {
 			return nil, fmt.Errorf("empty resource type in %q", args[0])
 		}
@@ -106,7 +106,7 @@ func (r Request) Named() bool {
 // meant, before any is asked.
 func (r Request) Validate() error {
 	if r.Namespace != "" {
-		if errs := path.IsValidPathSegmentName(r.Namespace); len(errs) > 0 {
+		if errs := content.IsPathSegmentName(r.Namespace); len(errs) > 0 {
 			return fmt.Errorf("namespace %q: %s", r.Namespace, errs[0])
 		}
 	}
@@ -115,7 +115,7 @@ func (r Request) Validate() error {
 			if name == "" {
 				return fmt.Errorf("an empty name of %s", item.Type)
 			}
-			if errs := path.IsValidPathSegmentName(name); len(errs) > 0 {
+			if errs := content.IsPathSegmentName(name); len(errs) > 0 {
 				return fmt.Errorf("name %q of %s: %s", name, item.Type, errs[0])
 			}
 		}
@@ -129,7 +129,7 @@ func (r Request) Validate() error {
 		return errors.New("a limit or chunk size cannot be negative")
 	}
 	if r.Subresource != "" {
-		if errs := path.IsValidPathSegmentName(r.Subresource); len(errs) > 0 {
+		if errs := content.IsPathSegmentName(r.Subresource); len(errs) > 0 {
 			return fmt.Errorf("subresource %q: %s", r.Subresource, errs[0])
 		}
 		if !r.Named() {

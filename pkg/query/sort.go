@@ -3,10 +3,10 @@ package query
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/client-go/util/jsonpath"
-	"k8s.io/kubectl/pkg/cmd/get"
 )
 
 // sortKey is the value that an object is sorted by. Keys of all clusters have
@@ -52,9 +52,9 @@ type sorter struct{ path *jsonpath.JSONPath }
 // newSorter reads the value of --sort-by: .metadata.name, {.metadata.name} or
 // metadata.name.
 func newSorter(field string) (*sorter, error) {
-	expression, err := get.RelaxedJSONPathExpression(field)
-	if err != nil {
-		return nil, fmt.Errorf("--sort-by %q: %w", field, err)
+	expression := field
+	if !strings.HasPrefix(field, "{") {
+		expression = "{." + strings.TrimPrefix(field, ".") + "}"
 	}
 	path := jsonpath.New("sort-by").AllowMissingKeys(true)
 	if err := path.Parse(expression); err != nil {

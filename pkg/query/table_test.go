@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -100,7 +101,7 @@ func TestAShowThatFailsEndsTheQuery(t *testing.T) {
 	_, f := fleetOf(t, "c1", "c2")
 	r := query.Request{Items: []query.Item{{Type: "pods"}}}
 	_, err := query.Tables(t.Context(), f, r, 0, func([]*metav1.Table) error { return context.DeadlineExceeded })
-	if err != context.DeadlineExceeded {
+	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)
 	}
 }

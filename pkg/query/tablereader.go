@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -78,7 +79,7 @@ func (t *tableReader) add(a answer[*metav1.Table]) error {
 }
 
 func (t *tableReader) columns(servers []metav1.TableColumnDefinition) []metav1.TableColumnDefinition {
-	return append(servers[:len(servers):len(servers)], t.labelColumns()...)
+	return append(slices.Clip(servers), t.labelColumns()...)
 }
 
 // labelColumns are headed as in kubectl: by the last part of the label's key.

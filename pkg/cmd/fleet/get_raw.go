@@ -3,7 +3,6 @@ package fleet
 import (
 	"bytes"
 	"context"
-	"io"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
@@ -38,7 +37,7 @@ func (o *getOptions) writeRaw(answers []query.RawAnswer, single bool) error {
 func prefixLines(prefix string, text []byte) []byte {
 	var out bytes.Buffer
 	for line := range bytes.Lines(text) {
-		_, _ = io.WriteString(&out, prefix)
+		out.WriteString(prefix)
 		out.Write(line)
 	}
 	if n := len(text); n > 0 && text[n-1] != '\n' {

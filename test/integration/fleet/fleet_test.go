@@ -138,7 +138,7 @@ func (p *plugin) namespace(t *testing.T, name string, n int) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			err := client.CoreV1().Namespaces().Delete(context.Background(), made.Name, metav1.DeleteOptions{})
+			err := client.CoreV1().Namespaces().Delete(context.WithoutCancel(t.Context()), made.Name, metav1.DeleteOptions{})
 			if err != nil && !apierrors.IsNotFound(err) {
 				t.Error(err)
 			}

@@ -84,7 +84,7 @@ func TestWatchOutlivesACluster(t *testing.T) {
 	names := p.fleet.Clusters()
 	live, dying := names[0], names[len(names)-1]
 	p.namespace(t, "watched", 1)
-	make := func(cluster, name string) {
+	create := func(cluster, name string) {
 		t.Helper()
 		_, err := p.client(t, cluster).CoreV1().ConfigMaps("watched").Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
 		if err != nil {
@@ -96,17 +96,17 @@ func TestWatchOutlivesACluster(t *testing.T) {
 	for _, cluster := range names {
 		w.sees(t, "ADDED", cluster, "thing-000")
 	}
-	make(dying, "before")
+	create(dying, "before")
 	w.sees(t, "ADDED", dying, "before")
 
 	t.Run("killed", func(t *testing.T) {
 		p.fleet.Kill(t, dying) // mended when this subtest ends
 		w.sees(t, "note: "+dying+" is lost")
-		make(live, "meanwhile")
+		create(live, "meanwhile")
 		w.sees(t, "ADDED", live, "meanwhile")
 	})
 	w.sees(t, "note: "+dying+" is back")
-	make(dying, "after")
+	create(dying, "after")
 	w.sees(t, "ADDED", dying, "after")
 	if err := p.client(t, dying).CoreV1().ConfigMaps("watched").Delete(t.Context(), "before", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
