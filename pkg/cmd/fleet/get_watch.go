@@ -18,6 +18,9 @@ func (o *getOptions) printWatch(ctx context.Context, s cli.Selection) error {
 	if err != nil {
 		return err
 	}
+	if ctx.Err() != nil { // how a watch ends
+		return context.Cause(ctx)
+	}
 	return o.conclude(report, nil)
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -72,26 +73,43 @@ func TestRowsAreKubectls(t *testing.T) {
 		{"nodes"}, {"nodes", "-o", "wide"}, {"namespaces"}, {"configmaps", "-n", "rows"}, {"cm,svc", "-n", "rows"},
 		{"services", "-A", "-o", "wide"}, {"clusterroles"}, {"endpointslices", "-A"}, {"configmap/thing-001", "-n", "rows"}, {"cm", "-n", "rows", "-l", "cluster=c1"},
 	} {
-		all := p.run(t, append([]string{"get"}, args...)...).want(t, 0)
-		ours := map[string][]string{}
-		for _, row := range all.rows() {
-			if row[0] != "CLUSTER" { // the header of a second table
-				ours[row[0]] = append(ours[row[0]], withoutAges(row[1:]))
+		difference := ""
+		for range 20 { // other tests' namespaces may be on their way out between two commands
+			if difference = p.differenceFromKubectl(t, args); difference == "" {
+				break
 			}
+			time.Sleep(time.Second)
 		}
-		for _, cluster := range p.fleet.Clusters() {
-			theirs := p.kubectl(t, append([]string{"--context", cluster, "get"}, args...)...).want(t, 0)
-			var want []string
-			for _, row := range theirs.rows() {
-				if row[0] != "NAME" && row[0] != "NAMESPACE" {
-					want = append(want, withoutAges(row))
-				}
-			}
-			if !slices.Equal(ours[cluster], want) {
-				t.Errorf("get %s of %s:\n%s\nkubectl says:\n%s", strings.Join(args, " "), cluster, strings.Join(ours[cluster], "\n"), strings.Join(want, "\n"))
-			}
+		if difference != "" {
+			t.Error(difference)
 		}
 	}
+}
+
+// differenceFromKubectl compares our rows with what kubectl prints for each
+// cluster, and is empty where they agree.
+func (p *plugin) differenceFromKubectl(t *testing.T, args []string) string {
+	t.Helper()
+	all := p.run(t, append([]string{"get"}, args...)...).want(t, 0)
+	ours := map[string][]string{}
+	for _, row := range all.rows() {
+		if row[0] != "CLUSTER" { // the header of a second table
+			ours[row[0]] = append(ours[row[0]], withoutAges(row[1:]))
+		}
+	}
+	for _, cluster := range p.fleet.Clusters() {
+		theirs := p.kubectl(t, append([]string{"--context", cluster, "get"}, args...)...).want(t, 0)
+		var want []string
+		for _, row := range theirs.rows() {
+			if row[0] != "NAME" && row[0] != "NAMESPACE" {
+				want = append(want, withoutAges(row))
+			}
+		}
+		if !slices.Equal(ours[cluster], want) {
+			return fmt.Sprintf("get %s of %s:\n%s\nkubectl says:\n%s", strings.Join(args, " "), cluster, strings.Join(ours[cluster], "\n"), strings.Join(want, "\n"))
+		}
+	}
+	return ""
 }
 
 // withoutAges joins the fields of a row but for ages, which go on between two
