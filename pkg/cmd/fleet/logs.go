@@ -22,8 +22,11 @@ import (
 // What -l shows of each log unless told otherwise, as in kubectl.
 const selectedTail = 10
 
+// How many logs are followed at once unless told otherwise.
+const defaultStreams = 50
+
 func newCmdLogs(env *cli.Env) *cobra.Command {
-	flags := &logsFlags{env: env, clusters: cli.NewClusterFlags(env), tail: -1}
+	flags := &logsFlags{env: env, clusters: cli.NewClusterFlags(env), tail: -1, most: defaultStreams}
 	cmd := &cobra.Command{
 		Use:   "logs {POD | TYPE/NAME | -l SELECTOR} [-c CONTAINER]",
 		Short: "Show the logs of pods of all clusters, each line with its cluster and pod",
@@ -32,7 +35,8 @@ func newCmdLogs(env *cli.Env) *cobra.Command {
 A pod's name means that pod wherever it is; TYPE/NAME means all pods of that workload or service, -l those with a label.
 Every line begins with [CLUSTER/POD], or [CLUSTER/POD/CONTAINER] where the pod has several containers.
 
-Logs come whole, one after the other, sorted by cluster, namespace and pod. With -o json each line is an object with the
+With -f lines come as they are written, from all at once. A log that breaks off is taken up again where it was; stderr
+says when a cluster goes and comes back. Without -f, logs come whole, one after the other, sorted by cluster, namespace and pod. With -o json each line is an object with the
 fields cluster, namespace, pod, container, time and line.
 
 Exit codes: 0 every log was read, 1 none was or the pod is nowhere, 2 usage, 3 some clusters or logs failed.`,
@@ -44,6 +48,9 @@ Exit codes: 0 every log was read, 1 none was or the pod is nowhere, 2 usage, 3 s
 
   # The last hundred lines of every container of the pods with a label
   kubectl fleet logs -l app=web --all-containers --tail=100
+
+  # What all pods of a deployment say from now on
+  kubectl fleet logs deploy/web -f --tail=0
 
   # What the containers said before they crashed
   kubectl fleet logs -l app=web --previous`,
@@ -74,6 +81,8 @@ type logsFlags struct {
 	tail          int64
 	previous      bool
 	timestamps    bool
+	follow        bool
+	most          int
 }
 
 func (f *logsFlags) addFlags(flags *pflag.FlagSet) {
@@ -84,6 +93,8 @@ func (f *logsFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.selector, "selector", "l", "", "Label selector of the pods, such as app=web,tier!=cache")
 	flags.StringVarP(&f.container, "container", "c", "", "Container; by default the one that the pod says, or its first")
 	flags.BoolVar(&f.allContainers, "all-containers", false, "All containers of each pod")
+	flags.BoolVarP(&f.follow, "follow", "f", false, "Go on with what is written from now on")
+	flags.IntVar(&f.most, "max-log-requests", f.most, "How many logs -f may follow at once")
 	flags.DurationVar(&f.since, "since", 0, "Only lines younger than this, such as 5m")
 	flags.StringVar(&f.sinceTime, "since-time", "", "Only lines after this time (RFC3339), such as 2026-01-31T12:00:00Z")
 	flags.Int64Var(&f.tail, "tail", f.tail, fmt.Sprintf("How many of the last lines of each log; -1 for all. With -l %d unless told otherwise", selectedTail))
@@ -99,11 +110,13 @@ type logsOptions struct {
 	all       bool
 	log       corev1.PodLogOptions
 	printing  printers.LogOptions
+	follow    bool
+	most      int
 }
 
 func (f *logsFlags) toOptions(args []string) (*logsOptions, error) {
 	o := &logsOptions{
-		env: f.env, clusters: f.clusters, container: f.container, all: f.allContainers,
+		env: f.env, clusters: f.clusters, container: f.container, all: f.allContainers, follow: f.follow, most: f.most,
 		printing: printers.LogOptions{Timestamps: f.timestamps, Terminal: f.env.OutTerminal},
 	}
 	switch f.output {
@@ -160,6 +173,8 @@ func (f *logsFlags) which(args []string, r *query.Request) error {
 func (f *logsFlags) logOptions() (o corev1.PodLogOptions, err error) {
 	o.Previous = f.previous
 	switch {
+	case f.most < 1:
+		return o, fmt.Errorf("--max-log-requests must be at least 1, is %d", f.most)
 	case f.since < 0:
 		return o, fmt.Errorf("--since must be more than 0, is %s", f.since)
 	case f.since > 0 && f.sinceTime != "":
@@ -197,6 +212,9 @@ func (o *logsOptions) run(ctx context.Context) error {
 	o.sayDefaulted(sources)
 
 	printer := printers.NewLogPrinter(o.env.Out, o.printing)
+	if o.follow {
+		return o.runFollow(ctx, selection, logsResult{report: report, sources: sources, missing: missing}, printer)
+	}
 	failures, err := query.ReadLogs(ctx, fleetOf(selection), sources, o.log, printer.Print)
 	if err != nil && ctx.Err() == nil {
 		return err // of writing: the stream is gone
