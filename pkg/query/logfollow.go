@@ -127,7 +127,7 @@ func (f *follower) follow(ctx context.Context) error {
 			f.reached(f.source.Pod.Cluster.Name, err)
 		}
 		for {
-			if err := wait(ctx, pause); err != nil {
+			if err := pauseFor(ctx, pause); err != nil {
 				return nil //nolint:nilerr // who stopped us knows it
 			}
 			pause = min(2*pause, longPause)
@@ -223,7 +223,8 @@ func (f *follower) ended(ctx context.Context) (bool, error) {
 	return false, errors.New("no pod and no error")
 }
 
-func wait(ctx context.Context, pause time.Duration) error {
+// pauseFor sleeps, unless ctx ends first.
+func pauseFor(ctx context.Context, pause time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)

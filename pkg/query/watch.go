@@ -119,10 +119,8 @@ func (w *watching) cluster(ctx context.Context, members *member.Pool, c inventor
 			lost = true
 			w.tell(func(s WatchSink) { s.Lost(c.Name, err) })
 		}
-		select {
-		case <-time.After(pause.Step()):
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		if err := pauseFor(ctx, pause.Step()); err != nil {
+			return nil, err
 		}
 	}
 }
