@@ -114,7 +114,8 @@ func (s *jsonScanner) skip() bool {
 		case '{', '[':
 			depth++
 		case '}', ']':
-			if depth--; depth == 0 {
+			depth--
+			if depth == 0 {
 				s.at++
 				return true
 			}

@@ -118,7 +118,7 @@ func (f *follower) follow(ctx context.Context) error {
 		}
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // who stopped us knows it
 		case err == nil && last:
 			return nil
 		case err != nil && !f.passing(err):
@@ -139,7 +139,7 @@ func (f *follower) follow(ctx context.Context) error {
 			}
 			switch {
 			case ctx.Err() != nil, member.IsObjectNotFound(err):
-				return nil // the pod is gone, and its log with it
+				return nil //nolint:nilerr // the pod is gone, and its log with it
 			case !isAway(err):
 				return err
 			}
@@ -212,9 +212,9 @@ func (f *follower) ended(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		for i := range page {
+		if len(page) > 0 { // it was asked for by name: one page of one pod
 			pod := corev1.Pod{}
-			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(page[i].Object, &pod); err != nil {
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(page[0].Object, &pod); err != nil {
 				return false, &member.Error{Reason: member.ReasonInvalidAnswer, Err: err}
 			}
 			return f.options.Previous || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed, nil

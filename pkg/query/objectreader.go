@@ -107,14 +107,11 @@ func (o *objectReader) drain(cluster string, ended <-chan struct{}, take func(Ob
 
 // hand decodes a page, object by object, and hands them over.
 func (o *objectReader) hand(cluster string, page answer[member.RawPage], take func(Object) error) error {
-	for i := range page.page.Items {
-		if o.broken != nil {
-			return nil
-		}
+	for i := 0; i < len(page.page.Items) && o.broken == nil; i++ {
 		object, err := page.page.Object(i)
 		if err != nil {
-			o.broken = member.Incomplete(o.shown, err)
-			return nil //nolint:nilerr // this cluster's failure alone; kept in broken
+			o.broken = member.Incomplete(o.shown, err) // this cluster's failure alone
+			continue
 		}
 		annotate(object, cluster)
 		if err := take(Object{Cluster: cluster, Resource: page.resource, Unstructured: object}); err != nil {
