@@ -33,9 +33,10 @@ func TestEachStopsAtTheFirstError(t *testing.T) {
 		if i == 3 {
 			return full
 		}
+		<-ctx.Done() // at work until the error ends all: nobody may begin another
 		return ctx.Err()
 	})
-	if !errors.Is(err, full) || calls.Load() > 1000 {
+	if !errors.Is(err, full) || calls.Load() > writers {
 		t.Errorf("error %v after %d calls", err, calls.Load())
 	}
 }
