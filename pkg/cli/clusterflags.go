@@ -16,14 +16,6 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
-// Environment variables that stand for flags.
-const (
-	// FleetVariable names the fleet where --fleet does not.
-	FleetVariable = "KUBECTL_FLEET"
-	// FleetFileVariable is the path of the fleet file.
-	FleetFileVariable = "KUBECTL_FLEET_CONFIG"
-)
-
 // ClusterFlags say which clusters a command is about, and how to talk to them.
 type ClusterFlags struct {
 	env    *Env

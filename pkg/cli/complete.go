@@ -18,8 +18,8 @@ func addCompletion(cmd *cobra.Command, env *Env) {
 		"clusters": func(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return completeClusters(cmd, env, typed), cobra.ShellCompDirectiveNoFileComp
 		},
-		"fleet": func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			return completeFleets(env), cobra.ShellCompDirectiveNoFileComp
+		"fleet": func(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return CompleteFleet(env)(cmd, nil, typed)
 		},
 		"output": func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return printers.Formats(), cobra.ShellCompDirectiveNoFileComp
@@ -62,8 +62,18 @@ func completeClusters(cmd *cobra.Command, env *Env, typed string) []cobra.Comple
 	return names
 }
 
+// CompleteFleet completes an argument that is the name of a fleet.
+func CompleteFleet(env *Env) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return completeFleets(env), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
 func completeFleets(env *Env) []cobra.Completion {
-	file, _, err := inventory.ReadFleetFile((&ClusterFlags{env: env}).fleetFile())
+	file, _, err := inventory.ReadFleetFile(env.FleetFile())
 	if err != nil || file == nil {
 		return nil
 	}

@@ -3,8 +3,18 @@ package cli
 import (
 	"io"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/term"
+	"k8s.io/client-go/util/homedir"
+)
+
+// Environment variables that stand for flags.
+const (
+	// FleetVariable names the fleet where --fleet does not.
+	FleetVariable = "KUBECTL_FLEET"
+	// FleetFileVariable is the path of the fleet file.
+	FleetFileVariable = "KUBECTL_FLEET_CONFIG"
 )
 
 // Env is the world around a command. Nothing below it reads the process's own.
@@ -31,4 +41,12 @@ func processEnv() *Env {
 		ErrTerminal: term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb",
 		Getenv:      os.Getenv,
 	}
+}
+
+// FleetFile is the path of the user's fleet file, which need not exist.
+func (e *Env) FleetFile() string {
+	if path := e.Getenv(FleetFileVariable); path != "" {
+		return path
+	}
+	return filepath.Join(homedir.HomeDir(), ".kube", "fleets.yaml")
 }

@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/client-go/util/homedir"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
@@ -110,7 +108,7 @@ func (f *ClusterFlags) chosenFleet() (*v1alpha1.Fleet, error) {
 	if *f.config.Context != "" {
 		return nil, nil
 	}
-	path := f.fleetFile()
+	path := f.env.FleetFile()
 	file, unknown, err := inventory.ReadFleetFile(path)
 	if err != nil {
 		return nil, err
@@ -132,13 +130,6 @@ func (f *ClusterFlags) chosenFleet() (*v1alpha1.Fleet, error) {
 		return nil, fmt.Errorf("no fleet is called %q: there is no fleet file %s", name, path)
 	}
 	return inventory.FindFleet(file, name)
-}
-
-func (f *ClusterFlags) fleetFile() string {
-	if path := f.env.Getenv(FleetFileVariable); path != "" {
-		return path
-	}
-	return filepath.Join(homedir.HomeDir(), ".kube", "fleets.yaml")
 }
 
 func (f *ClusterFlags) impersonation() (kubeconfig.Impersonation, error) {
@@ -187,7 +178,7 @@ func (f *ClusterFlags) explain(err error, listed []inventory.Cluster) error {
 	}
 	usage.Hint = "the clusters are: " + names
 	if f.selector != "" && !slices.ContainsFunc(listed, func(c inventory.Cluster) bool { return len(c.Labels) > 0 }) {
-		usage.Hint = "contexts have no labels; the members of a fleet in the fleet file have (" + f.fleetFile() + ", --fleet)"
+		usage.Hint = "contexts have no labels; the members of a fleet in the fleet file have (" + f.env.FleetFile() + ", --fleet)"
 	}
 	return usage
 }

@@ -27,6 +27,7 @@ others: it is named on stderr, with a reason, and the exit code is 3.`,
 		newCmdGet(env),
 		newCmdLogs(env),
 		newCmdTop(env),
+		newCmdUse(env),
 		version.NewCmdVersion(env),
 	)
 	return cmd

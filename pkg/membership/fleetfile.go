@@ -1,0 +1,95 @@
+package membership
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+)
+
+// FleetFile is the fleet file, open to be changed. What a change does not touch
+// stays as it was: comments, the order of fields, and fields that this release
+// does not know.
+type FleetFile struct {
+	// path is the file's own, symbolic links followed: people keep the file in a
+	// checkout and link to it.
+	path string
+	// was is what was read; nil if there was no file.
+	was    []byte
+	config *v1alpha1.FleetConfig
+	doc    document
+}
+
+// OpenFleetFile reads and checks a fleet file. One that does not exist is empty.
+func OpenFleetFile(path string) (*FleetFile, error) {
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
+	}
+	config, _, err := inventory.ReadFleetFile(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &FleetFile{path: path, config: config}
+	if config == nil {
+		f.config = &v1alpha1.FleetConfig{}
+		f.doc.text = []byte("apiVersion: " + v1alpha1.APIVersion + "\nkind: " + v1alpha1.FleetConfigKind + "\n")
+		return f, nil
+	}
+	if f.was, err = os.ReadFile(path); err != nil {
+		return nil, fmt.Errorf("fleet file: %w", err)
+	}
+	f.doc.text = f.was
+	return f, nil
+}
+
+// Path is where the file is.
+func (f *FleetFile) Path() string { return f.path }
+
+// Save writes the file: whole or not at all, and readable by its owner alone. It
+// refuses if somebody else has written the file since it was opened.
+func (f *FleetFile) Save() error {
+	if !f.doc.changed {
+		return nil
+	}
+	is, err := os.ReadFile(f.path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("fleet file: %w", err)
+	}
+	if !bytes.Equal(is, f.was) {
+		return fmt.Errorf("fleet file %s was changed by somebody else just now; nothing was written, run this again", f.path)
+	}
+	if err := replaceFile(f.path, f.doc.text); err != nil {
+		return fmt.Errorf("fleet file: %w", err)
+	}
+	f.was, f.doc.changed = f.doc.text, false
+	return nil
+}
+
+// replaceFile puts a new file in the place of an old one. A crash leaves the old
+// one or the new one, never a part of either.
+func replaceFile(path string, text []byte) error {
+	folder := filepath.Dir(path)
+	if err := os.MkdirAll(folder, 0o750); err != nil {
+		return err
+	}
+	draft, err := os.CreateTemp(folder, "."+filepath.Base(path)+"-*") // 0600, by its contract
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(draft.Name()) }() // gone already if all went well
+	_, err = draft.Write(text)
+	if err == nil {
+		err = draft.Sync()
+	}
+	if err := errors.Join(err, draft.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(draft.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(folder)
+}
