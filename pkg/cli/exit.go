@@ -21,6 +21,8 @@ const (
 	ExitUsage ExitCode = 2
 	// ExitPartial: some clusters succeeded, some failed.
 	ExitPartial ExitCode = 3
+	// ExitRefused: a safety check said no; nothing was changed.
+	ExitRefused ExitCode = 5
 	// ExitNotCompared: a diff could not compare on any cluster. 1 would say that
 	// it found differences.
 	ExitNotCompared ExitCode = 8

@@ -61,7 +61,8 @@ func (d *document) change(field string, filter kyaml.Filter, change func(meaning
 		return err
 	}
 	was := maps.Clone(want)
-	if change(want); reflect.DeepEqual(was, want) {
+	change(want)
+	if reflect.DeepEqual(was, want) {
 		return nil
 	}
 	root, err := kyaml.Parse(string(d.text))

@@ -111,6 +111,9 @@ func (r Request) Validate() error {
 		}
 	}
 	for _, item := range r.Items {
+		if resource, _, _ := strings.Cut(item.Type, "."); resource == "" {
+			return fmt.Errorf("%q is no resource type: want RESOURCE or RESOURCE.GROUP", item.Type)
+		}
 		for _, name := range item.Names {
 			if name == "" {
 				return fmt.Errorf("an empty name of %s", item.Type)

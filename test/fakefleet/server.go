@@ -102,6 +102,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.writeLog(w, r, at, r.URL.Query().Get("follow") == "true")
 		return
 	}
+	if at.Resource == "pods" && at.Subresource == "exec" {
+		s.writeExec(w, r, at)
+		return
+	}
 	s.answer(w, r, at)
 }
 
