@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"context"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -37,9 +40,7 @@ func addCompletion(cmd *cobra.Command, env *Env) {
 // completeClusters offers the member names for the last name of the list typed,
 // behind the ^ of an exclusion, too.
 func completeClusters(cmd *cobra.Command, env *Env, typed string) []cobra.Completion {
-	silent := *env
-	silent.ErrOut = io.Discard
-	flags := NewClusterFlags(&silent)
+	flags := NewClusterFlags(env).silenced()
 	flags.flags = cmd.Flags()
 	for name, value := range map[string]*string{"kubeconfig": flags.config.KubeConfig, "fleet": &flags.fleet} {
 		if given, err := cmd.Flags().GetString(name); err == nil {
@@ -82,4 +83,39 @@ func completeFleets(env *Env) []cobra.Completion {
 		names[i] = f.Name
 	}
 	return names
+}
+
+// completionTime is how long a person waits for Tab.
+const completionTime = 2 * time.Second
+
+// CompleteFrom completes by asking the clusters that the flags select: for a
+// while, in silence, and without those that would ask for a password. offer
+// returns the completions of the word that is being typed.
+func (f *ClusterFlags) CompleteFrom(offer func(ctx context.Context, s Selection, args []string, typed string) []cobra.Completion) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
+		defer cancel()
+		s, err := f.silenced().selected(ctx)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		s.Clusters = slices.DeleteFunc(s.Clusters, func(c inventory.Cluster) bool {
+			m, err := s.Members.Member(ctx, c)
+			return err != nil || m.NeedsPrompt()
+		})
+		offered := offer(ctx, s, args, typed)
+		directive := cobra.ShellCompDirectiveNoFileComp
+		if len(offered) > 0 && strings.HasSuffix(offered[0], "/") {
+			directive |= cobra.ShellCompDirectiveNoSpace
+		}
+		return offered, directive
+	}
+}
+
+// silenced are the same flags, of a command that says nothing.
+func (f *ClusterFlags) silenced() *ClusterFlags {
+	env, silent := *f.env, *f
+	env.ErrOut = io.Discard
+	silent.env = &env
+	return &silent
 }

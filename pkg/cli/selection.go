@@ -30,6 +30,15 @@ type Selection struct {
 // they stood in -C. Every error is one of usage: nothing has been asked of any
 // cluster.
 func (f *ClusterFlags) Select(ctx context.Context, names ...string) (Selection, error) {
+	selection, err := f.selected(ctx, names...)
+	if err == nil {
+		selection.logIn(ctx)
+	}
+	return selection, err
+}
+
+// selected is Select before anybody logs in.
+func (f *ClusterFlags) selected(ctx context.Context, names ...string) (Selection, error) {
 	selector, err := f.selectorOf(names)
 	if err != nil {
 		return Selection{}, UsageError(err)
@@ -48,7 +57,6 @@ func (f *ClusterFlags) Select(ctx context.Context, names ...string) (Selection, 
 	}
 	selection.Clusters = f.distinct(selected)
 	selection.Members = f.members(len(selection.Clusters) > 1, selection.Warnings.Warn)
-	selection.logIn(ctx)
 	return selection, nil
 }
 

@@ -50,16 +50,26 @@ func (e *NotInstalledError) Error() string {
 func (m *Member) Resource(ctx context.Context, typed string) (Resource, error) {
 	m.discovering.Lock()
 	defer m.discovering.Unlock()
+	index, err := m.types(ctx)
+	if err != nil {
+		return Resource{}, err
+	}
+	r, err := index.resolve(typed)
+	return r, m.classify(err)
+}
+
+// types returns the index, whose requests from now on end with ctx. The caller
+// holds m.discovering.
+func (m *Member) types(ctx context.Context) (*typeIndex, error) {
 	if m.discovery == nil {
 		index, err := m.newTypeIndex()
 		if err != nil {
-			return Resource{}, &Error{Reason: ReasonMisconfigured, Err: err}
+			return nil, &Error{Reason: ReasonMisconfigured, Err: err}
 		}
 		m.discovery = index
 	}
 	m.discovery.trip.begin(ctx)
-	r, err := m.discovery.resolve(typed)
-	return r, m.classify(err)
+	return m.discovery, nil
 }
 
 // ResourceNow resolves like Resource, without trusting what was learned before:

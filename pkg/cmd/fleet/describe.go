@@ -34,6 +34,7 @@ Exit codes: 0 all clusters answered, 1 none did or the object is nowhere, 2 usag
 		}),
 	}
 	flags.addFlags(cmd.Flags())
+	complete(cmd, flags.clusters, completeObjects(flags.clusters, &flags.namespace))
 	return cmd
 }
 

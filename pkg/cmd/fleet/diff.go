@@ -46,6 +46,7 @@ Exit codes: 0 all clusters agree, 1 they differ (or some do not have the object)
 		}),
 	}
 	flags.addFlags(cmd.Flags())
+	complete(cmd, flags.clusters, completeObjects(flags.clusters, &flags.namespace))
 	return cmd
 }
 

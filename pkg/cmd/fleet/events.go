@@ -53,6 +53,7 @@ Exit codes: 0 all clusters answered, 1 none did, 2 usage, 3 some clusters failed
 		}),
 	}
 	flags.addFlags(cmd.Flags())
+	complete(cmd, flags.clusters, cobra.NoFileCompletions)
 	return cmd
 }
 

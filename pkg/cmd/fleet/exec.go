@@ -50,6 +50,7 @@ clusters that answered, 5 it is not clear which pod is meant.`,
 		}),
 	}
 	flags.addFlags(cmd.Flags())
+	complete(cmd, flags.clusters, completePod(flags.clusters, &flags.namespace))
 	return cmd
 }
 

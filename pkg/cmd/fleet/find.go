@@ -53,6 +53,7 @@ for it by --type. Exit codes: 0 all clusters answered, 1 none did or an object i
 		}),
 	}
 	flags.addFlags(cmd.Flags())
+	complete(cmd, flags.clusters, cobra.NoFileCompletions)
 	return cmd
 }
 

@@ -57,6 +57,7 @@ Exit codes: 0 all clusters answered, 1 none did or a named object is nowhere, 2 
 		}),
 	}
 	flags.addFlags(cmd.Flags())
+	complete(cmd, flags.clusters, completeObjects(flags.clusters, &flags.namespace))
 	return cmd
 }
 

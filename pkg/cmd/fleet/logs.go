@@ -63,6 +63,7 @@ Exit codes: 0 every log was read, 1 none was or the pod is nowhere, 2 usage, 3 s
 		}),
 	}
 	flags.addFlags(cmd.Flags())
+	complete(cmd, flags.clusters, completePod(flags.clusters, &flags.namespace))
 	return cmd
 }
 
