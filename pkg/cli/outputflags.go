@@ -40,6 +40,16 @@ func (o Output) Table() printers.TableOptions {
 	return printers.TableOptions{NoHeaders: o.NoHeaders, Wide: o.Format.Name == printers.FormatWide}
 }
 
+// EventPrinter returns the printer of a watch in this format, which is no table.
+// An error is one of usage.
+func (o Output) EventPrinter(env *Env, withEvent bool) (printers.EventPrinter, error) {
+	printer, err := printers.NewEventPrinter(env.Out, o.Format, withEvent, printers.ListOptions{NoHeaders: o.NoHeaders, Terminal: env.OutTerminal})
+	if err != nil {
+		return nil, UsageError(err)
+	}
+	return printer, nil
+}
+
 // ListPrinter returns the printer of a list in this format. An error is one of
 // usage.
 func (o Output) ListPrinter(env *Env) (printers.ListPrinter, error) {

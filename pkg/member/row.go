@@ -54,7 +54,8 @@ func RowObject(row metav1.TableRow) (map[string]any, error) {
 	if len(row.Object.Raw) == 0 {
 		return nil, nil
 	}
-	return object, kjson.UnmarshalCaseSensitivePreserveInts(row.Object.Raw, &object)
+	err := kjson.UnmarshalCaseSensitivePreserveInts(row.Object.Raw, &object)
+	return object, err
 }
 
 // WatchedTable is the table of a watch event, of one row.

@@ -18,9 +18,11 @@ type WatchRequest struct {
 	ListRequest
 	// ResourceVersion is that of a list, or of the last event seen.
 	ResourceVersion string
-	// Tables asks for each change as a row of the server's table, with its
-	// object's metadata; otherwise it is the object.
-	Tables bool
+	// Include is what the row that each change comes as carries of its object.
+	Include IncludeObject
+	// Opened, if not nil, is called when the server has taken up the watch, which
+	// may be long before the first change.
+	Opened func()
 }
 
 // WatchEvent is one change, as the server sent it. A bookmark says no more than
@@ -44,6 +46,9 @@ func (m *Member) Watch(ctx context.Context, r WatchRequest) iter.Seq2[WatchEvent
 			return
 		}
 		defer func() { _ = body.Close() }()
+		if r.Opened != nil {
+			r.Opened()
+		}
 		frames := json.NewDecoder(body)
 		for {
 			var frame metav1.WatchEvent
@@ -77,11 +82,7 @@ func (m *Member) openWatch(ctx context.Context, r WatchRequest) (io.ReadCloser, 
 			req.Param(name, value)
 		}
 	}
-	if r.Tables {
-		req.SetHeader("Accept", acceptTable).Param("includeObject", string(metav1.IncludeMetadata))
-	} else {
-		req.SetHeader("Accept", acceptJSON)
-	}
+	req.SetHeader("Accept", acceptTable).Param("includeObject", string(r.Include))
 	body, err := req.Stream(withPace(ctx, paceOpen))
 	return body, m.classify(err)
 }

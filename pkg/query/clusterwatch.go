@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
@@ -66,7 +67,7 @@ func (c *clusterWatch) list(ctx context.Context) error {
 	now := map[string]seenRow{}
 	var fresh []row
 	version := ""
-	for table, err := range c.m.Tables(ctx, c.ask, metav1.IncludeMetadata) {
+	for table, err := range c.m.Tables(ctx, c.ask, c.include()) {
 		if err != nil {
 			return err
 		}
@@ -81,16 +82,16 @@ func (c *clusterWatch) list(ctx context.Context) error {
 			if known && before.version == r.version {
 				continue
 			}
-			r.row.event = string(watch.Added)
+			r.row.event = watch.Added
 			if known {
-				r.row.event = string(watch.Modified)
+				r.row.event = watch.Modified
 			}
 			fresh = append(fresh, r.row)
 		}
 	}
 	for key, gone := range c.seen {
 		if _, still := now[key]; !still {
-			gone.row.event = string(watch.Deleted)
+			gone.row.event = watch.Deleted
 			fresh = append(fresh, gone.row)
 		}
 	}
@@ -103,9 +104,17 @@ func (c *clusterWatch) list(ctx context.Context) error {
 	return nil
 }
 
+// include is what rows must carry: who they are, if no more.
+func (c *clusterWatch) include() member.IncludeObject {
+	if c.w.options.Objects {
+		return metav1.IncludeObject
+	}
+	return metav1.IncludeMetadata
+}
+
 // watch shows changes until the server ends the watch.
 func (c *clusterWatch) watch(ctx context.Context, connected func()) error {
-	request := member.WatchRequest{ListRequest: c.ask, ResourceVersion: c.version, Tables: true}
+	request := member.WatchRequest{ListRequest: c.ask, ResourceVersion: c.version, Include: c.include(), Opened: connected}
 	for event, err := range c.m.Watch(ctx, request) {
 		if err != nil {
 			if member.ReasonOf(err) == member.ReasonExpired {
@@ -113,7 +122,6 @@ func (c *clusterWatch) watch(ctx context.Context, connected func()) error {
 			}
 			return err
 		}
-		connected()
 		if err := c.take(event); err != nil {
 			return err
 		}
@@ -141,7 +149,7 @@ func (c *clusterWatch) take(event member.WatchEvent) error {
 		} else {
 			c.seen[key] = r
 		}
-		r.row.event = string(event.Type)
+		r.row.event = event.Type
 		changed = append(changed, r.row)
 	}
 	sortRows(changed)
@@ -152,8 +160,9 @@ func (c *clusterWatch) take(event member.WatchEvent) error {
 // rows reads a table. The server sends the columns once in a watch.
 func (c *clusterWatch) rows(table *metav1.Table) (map[string]seenRow, error) {
 	if len(table.ColumnDefinitions) > 0 {
-		c.columns = table.ColumnDefinitions
+		c.columns = c.w.request.Columns.behind(table.ColumnDefinitions)
 	}
+	servers := len(c.columns) - len(c.w.request.Columns.labelColumns())
 	prefix := ""
 	if c.w.request.Columns.Kind {
 		prefix = strings.ToLower(c.kind.GroupKind().String()) + "/"
@@ -165,10 +174,16 @@ func (c *clusterWatch) rows(table *metav1.Table) (map[string]seenRow, error) {
 			return nil, &member.Error{Reason: member.ReasonInvalidAnswer, Err: err}
 		}
 		prefixName(c.columns, tableRow.Cells, prefix)
-		rows[meta.Namespace+"/"+meta.Name] = seenRow{
-			version: meta.ResourceVersion,
-			row:     row{namespace: meta.Namespace, name: meta.Name, cells: tableRow.Cells},
+		cells := append(fit(tableRow.Cells, servers), c.w.request.Columns.labelCells(meta.Labels)...)
+		r := row{namespace: meta.Namespace, cells: cells, watchedRow: watchedRow{name: meta.Name, resource: c.kind}}
+		if c.w.options.Objects {
+			object, err := member.RowObject(tableRow)
+			if err != nil {
+				return nil, &member.Error{Reason: member.ReasonInvalidAnswer, Err: err}
+			}
+			r.cells, r.object = nil, &unstructured.Unstructured{Object: object}
 		}
+		rows[meta.Namespace+"/"+meta.Name] = seenRow{version: meta.ResourceVersion, row: r}
 	}
 	return rows, nil
 }

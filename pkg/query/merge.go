@@ -5,6 +5,10 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
 // missingCell stands where a cluster's table has no such column.
@@ -21,8 +25,16 @@ type row struct {
 	namespace string
 	cells     []any
 	key       sortKey
-	// name and event are set in a watch.
-	name, event string
+	watchedRow
+}
+
+// watchedRow is what a watch knows of a row beside its cells.
+type watchedRow struct {
+	name     string
+	event    watch.EventType
+	resource member.Resource
+	// object is there if whole objects are watched.
+	object *unstructured.Unstructured
 }
 
 // sortRows puts rows into the order of namespaces and names.
@@ -78,7 +90,7 @@ func (m *merger) merge(parts []part, rows []placedRow) *metav1.Table {
 	for _, r := range rows {
 		cells := make([]any, 0, len(table.ColumnDefinitions))
 		if m.layout.event {
-			cells = append(cells, r.event)
+			cells = append(cells, string(r.event))
 		}
 		if m.layout.cluster {
 			cells = append(cells, parts[r.part].cluster)

@@ -23,6 +23,7 @@ const firstPageBytes = 2 << 20
 // decoded, they are ten times as large.
 type objectReader struct {
 	index   int
+	request Request
 	budget  *budget
 	pages   chan answer[member.RawPage]
 	missing []absence
@@ -40,7 +41,7 @@ func (o *objectReader) count() int {
 	return o.objects
 }
 
-func (o *objectReader) read(ctx context.Context, c inventory.Cluster, members *member.Pool, r Request) (err error) {
+func (o *objectReader) read(ctx context.Context, c inventory.Cluster, members *member.Pool) (err error) {
 	defer close(o.pages) // whatever happens: the reader in front of it waits for this
 	m, err := members.Member(ctx, c)
 	if err != nil {
@@ -55,7 +56,7 @@ func (o *objectReader) read(ctx context.Context, c inventory.Cluster, members *m
 	list := func(ctx context.Context, m *member.Member, ask member.ListRequest) iter.Seq2[member.RawPage, error] {
 		return m.RawObjects(ctx, ask)
 	}
-	o.missing, err = fetch(ctx, m, r, list, func(page answer[member.RawPage]) error {
+	o.missing, err = fetch(ctx, m, o.request, list, func(page answer[member.RawPage]) error {
 		size := page.page.Size()
 		o.budget.give(taken - size) // what it really is; drain gives it back
 		taken = 0
@@ -66,7 +67,7 @@ func (o *objectReader) read(ctx context.Context, c inventory.Cluster, members *m
 			o.budget.give(size)
 			return context.Cause(ctx)
 		}
-		if r.enough(o.objects) {
+		if o.request.enough(o.objects) {
 			return errEnough
 		}
 		if err := o.budget.take(ctx, o.index, size); err != nil {
@@ -113,7 +114,7 @@ func (o *objectReader) hand(cluster string, page answer[member.RawPage], take fu
 			o.broken = member.Incomplete(o.shown, err) // this cluster's failure alone
 			continue
 		}
-		annotate(object, cluster)
+		o.request.annotate(object, cluster)
 		if err := take(Object{Cluster: cluster, Resource: page.resource, Unstructured: object}); err != nil {
 			return err
 		}

@@ -69,7 +69,7 @@ func streamObjects(ctx context.Context, f Fleet, r Request, take func(Object) er
 	readers := make([]*objectReader, len(f.Clusters))
 	byName := make(map[string]*objectReader, len(f.Clusters)) // names are unique, see inventory.ValidateNames
 	for i, c := range f.Clusters {
-		readers[i] = &objectReader{index: i, budget: waiting, pages: make(chan answer[member.RawPage], readAheadPages)}
+		readers[i] = &objectReader{index: i, request: r, budget: waiting, pages: make(chan answer[member.RawPage], readAheadPages)}
 		byName[c.Name] = readers[i]
 	}
 	var results fanout.Results[*objectReader]
@@ -78,7 +78,7 @@ func streamObjects(ctx context.Context, f Fleet, r Request, take func(Object) er
 		defer close(ended)
 		results = fanout.Collect(ctx, f.Clusters, f.Fanout, func(ctx context.Context, c inventory.Cluster) (*objectReader, error) {
 			reader := byName[c.Name]
-			return reader, reader.read(ctx, c, f.Members, r)
+			return reader, reader.read(ctx, c, f.Members)
 		})
 	}()
 
@@ -123,9 +123,11 @@ func streamObjects(ctx context.Context, f Fleet, r Request, take func(Object) er
 }
 
 // annotate marks the object with where it comes from and drops its managed
-// fields, as kubectl get does.
-func annotate(object *unstructured.Unstructured, cluster string) {
-	object.SetManagedFields(nil)
+// fields, as kubectl get does, unless they are wanted.
+func (r Request) annotate(object *unstructured.Unstructured, cluster string) {
+	if !r.ManagedFields {
+		object.SetManagedFields(nil)
+	}
 	annotations := object.GetAnnotations()
 	if annotations == nil {
 		annotations = map[string]string{}

@@ -31,21 +31,10 @@ type Request struct {
 	// Limit is how many objects there are at most, over all clusters and after
 	// sorting. 0: no limit.
 	Limit int
+	// ManagedFields keeps metadata.managedFields in objects.
+	ManagedFields bool
 	// Columns are what tables show beside the servers' columns.
 	Columns Columns
-}
-
-// Columns are what tables show beside the servers' columns.
-type Columns struct {
-	// Cluster is whose row it is.
-	Cluster bool
-	// Kind before each name, as in pod/web. With several types it is there
-	// always.
-	Kind bool
-	// Labels are keys of labels, each a column.
-	Labels []string
-	// AllLabels is a column with all labels.
-	AllLabels bool
 }
 
 // Item is one resource type, and the names of the objects wanted of it. No

@@ -1,11 +1,9 @@
 package query
 
 import (
-	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
@@ -24,7 +22,7 @@ func (t *tableReader) include(resource member.Resource) member.IncludeObject {
 	switch {
 	case t.sorter != nil:
 		return metav1.IncludeObject
-	case t.withNamespace(resource), t.withLabels():
+	case t.withNamespace(resource), t.request.Columns.withLabels():
 		return metav1.IncludeMetadata
 	}
 	return metav1.IncludeNone
@@ -34,19 +32,15 @@ func (t *tableReader) withNamespace(resource member.Resource) bool {
 	return t.request.AllNamespaces && resource.Namespaced
 }
 
-func (t *tableReader) withLabels() bool {
-	return len(t.request.Columns.Labels) > 0 || t.request.Columns.AllLabels
-}
-
 // add appends a page to its item.
 func (t *tableReader) add(a answer[*metav1.Table]) error {
 	p := &t.tables.items[a.item]
 	t.tables.namespaced[a.item] = a.resource.Namespaced
 	p.cluster = t.cluster
 	if p.columns == nil {
-		p.columns = t.columns(a.page.ColumnDefinitions)
+		p.columns = t.request.Columns.behind(a.page.ColumnDefinitions)
 	}
-	servers := len(p.columns) - len(t.labelColumns())
+	servers := len(p.columns) - len(t.request.Columns.labelColumns())
 	prefix := ""
 	if len(t.request.Items) > 1 || t.request.Columns.Kind {
 		prefix = strings.ToLower(a.resource.GroupKind().String()) + "/"
@@ -57,13 +51,13 @@ func (t *tableReader) add(a answer[*metav1.Table]) error {
 		}
 		got := row{cells: tableRow.Cells}
 		prefixName(p.columns, got.cells, prefix)
-		if t.withNamespace(a.resource) || t.withLabels() {
+		if t.withNamespace(a.resource) || t.request.Columns.withLabels() {
 			meta, err := member.RowMeta(tableRow)
 			if err != nil {
 				return &member.Error{Reason: member.ReasonInvalidAnswer, Err: err}
 			}
 			got.namespace = meta.Namespace
-			got.cells = append(fit(got.cells, servers), t.labelCells(meta.Labels)...)
+			got.cells = append(fit(got.cells, servers), t.request.Columns.labelCells(meta.Labels)...)
 		}
 		if t.sorter != nil {
 			object, err := member.RowObject(tableRow)
@@ -76,33 +70,6 @@ func (t *tableReader) add(a answer[*metav1.Table]) error {
 		t.tables.got++
 	}
 	return nil
-}
-
-func (t *tableReader) columns(servers []metav1.TableColumnDefinition) []metav1.TableColumnDefinition {
-	return append(slices.Clip(servers), t.labelColumns()...)
-}
-
-// labelColumns are headed as in kubectl: by the last part of the label's key.
-func (t *tableReader) labelColumns() []metav1.TableColumnDefinition {
-	var columns []metav1.TableColumnDefinition
-	for _, key := range t.request.Columns.Labels {
-		columns = append(columns, metav1.TableColumnDefinition{Name: key[strings.LastIndex(key, "/")+1:], Type: "string"})
-	}
-	if t.request.Columns.AllLabels {
-		columns = append(columns, metav1.TableColumnDefinition{Name: "Labels", Type: "string"})
-	}
-	return columns
-}
-
-func (t *tableReader) labelCells(of map[string]string) []any {
-	var cells []any
-	for _, key := range t.request.Columns.Labels {
-		cells = append(cells, of[key])
-	}
-	if t.request.Columns.AllLabels {
-		cells = append(cells, labels.FormatLabels(of))
-	}
-	return cells
 }
 
 // fit makes a row exactly as wide as its columns.

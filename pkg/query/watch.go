@@ -21,6 +21,8 @@ type WatchOptions struct {
 	Only bool
 	// EventColumn shows what happened to a row, as the first column.
 	EventColumn bool
+	// Objects shows whole objects instead of rows.
+	Objects bool
 }
 
 // WatchSink is told what a watch sees. Its methods are never called at once.
@@ -28,6 +30,8 @@ type WatchSink interface {
 	// Rows are new, changed or deleted rows of one cluster, under the columns of
 	// all that came before.
 	Rows(table *metav1.Table) error
+	// Object is new, changed or deleted.
+	Object(event watch.EventType, object Object) error
 	// Lost says that a cluster is not seen any longer; it is tried again.
 	Lost(cluster string, err error)
 	// Back says that a cluster is seen again.
@@ -149,10 +153,22 @@ func (w *watching) show(p part) {
 		return
 	}
 	w.shown += len(p.rows)
-	if err := w.sink.Rows(w.merger.merge([]part{p}, inOrder([]part{p}, false))); err != nil {
-		w.failed = err
+	if w.failed = w.print(p); w.failed != nil {
 		w.stop(errStopped)
 	}
+}
+
+func (w *watching) print(p part) error {
+	if !w.options.Objects {
+		return w.sink.Rows(w.merger.merge([]part{p}, inOrder([]part{p}, false)))
+	}
+	for _, r := range p.rows {
+		w.request.annotate(r.object, p.cluster)
+		if err := w.sink.Object(r.event, Object{Cluster: p.cluster, Resource: r.resource, Unstructured: r.object}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // errAgain: the collection must be listed anew.

@@ -30,6 +30,7 @@ type getFlags struct {
 	ignoreNotFound  bool
 	chunkSize       int64
 	subresource     string
+	managedFields   bool
 	raw             string
 	watch           bool
 	watching        query.WatchOptions
@@ -57,10 +58,11 @@ func (f *getFlags) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.ignoreNotFound, "ignore-not-found", false, "Take it for success if a named object is nowhere")
 	flags.Int64Var(&f.chunkSize, "chunk-size", f.chunkSize, "How many objects are asked for at once; 0 for all")
 	flags.StringVar(&f.subresource, "subresource", "", "Subresource of the named objects, such as status or scale")
+	flags.BoolVar(&f.managedFields, "show-managed-fields", false, "Keep the managed fields in objects")
 	flags.StringVar(&f.raw, "raw", "", "Path to ask the API servers for as it is, such as /readyz?verbose")
 	flags.BoolVarP(&f.watch, "watch", "w", false, "Go on and show each change. A cluster that is lost is tried again, and resumed where it was")
 	flags.BoolVar(&f.watching.Only, "watch-only", false, "Show changes, and not what there is already")
-	flags.BoolVar(&f.watching.EventColumn, "output-watch-events", false, "With --watch: show what happened, ADDED, MODIFIED or DELETED, as the first column")
+	flags.BoolVar(&f.watching.EventColumn, "output-watch-events", false, "With --watch: show what happened, ADDED, MODIFIED or DELETED; in tables as the first column")
 	flags.BoolVar(&f.usage, "usage", false, "With the roster: requested of allocatable CPU and memory. Reads every node and pod")
 }
 
@@ -91,7 +93,7 @@ func (f *getFlags) toOptions(args []string) (*getOptions, error) {
 func forObjects() []string {
 	return []string{
 		"namespace", "all-namespaces", "selector", "field-selector", "label-columns", "show-labels", "show-kind", "no-cluster-column",
-		"sort-by", "limit", "ignore-not-found", "chunk-size", "subresource", "watch", "watch-only", "output-watch-events",
+		"sort-by", "limit", "ignore-not-found", "chunk-size", "subresource", "show-managed-fields", "watch", "watch-only", "output-watch-events",
 	}
 }
 
@@ -144,7 +146,7 @@ func (f *getFlags) toRequest(o *getOptions, args []string) error {
 	o.request = query.Request{
 		Items: items, Namespace: f.namespace, AllNamespaces: f.allNamespaces,
 		LabelSelector: f.selector, FieldSelector: f.fieldSelector, Subresource: f.subresource,
-		ChunkSize: f.chunkSize, SortBy: f.sortBy, Limit: f.limit,
+		ChunkSize: f.chunkSize, SortBy: f.sortBy, Limit: f.limit, ManagedFields: f.managedFields,
 		Columns: query.Columns{Cluster: !f.noClusterColumn, Kind: f.showKind, Labels: f.labelColumns, AllLabels: f.showLabels},
 	}
 	if f.watch || f.watching.Only {
@@ -155,14 +157,12 @@ func (f *getFlags) toRequest(o *getOptions, args []string) error {
 }
 
 func (f *getFlags) validateWatch(o *getOptions) error {
-	for _, name := range []string{"sort-by", "limit", "subresource", "label-columns", "show-labels", "ignore-not-found"} {
+	for _, name := range []string{"sort-by", "limit", "subresource", "ignore-not-found"} {
 		if f.flags.Changed(name) {
 			return errors.New("--watch cannot be combined with --" + name)
 		}
 	}
-	if !o.output.Format.IsTable() {
-		return errors.New("--watch shows tables: leave -o away, or use -o wide")
-	}
+	o.watching.Objects = !o.output.Format.IsTable()
 	if len(o.request.Items) != 1 || len(o.request.Items[0].Names) > 1 {
 		return errors.New("--watch follows one resource type, or one object")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
@@ -14,6 +15,12 @@ import (
 // printWatch shows what there is, and each change, until it is interrupted.
 func (o *getOptions) printWatch(ctx context.Context, s cli.Selection) error {
 	sink := &watchPrinter{env: o.env, table: printers.NewTablePrinter(o.env.Out, o.output.Table())}
+	if o.watching.Objects {
+		var err error
+		if sink.objects, err = o.output.EventPrinter(o.env, o.watching.EventColumn); err != nil {
+			return err
+		}
+	}
 	report, err := query.Watch(ctx, fleetOf(s), o.request, o.watching, sink)
 	if err != nil {
 		return err
@@ -26,14 +33,20 @@ func (o *getOptions) printWatch(ctx context.Context, s cli.Selection) error {
 
 // watchPrinter writes rows to stdout, and to stderr which clusters go and come.
 type watchPrinter struct {
-	env   *cli.Env
-	table *printers.TablePrinter
+	env     *cli.Env
+	table   *printers.TablePrinter
+	objects printers.EventPrinter // nil for tables
 }
 
 var _ query.WatchSink = (*watchPrinter)(nil)
 
 // Rows implements query.WatchSink.
 func (p *watchPrinter) Rows(table *metav1.Table) error { return p.table.Print(table) }
+
+// Object implements query.WatchSink.
+func (p *watchPrinter) Object(event watch.EventType, object query.Object) error {
+	return p.objects.Print(object.Cluster, event, object.Unstructured)
+}
 
 // Lost implements query.WatchSink.
 func (p *watchPrinter) Lost(cluster string, err error) {

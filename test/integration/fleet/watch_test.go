@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // following is a command that goes on, and what it says.
@@ -134,5 +136,42 @@ func TestWatchOutlivesACluster(t *testing.T) {
 	_ = w.cmd.Wait()
 	if code := w.cmd.ProcessState.ExitCode(); code != 130 {
 		t.Errorf("exit code %d after Ctrl-C, want 130", code)
+	}
+}
+
+// A watch in every format that has no end, and with columns of labels.
+func TestWatchFormats(t *testing.T) {
+	p := newPlugin(t)
+	names := p.fleet.Clusters()
+	p.namespace(t, "watched-formats", 1)
+	base := []string{"get", "cm", "thing-000", "-n", "watched-formats", "--watch", "-C", names[0]}
+	lines := p.follow(t, append(base, "-o", "jsonl", "--output-watch-events")...)
+	named := p.follow(t, append(base, "-o", "name")...)
+	picked := p.follow(t, append(base, "-o", `jsonpath={.metadata.annotations.kubectl-fleet\.io/cluster}:{.metadata.labels.step}{"\n"}`)...)
+	columns := p.follow(t, append(base, "-o", "custom-columns=NAME:.metadata.name,STEP:.metadata.labels.step")...)
+	labelled := p.follow(t, append(base, "-L", "step", "--show-labels")...)
+	lines.sees(t, `"type":"ADDED"`, `"name":"thing-000"`)
+	named.sees(t, names[0]+"/configmap/thing-000")
+	picked.sees(t, names[0]+":")
+	columns.sees(t, "NAME", "STEP")
+	columns.sees(t, "thing-000", "<none>")
+	labelled.sees(t, "CLUSTER", "NAME", "STEP", "LABELS")
+	labelled.sees(t, "thing-000", "cluster="+names[0])
+
+	patch := []byte(`{"metadata":{"labels":{"step":"second"}}}`)
+	if _, err := p.client(t, names[0]).CoreV1().ConfigMaps("watched-formats").Patch(t.Context(), "thing-000", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	lines.sees(t, `"type":"MODIFIED"`, `"step":"second"`, `"kubectl-fleet.io/cluster":"`+names[0]+`"`)
+	picked.sees(t, names[0]+":second")
+	columns.sees(t, "thing-000", "second")
+	labelled.sees(t, "thing-000", "second", "step=second")
+	for _, line := range lines.all {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("no JSON: %s", line)
+		}
+		if strings.Contains(line, "managedFields") {
+			t.Errorf("managed fields: %s", line)
+		}
 	}
 }
