@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"bytes"
+	"context"
 	"os/exec"
 	"strings"
 	"testing"
@@ -46,11 +47,15 @@ func TestExecInput(t *testing.T) {
 	p.namespace(t, "exec-input", 0)
 	startKubelet(t, p, here).pod(t, p, here, "exec-input", "only")
 	sent := bytes.Repeat([]byte("0123456789abcde\n"), 1<<16)
-	cmd := exec.CommandContext(t.Context(), p.path, "exec", "-i", "only", "-n", "exec-input", "-q", "--", "cat")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, p.path, "exec", "-i", "only", "-n", "exec-input", "-q", "--", "cat")
 	cmd.Env, cmd.Stdin = p.env, bytes.NewReader(sent)
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	got, err := cmd.Output()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v: %s", err, &said)
 	}
 	if !bytes.Equal(got, sent) {
 		t.Errorf("%d bytes came back of %d", len(got), len(sent))

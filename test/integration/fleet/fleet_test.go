@@ -118,6 +118,32 @@ func (r result) rowsOf() map[string]int {
 	return count
 }
 
+// eventually tries until there is no error.
+func eventually(t *testing.T, what string, try func() error) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+}
+
+// running waits until a pod runs.
+func (p *plugin) running(t *testing.T, cluster, namespace, name string) {
+	t.Helper()
+	eventually(t, "pod "+name, func() error {
+		pod, err := p.client(t, cluster).CoreV1().Pods(namespace).Get(t.Context(), name, metav1.GetOptions{})
+		if err == nil && pod.Status.Phase != corev1.PodRunning {
+			err = fmt.Errorf("it is %s", pod.Status.Phase)
+		}
+		return err
+	})
+}
+
 func (p *plugin) client(t *testing.T, cluster string) *kubernetes.Clientset {
 	t.Helper()
 	client, err := kubernetes.NewForConfig(p.fleet.RESTConfig(t, cluster))
@@ -133,10 +159,10 @@ func (p *plugin) namespace(t *testing.T, name string, n int) {
 	t.Helper()
 	for _, cluster := range p.fleet.Clusters() {
 		client := p.client(t, cluster)
-		_, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
-		if err != nil && !apierrors.IsAlreadyExists(err) {
-			t.Fatal(err)
-		}
+		eventually(t, "namespace "+name, func() error { // of the last run it may be ending still
+			_, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+			return err
+		})
 		t.Cleanup(func() {
 			err := client.CoreV1().Namespaces().Delete(context.WithoutCancel(t.Context()), name, metav1.DeleteOptions{})
 			if err != nil && !apierrors.IsNotFound(err) {
@@ -147,7 +173,7 @@ func (p *plugin) namespace(t *testing.T, name string, n int) {
 			_, err := client.CoreV1().ConfigMaps(name).Create(t.Context(), &corev1.ConfigMap{
 				ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("thing-%03d", i), Labels: map[string]string{"cluster": cluster}},
 			}, metav1.CreateOptions{})
-			if err != nil && !apierrors.IsAlreadyExists(err) {
+			if err != nil {
 				t.Fatal(err)
 			}
 		}

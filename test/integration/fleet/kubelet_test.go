@@ -3,12 +3,14 @@ package fleet_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -60,22 +62,22 @@ func (k *kubelet) register(t *testing.T, p *plugin, cluster string, port int) {
 			t.Error(err)
 		}
 	})
-	// KWOK, which minds all nodes, leaves alone one that is Ready.
-	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "Test", LastHeartbeatTime: metav1.Now()}}
-	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "127.0.0.1"}}
-	node.Status.DaemonEndpoints.KubeletEndpoint.Port = int32(port) //nolint:gosec // ports fit
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		if latest, err := nodes.Get(t.Context(), k.node, metav1.GetOptions{}); err == nil {
-			node.ResourceVersion = latest.ResourceVersion
+	// KWOK makes every node its own, once: it leaves alone one that is Ready.
+	eventually(t, "the node's address", func() error {
+		latest, err := nodes.Get(t.Context(), node.Name, metav1.GetOptions{})
+		if err != nil {
+			return err
 		}
-		updated, err := nodes.UpdateStatus(t.Context(), node, metav1.UpdateOptions{})
-		if err == nil && updated.Status.DaemonEndpoints.KubeletEndpoint.Port == int32(port) { //nolint:gosec // as above
-			return
+		ready := slices.ContainsFunc(latest.Status.Conditions, func(c corev1.NodeCondition) bool {
+			return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+		})
+		if !ready {
+			return errors.New("KWOK has not seen the node yet")
 		}
-		if time.Now().After(end) {
-			t.Fatalf("the node's status cannot be written: %v", err)
-		}
-	}
+		latest.Status.DaemonEndpoints.KubeletEndpoint.Port = int32(port) //nolint:gosec // ports fit
+		_, err = nodes.UpdateStatus(t.Context(), latest, metav1.UpdateOptions{})
+		return err
+	})
 }
 
 // pod starts a pod on the node and waits until it runs.
@@ -89,15 +91,12 @@ func (k *kubelet) pod(t *testing.T, p *plugin, cluster, namespace, name string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		pod, err := pods.Get(t.Context(), name, metav1.GetOptions{})
-		if err == nil && pod.Status.Phase == corev1.PodRunning {
-			return
+	t.Cleanup(func() { // before its node goes, which alone could end it
+		if err := pods.Delete(context.WithoutCancel(t.Context()), name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}); err != nil {
+			t.Error(err)
 		}
-		if time.Now().After(end) {
-			t.Fatalf("pod %s never ran: %v", name, err)
-		}
-	}
+	})
+	p.running(t, cluster, namespace, name)
 }
 
 func (*kubelet) exec(w http.ResponseWriter, r *http.Request) {

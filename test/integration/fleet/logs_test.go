@@ -61,14 +61,7 @@ func TestFollowLogsOutlivesACluster(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-			if pod, err := pods.Get(t.Context(), "talk", metav1.GetOptions{}); err == nil && pod.Status.Phase == corev1.PodRunning {
-				break
-			}
-			if time.Now().After(end) {
-				t.Fatal("the pod never ran")
-			}
-		}
+		p.running(t, cluster, "logs", "talk")
 	}
 
 	f := p.follow(t, "logs", "-f", "talk", "-n", "logs", "-C", live+","+dying, "--cluster-timeout", "3s")
