@@ -159,8 +159,14 @@ func (p *plugin) namespace(t *testing.T, name string, n int) {
 	t.Helper()
 	for _, cluster := range p.fleet.Clusters() {
 		client := p.client(t, cluster)
-		eventually(t, "namespace "+name, func() error { // of the last run it may be ending still
-			_, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+		eventually(t, "namespace "+name, func() error {
+			made, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+			if apierrors.IsAlreadyExists(err) { // of a run that was killed, or ended just now
+				made, err = client.CoreV1().Namespaces().Get(t.Context(), name, metav1.GetOptions{})
+			}
+			if err == nil && made.DeletionTimestamp != nil {
+				err = errors.New("it is being deleted")
+			}
 			return err
 		})
 		t.Cleanup(func() {
@@ -173,7 +179,7 @@ func (p *plugin) namespace(t *testing.T, name string, n int) {
 			_, err := client.CoreV1().ConfigMaps(name).Create(t.Context(), &corev1.ConfigMap{
 				ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("thing-%03d", i), Labels: map[string]string{"cluster": cluster}},
 			}, metav1.CreateOptions{})
-			if err != nil {
+			if err != nil && !apierrors.IsAlreadyExists(err) {
 				t.Fatal(err)
 			}
 		}
