@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/restmapper"
 )
 
 // ListableTypes lists the resource types whose objects can be listed, each in
@@ -38,4 +39,17 @@ func (m *Member) ListableTypes(ctx context.Context) ([]Resource, error) {
 		}
 	}
 	return types, nil
+}
+
+// Category lists the types of a category, such as all, in the order of the
+// server's discovery; none if there is no such category.
+func (m *Member) Category(ctx context.Context, name string) ([]schema.GroupResource, error) {
+	m.discovering.Lock()
+	defer m.discovering.Unlock()
+	index, err := m.types(ctx)
+	if err != nil {
+		return nil, err
+	}
+	types, _ := restmapper.NewDiscoveryCategoryExpander(index.client).Expand(name)
+	return types, m.classify(index.trip.failure())
 }

@@ -104,10 +104,17 @@ func (o *getOptions) printTables(ctx context.Context, s cli.Selection) error {
 		patience = progress.Patience
 	}
 	line := s.ShowWaiting(o.env)
-	report, err := query.Tables(ctx, fleetOf(s), o.request, patience, func(got []*metav1.Table) error {
+	show := func(got []*metav1.Table) error {
 		defer line.Pause()()
 		return tables.write(got)
-	})
+	}
+	report, err := query.Tables(ctx, fleetOf(s), o.request, patience, show)
+	if f, category, is := query.AsCategory(ctx, fleetOf(s), o.request, report); is && err == nil {
+		tables.items = make([]*printers.TablePrinter, len(category.Items))
+		var again query.Report
+		again, err = query.Tables(ctx, f, category, patience, show)
+		report = report.Join(again)
+	}
 	line.Done()
 	return o.conclude(report, err)
 }
@@ -121,9 +128,13 @@ func (o *getOptions) printObjects(ctx context.Context, s cli.Selection) error {
 	if !o.env.OutTerminal { // on a terminal the objects themselves are the progress
 		line = s.ShowWaiting(o.env)
 	}
-	report, err := query.Objects(ctx, fleetOf(s), o.request, func(object query.Object) error {
-		return printer.Print(object.Cluster, object.Unstructured)
-	})
+	show := func(object query.Object) error { return printer.Print(object.Cluster, object.Unstructured) }
+	report, err := query.Objects(ctx, fleetOf(s), o.request, show)
+	if f, category, is := query.AsCategory(ctx, fleetOf(s), o.request, report); is && err == nil {
+		var again query.Report
+		again, err = query.Objects(ctx, f, category, show)
+		report = report.Join(again)
+	}
 	line.Done()
 	if err != nil {
 		return err // of writing: the stream is gone

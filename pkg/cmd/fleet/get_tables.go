@@ -23,7 +23,8 @@ func (w *tableWriter) write(tables []*metav1.Table) error {
 		if len(t.Rows) == 0 {
 			continue
 		}
-		if w.last != 0 && w.last != i+1 {
+		// As kubectl: tables that have no headers follow one another.
+		if w.last != 0 && w.last != i+1 && !w.options.NoHeaders {
 			if _, err := fmt.Fprintln(w.env.Out); err != nil {
 				return err
 			}
