@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
@@ -34,8 +35,16 @@ func ReadFleetFile(path string) (config *v1alpha1.FleetConfig, unknown []string,
 	if err := validateFleets(config); err != nil {
 		return nil, nil, fmt.Errorf("fleet file %s: %w", path, err)
 	}
-	if strict := yaml.UnmarshalStrict(raw, &v1alpha1.FleetConfig{}); strict != nil {
-		unknown = append(unknown, fmt.Sprintf("fleet file %s: ignored: %s", path, strings.TrimPrefix(strict.Error(), "error unmarshaling JSON: ")))
+	asJSON, err := yaml.YAMLToJSON(raw)
+	if err != nil {
+		return nil, nil, fmt.Errorf("fleet file %s: %w", path, err)
+	}
+	strict, err := json.UnmarshalStrict(asJSON, &v1alpha1.FleetConfig{})
+	if err != nil {
+		return nil, nil, fmt.Errorf("fleet file %s: %w", path, err)
+	}
+	for _, field := range strict {
+		unknown = append(unknown, fmt.Sprintf("fleet file %s: ignored: %s", path, field))
 	}
 	return config, unknown, nil
 }

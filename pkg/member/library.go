@@ -25,7 +25,7 @@ type Library struct {
 func (m *Member) Library(ctx context.Context) *Library {
 	trip := &libraryTrip{base: m.client.Transport, ctx: ctx}
 	return &Library{
-		Config: &rest.Config{Host: m.host(), Transport: trip, UserAgent: m.options.UserAgent, QPS: -1},
+		Config: &rest.Config{Host: m.host(), Transport: trip, UserAgent: m.options.UserAgent, QPS: -1, WarningHandlerWithContext: warnings{m}},
 		m:      m, trip: trip,
 	}
 }

@@ -1,12 +1,16 @@
 package fakefleet
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // listener can hold connections back before a single byte is read, and close
@@ -51,9 +55,6 @@ func (l *listener) refuse() error {
 	if !isTCP {
 		return fmt.Errorf("%s is no TCP address", l.Addr())
 	}
-	if err := l.Close(); err != nil {
-		return err
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
@@ -62,11 +63,29 @@ func (l *listener) refuse() error {
 	}
 	syscall.CloseOnExec(fd)
 	l.port = fd
-	if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+	if err := sharePort(fd); err != nil {
 		return err
 	}
-	return syscall.Bind(fd, &syscall.SockaddrInet4{Port: address.Port, Addr: [4]byte{127, 0, 0, 1}})
+	// Before the port is given up: between the two somebody might take it.
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Port: address.Port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return err
+	}
+	return l.Close()
 }
+
+// listen opens a port that refuse can hold on to.
+func listen() (*listener, error) {
+	config := net.ListenConfig{Control: func(_, _ string, conn syscall.RawConn) error {
+		var set error
+		err := conn.Control(func(fd uintptr) { set = sharePort(int(fd)) })
+		return errors.Join(err, set)
+	}}
+	tcp, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	return &listener{Listener: tcp}, err
+}
+
+// sharePort lets a second socket of ours be bound to the port.
+func sharePort(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) }
 
 // release gives up everything that is held.
 func (l *listener) release() {

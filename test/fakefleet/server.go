@@ -1,9 +1,7 @@
 package fakefleet
 
 import (
-	"context"
 	"encoding/pem"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -42,11 +40,11 @@ func newServer(name string) (*Server, error) {
 	if err := s.store.loadBase(name); err != nil {
 		return nil, err
 	}
-	tcp, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	accept, err := listen()
 	if err != nil {
 		return nil, err
 	}
-	s.accept = &listener{Listener: tcp}
+	s.accept = accept
 	s.http = httptest.NewUnstartedServer(s)
 	_ = s.http.Listener.Close()
 	s.http.Listener = s.accept

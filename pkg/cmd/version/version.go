@@ -54,6 +54,7 @@ type options struct {
 }
 
 func (o *options) runServer(ctx context.Context, s cli.Selection) error {
+	defer s.Warnings.Say(o.env)
 	line := s.ShowWaiting(o.env)
 	clusters, report := query.Versions(ctx, query.Fleet{Clusters: s.Clusters, Members: s.Members, Fanout: s.Fanout})
 	line.Done()

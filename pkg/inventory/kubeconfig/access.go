@@ -42,6 +42,10 @@ func (a access) RESTConfig(context.Context) (*rest.Config, error) {
 	if a.config.Clusters[kubeContext.Cluster] == nil {
 		return nil, fmt.Errorf("context %q: cluster %q is not in the kubeconfig", a.context, kubeContext.Cluster)
 	}
+	if user := kubeContext.AuthInfo; user != "" && a.config.AuthInfos[user] == nil {
+		// clientcmd would ask as nobody.
+		return nil, fmt.Errorf("context %q: user %q is not in the kubeconfig", a.context, user)
+	}
 	overrides := &clientcmd.ConfigOverrides{AuthInfo: api.AuthInfo{
 		Impersonate:          a.as.User,
 		ImpersonateUID:       a.as.UID,

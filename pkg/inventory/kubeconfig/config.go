@@ -25,9 +25,6 @@ type Config struct {
 	logins map[string]map[string]bool
 }
 
-// ErrNoContexts is a kubeconfig without a single context.
-var ErrNoContexts = errors.New("the kubeconfig has no contexts: set KUBECONFIG or pass --kubeconfig")
-
 // Load reads and merges the files that the rules name, exactly as kubectl does.
 func Load(rules *clientcmd.ClientConfigLoadingRules) (*Config, error) {
 	merged, err := rules.Load()
@@ -67,18 +64,20 @@ func Load(rules *clientcmd.ClientConfigLoadingRules) (*Config, error) {
 	return c, nil
 }
 
-// noContexts is ErrNoContexts with the files that are missing, if any are.
+// noContexts is the error of a kubeconfig without a single context, with the
+// files that were looked at.
 func noContexts(paths []string) error {
-	var missing []string
+	var looked []string
 	for _, path := range paths {
-		if _, err := os.Stat(path); path != "" && errors.Is(err, os.ErrNotExist) {
-			missing = append(missing, path)
+		if path == "" {
+			continue
 		}
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			path = "there is no " + path
+		}
+		looked = append(looked, path)
 	}
-	if len(missing) == 0 {
-		return ErrNoContexts
-	}
-	return fmt.Errorf("%w (there is no %s)", ErrNoContexts, strings.Join(missing, ", "))
+	return fmt.Errorf("the kubeconfig has no contexts (%s): set KUBECONFIG or pass --kubeconfig", strings.Join(looked, ", "))
 }
 
 // HasContext reports whether the kubeconfig has a context of that name.
