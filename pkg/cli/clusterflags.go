@@ -13,6 +13,7 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory/hubconfig"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
@@ -25,9 +26,18 @@ type ClusterFlags struct {
 	clusters    []string
 	selector    string
 	fleet       string
+	inventory   []string
+	programs    string
+	trust       bool
 	timeout     time.Duration
 	concurrency int
+	// prompts: a login may ask a person.
+	prompts bool
 }
+
+// programsFlag is the file that says which programs give access to
+// ClusterProfiles.
+const programsFlag = "clusterprofile-providers"
 
 // NewClusterFlags returns the flags with their defaults.
 func NewClusterFlags(env *Env) *ClusterFlags {
@@ -43,6 +53,7 @@ func NewClusterFlags(env *Env) *ClusterFlags {
 		},
 		timeout:     member.DefaultTimeout,
 		concurrency: fanout.DefaultConcurrency,
+		prompts:     true,
 	}
 }
 
@@ -52,8 +63,11 @@ func (f *ClusterFlags) AddFlags(flags *pflag.FlagSet) {
 	f.config.AddFlags(flags)
 	flags.Lookup("context").Usage = "Work on the one cluster of this kubeconfig context"
 	flags.StringSliceVarP(&f.clusters, "clusters", "C", nil, "Clusters by member or context name: a,b,'prod-*'; ^name excludes")
-	flags.StringVar(&f.selector, "cluster-selector", "", "Clusters by the labels that the fleet file gives them, such as env=prod,tier!=canary")
+	flags.StringVar(&f.selector, "cluster-selector", "", "Clusters by the labels that the fleet file or a hub gives them, such as env=prod,tier!=canary")
 	flags.StringVar(&f.fleet, "fleet", "", "Clusters of this fleet of the fleet file; empty for every context (default $"+FleetVariable+", then the fleet file's currentFleet)")
+	flags.StringSliceVar(&f.inventory, "inventory", nil, "Where clusters are listed: kubeconfig, karmada=CONTEXT, kurator=CONTEXT, clusterapi=CONTEXT, clusterprofile=CONTEXT; several are merged (default kubeconfig)")
+	flags.StringVar(&f.programs, programsFlag, "", "File that names the programs that give access to ClusterProfiles (default $"+ProgramsVariable+")")
+	flags.BoolVar(&f.trust, strings.TrimPrefix(hubconfig.TrustFlag, "--"), false, "Let kubeconfigs out of a hub's Secrets run programs, read files, use proxies and skip verification, as your own may")
 	flags.DurationVar(&f.timeout, "cluster-timeout", f.timeout, "How long one cluster may take to answer one request. Login is not counted")
 	flags.IntVar(&f.concurrency, "concurrency", f.concurrency, "How many clusters are asked at once")
 }
@@ -63,7 +77,7 @@ func (f *ClusterFlags) AddFlags(flags *pflag.FlagSet) {
 func (f *ClusterFlags) selectorOf(names []string) (inventory.Selector, error) {
 	// A flag that is there and empty is a variable that is not set, in a script
 	// that meant one cluster: it must not mean all of them.
-	for flag, value := range map[string]string{"clusters": strings.Join(f.clusters, ","), "cluster-selector": f.selector, "context": *f.config.Context} {
+	for flag, value := range map[string]string{"clusters": strings.Join(f.clusters, ","), "cluster-selector": f.selector, "context": *f.config.Context, "inventory": strings.Join(f.inventory, ",")} {
 		if f.flags.Changed(flag) && value == "" {
 			return inventory.Selector{}, fmt.Errorf("--%s is empty: leave it away to mean every cluster", flag)
 		}

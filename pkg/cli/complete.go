@@ -14,8 +14,8 @@ import (
 )
 
 // addCompletion completes the values of the flags that all commands share, from
-// files alone: no cluster is asked. What fails completes nothing, and says
-// nothing.
+// files alone: no cluster is asked but hubs that --inventory names. What fails
+// completes nothing, and says nothing.
 func addCompletion(cmd *cobra.Command, env *Env) {
 	for flag, complete := range map[string]cobra.CompletionFunc{
 		"clusters": func(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -42,16 +42,19 @@ func addCompletion(cmd *cobra.Command, env *Env) {
 func completeClusters(cmd *cobra.Command, env *Env, typed string) []cobra.Completion {
 	flags := NewClusterFlags(env).silenced()
 	flags.flags = cmd.Flags()
-	for name, value := range map[string]*string{"kubeconfig": flags.config.KubeConfig, "fleet": &flags.fleet} {
+	for name, value := range map[string]*string{"kubeconfig": flags.config.KubeConfig, "fleet": &flags.fleet, programsFlag: &flags.programs} {
 		if given, err := cmd.Flags().GetString(name); err == nil {
 			*value = given
 		}
 	}
-	listed, err := flags.list(cmd.Context())
+	flags.inventory, _ = cmd.Flags().GetStringSlice("inventory")
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
+	defer cancel()
+	listed, err := flags.list(ctx)
 	if err != nil {
 		return nil
 	}
-	distinct, _ := inventory.Distinct(listed)
+	distinct, _ := inventory.Distinct(listed.clusters)
 	before := typed[:strings.LastIndex(typed, ",")+1]
 	if strings.HasPrefix(typed[len(before):], "^") {
 		before += "^"
@@ -100,8 +103,7 @@ func (f *ClusterFlags) CompleteFrom(offer func(ctx context.Context, s Selection,
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		s.Clusters = slices.DeleteFunc(s.Clusters, func(c inventory.Cluster) bool {
-			m, err := s.Members.Member(ctx, c)
-			return err != nil || m.NeedsPrompt()
+			return s.prompting(ctx, c) != nil
 		})
 		offered := offer(ctx, s, args, typed)
 		directive := cobra.ShellCompDirectiveNoFileComp
@@ -116,6 +118,6 @@ func (f *ClusterFlags) CompleteFrom(offer func(ctx context.Context, s Selection,
 func (f *ClusterFlags) silenced() *ClusterFlags {
 	env, silent := *f.env, *f
 	env.ErrOut = io.Discard
-	silent.env = &env
+	silent.env, silent.prompts = &env, false
 	return &silent
 }

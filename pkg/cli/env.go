@@ -15,6 +15,9 @@ const (
 	FleetVariable = "KUBECTL_FLEET"
 	// FleetFileVariable is the path of the fleet file.
 	FleetFileVariable = "KUBECTL_FLEET_CONFIG"
+	// ProgramsVariable is the path of the file of access providers, where
+	// --clusterprofile-providers does not give one.
+	ProgramsVariable = "KUBECTL_FLEET_CLUSTERPROFILE_PROVIDERS"
 )
 
 // Env is the world around a command. Nothing below it reads the process's own.

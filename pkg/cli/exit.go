@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -50,6 +51,14 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // UsageError is the user's own mistake: nothing was asked of any cluster.
 func UsageError(err error) error { return &Error{Code: ExitUsage, Err: err} }
+
+// asUsage is UsageError, unless the error knows better.
+func asUsage(err error) error {
+	if known, is := errors.AsType[*Error](err); is {
+		return known
+	}
+	return UsageError(err)
+}
 
 // ErrInterrupted is the cause of the context's end on Ctrl-C. It is a
 // context.Canceled, so that nothing below takes it for a failure.

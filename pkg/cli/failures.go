@@ -67,15 +67,19 @@ func Verdict(asked int, failures []fanout.Failure) *Error {
 
 // hintFor is the next thing to try after a failure; cluster is one that has it.
 func hintFor(reason member.Reason, cluster, plugin string) string {
+	alone := "-C " + cluster
+	if _, hub, is := strings.Cut(cluster, "="); is { // no member name has that: an inventory
+		alone = "--context " + hub
+	}
 	switch reason {
 	case member.ReasonUnreachable, member.ReasonServerError, member.ReasonInvalidAnswer:
-		return fmt.Sprintf("%s version --server -C %s -v=6 shows the request", plugin, cluster)
+		return fmt.Sprintf("%s version --server %s -v=6 shows the request", plugin, alone)
 	case member.ReasonTimeout, member.ReasonIncomplete:
 		return "--cluster-timeout=30s waits longer for each answer"
 	case member.ReasonUntrusted:
 		return "the certificate-authority of that context does not fit the server: fetch its kubeconfig again"
 	case member.ReasonLoginFailed:
-		return fmt.Sprintf("%s version --server -C %s logs in to that cluster alone", plugin, cluster)
+		return fmt.Sprintf("%s version --server %s logs in to that cluster alone", plugin, alone)
 	case member.ReasonUnauthorized:
 		return "the server does not accept the credentials of that context: log in again"
 	case member.ReasonForbidden:
@@ -86,7 +90,11 @@ func hintFor(reason member.Reason, cluster, plugin string) string {
 		return "the context of " + cluster + " leads elsewhere than when it joined: compare the fleet file with the kubeconfig"
 	case member.ReasonThrottled:
 		return "the server asks for fewer requests: try again, or lower --concurrency"
-	case member.ReasonNotFound, member.ReasonNotInstalled, member.ReasonInvalid, member.ReasonExpired,
+	case member.ReasonNotInstalled:
+		if strings.Contains(cluster, "=") {
+			return "--inventory wants the context of the hub itself; kubectl config get-contexts lists the contexts"
+		}
+	case member.ReasonNotFound, member.ReasonInvalid, member.ReasonExpired,
 		member.ReasonCanceled, member.ReasonInternal:
 	}
 	return ""

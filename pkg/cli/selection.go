@@ -27,8 +27,8 @@ type Selection struct {
 }
 
 // Select finds the clusters that the flags mean. names, if any, are taken as if
-// they stood in -C. Every error is one of usage: nothing has been asked of any
-// cluster.
+// they stood in -C. An error is one of usage, with nothing asked of any cluster,
+// or that the hubs list none.
 func (f *ClusterFlags) Select(ctx context.Context, names ...string) (Selection, error) {
 	selection, err := f.selected(ctx, names...)
 	if err == nil {
@@ -49,11 +49,11 @@ func (f *ClusterFlags) selected(ctx context.Context, names ...string) (Selection
 	}
 	listed, err := f.list(ctx)
 	if err != nil {
-		return Selection{}, UsageError(err)
+		return Selection{}, asUsage(err)
 	}
 	selected, err := f.narrow(listed, selector)
 	if err != nil {
-		return Selection{}, f.explain(err, listed)
+		return Selection{}, f.explain(err, listed.clusters)
 	}
 	selection.Clusters = f.distinct(selected)
 	selection.Members = f.members(len(selection.Clusters) > 1, selection.Warnings.Warn)
@@ -64,7 +64,11 @@ func (f *ClusterFlags) selected(ctx context.Context, names ...string) (Selection
 func (f *ClusterFlags) distinct(selected []inventory.Cluster) []inventory.Cluster {
 	distinct, duplicates := inventory.Distinct(selected)
 	for _, d := range duplicates {
-		f.env.Note("contexts %q and %q are the same cluster; it is asked once, as %s", d.Kept.Context, d.Dropped.Context, d.Kept.Name)
+		if d.Kept.Context != "" && d.Dropped.Context != "" {
+			f.env.Note("contexts %q and %q are the same cluster; it is asked once, as %s", d.Kept.Context, d.Dropped.Context, d.Kept.Name)
+		} else {
+			f.env.Note("%s and %s are the same cluster; it is asked once, as %s", d.Kept.Name, d.Dropped.Name, d.Kept.Name)
+		}
 	}
 	for _, group := range inventory.PossiblySame(distinct) {
 		f.env.Note("%s share one address and log in differently: they may be one cluster, shown more than once", inventory.Names(group))
@@ -78,14 +82,27 @@ func (f *ClusterFlags) distinct(selected []inventory.Cluster) []inventory.Cluste
 // failure too, is kept for the cluster's turn, and reported there.
 func (s Selection) logIn(ctx context.Context) {
 	for _, c := range s.Clusters {
-		if m, err := s.Members.Member(ctx, c); err == nil && m.NeedsPrompt() {
+		if m := s.prompting(ctx, c); m != nil {
 			_ = m.Login(ctx)
 		}
 	}
 }
 
-// list reads the kubeconfig and, where a fleet is meant, the fleet file.
-func (f *ClusterFlags) list(ctx context.Context) ([]inventory.Cluster, error) {
+// prompting is the way to a cluster whose login asks a person, or nil. Only what
+// the user's own kubeconfig says may do that; to look at what a hub says would be
+// a request for each cluster, one after the other.
+func (s Selection) prompting(ctx context.Context, c inventory.Cluster) *member.Member {
+	if c.Context == "" {
+		return nil
+	}
+	if m, err := s.Members.Member(ctx, c); err == nil && m.NeedsPrompt() {
+		return m
+	}
+	return nil
+}
+
+// kubeconfig reads the user's kubeconfig.
+func (f *ClusterFlags) kubeconfig() (*kubeconfig.Config, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = *f.config.KubeConfig
 	rules.WarnIfAllMissing = false // it is an error here, and said once
@@ -96,11 +113,12 @@ func (f *ClusterFlags) list(ctx context.Context) ([]inventory.Cluster, error) {
 	for _, path := range config.Missing {
 		f.env.Note("KUBECONFIG names %s, which does not exist; its clusters are not asked", path)
 	}
+	return config, nil
+}
+
+// listKubeconfig lists the contexts or, where a fleet is meant, its members.
+func (f *ClusterFlags) listKubeconfig(ctx context.Context, config *kubeconfig.Config, as kubeconfig.Impersonation) ([]inventory.Cluster, error) {
 	fleet, err := f.chosenFleet()
-	if err != nil {
-		return nil, err
-	}
-	as, err := f.impersonation()
 	if err != nil {
 		return nil, err
 	}
@@ -158,22 +176,21 @@ func (f *ClusterFlags) impersonation() (kubeconfig.Impersonation, error) {
 	return as, nil
 }
 
-func (f *ClusterFlags) narrow(listed []inventory.Cluster, selector inventory.Selector) ([]inventory.Cluster, error) {
-	context := *f.config.Context
-	if context == "" {
-		return selector.Select(listed)
+// narrow chooses what the flags mean of a listing. A hub that failed is in any
+// choice, since it may have what is meant.
+func (f *ClusterFlags) narrow(listed inventoryListing, selector inventory.Selector) ([]inventory.Cluster, error) {
+	if context := *f.config.Context; context != "" {
+		c, err := byContext(listed.clusters, context)
+		return []inventory.Cluster{c}, err
 	}
-	// --context is the context's own name, never a member name or a pattern.
-	for _, c := range listed {
-		if c.Context == context {
-			return []inventory.Cluster{c}, nil
+	selected, err := selector.Select(listed.clusters)
+	if err != nil && len(listed.hubs) > 0 {
+		if len(listed.clusters) > 0 {
+			f.env.Note("%s, as far as the inventories that answered know", err)
 		}
+		err = nil
 	}
-	_, err := inventory.Selector{Names: []string{context}}.Select(listed)
-	if err == nil {
-		err = &inventory.UnknownClusterError{Name: context}
-	}
-	return nil, err
+	return slices.Concat(selected, listed.hubs), err
 }
 
 // explain adds the remedy to an error of selection.

@@ -16,13 +16,25 @@ type Accessor interface {
 	RESTConfig(ctx context.Context) (*rest.Config, error)
 }
 
+// NoAccess is an Accessor that has nothing but the reason why.
+type NoAccess struct{ Err error }
+
+// RESTConfig implements Accessor.
+func (n NoAccess) RESTConfig(context.Context) (*rest.Config, error) { return nil, n.Err }
+
 // Cluster is one member of a fleet, as an inventory knows it without asking it.
 type Cluster struct {
 	// Name is the member name: a DNS-1123 label of at most MaxNameLength
 	// characters, unique within one listing.
 	Name string
-	// Provider is the inventory that listed the cluster, such as "kubeconfig".
+	// Aliases are further names that mean this cluster: those of other
+	// inventories that list it.
+	Aliases []string
+	// Provider is the inventory that listed the cluster, as the flag names it:
+	// "kubeconfig", "karmada=CONTEXT".
 	Provider string
+	// Listings are what each hub that lists the cluster says of it.
+	Listings []Listing
 	// Context is the kubeconfig context it is reached through, if it is.
 	Context string
 	// Server is the API server's address, if the inventory has it.
@@ -43,6 +55,33 @@ type Cluster struct {
 	Ambiguous string
 	// Access reaches the cluster.
 	Access Accessor
+}
+
+// Listing is a cluster's entry on a hub.
+type Listing struct {
+	// Inventory is the hub's, as the flag names it.
+	Inventory string
+	// Object is the entry's kind and name, with its namespace if it has one.
+	Object string
+	// Claim is what the hub says of the cluster in one word, such as Ready or
+	// NotReady. Nobody has probed it. Empty: it says nothing.
+	Claim string
+	// Message is what the hub adds.
+	Message string
+}
+
+// Claims of a hub where it has no word of its own.
+const (
+	ClaimReady    = "Ready"
+	ClaimNotReady = "NotReady"
+)
+
+// Identifier is an Accessor that can find out a cluster's Identity by asking
+// its hub. Without it, or with an error, the Cluster's own is all there is.
+type Identifier interface {
+	// Identify returns the address and the Identity. Asking again, or
+	// RESTConfig after it, costs the hub nothing.
+	Identify(ctx context.Context) (server, identity string, err error)
 }
 
 // Provider lists the clusters of one inventory.

@@ -108,18 +108,24 @@ func (s Selector) Select(cs []Cluster) ([]Cluster, error) {
 }
 
 // matching tells for each cluster whether any pattern means it. A pattern is
-// the member name of one cluster, or else the name of a context, or else a glob
-// over both: what is somebody's exact name never means somebody else, too.
+// the member name of one cluster, or else an alias or the name of a context, or
+// else a glob over all: what is somebody's exact name never means somebody else,
+// too.
 func matching(patterns []string, cs []Cluster) ([]bool, error) {
 	matched := make([]bool, len(cs))
 	for _, pattern := range patterns {
 		isName := func(c Cluster) bool { return c.Name == pattern }
+		isAlias := func(c Cluster) bool { return slices.Contains(c.Aliases, pattern) }
 		isContext := func(c Cluster) bool { return c.Context != "" && c.Context == pattern }
-		isMatch := func(c Cluster) bool { return globMatch(pattern, c.Name) || globMatch(pattern, c.Context) }
+		isMatch := func(c Cluster) bool {
+			return slices.ContainsFunc(append([]string{c.Name, c.Context}, c.Aliases...), func(name string) bool { return globMatch(pattern, name) })
+		}
 		means := isMatch
 		switch {
 		case slices.ContainsFunc(cs, isName):
 			means = isName
+		case slices.ContainsFunc(cs, isAlias):
+			means = isAlias
 		case slices.ContainsFunc(cs, isContext):
 			means = isContext
 		case !strings.ContainsAny(pattern, "*?["):

@@ -3,6 +3,7 @@ package member
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -70,7 +71,7 @@ func newMember(ctx context.Context, c inventory.Cluster, o Options, logins func(
 	m := &Member{cluster: c, options: o}
 	config, err := c.Access.RESTConfig(ctx)
 	if err != nil {
-		return nil, &Error{Reason: ReasonMisconfigured, Err: err}
+		return nil, unaddressed(err)
 	}
 	config = rest.CopyConfig(config)
 	config.UserAgent = o.UserAgent
@@ -102,8 +103,21 @@ func newMember(ctx context.Context, c inventory.Cluster, o Options, logins func(
 	return m, nil
 }
 
+// unaddressed is the error of a cluster that cannot be addressed: because its
+// configuration is no good, or because the hub that has it failed.
+func unaddressed(err error) *Error {
+	reason := ReasonMisconfigured
+	if hub, is := errors.AsType[*Error](err); is {
+		reason = hub.Reason
+	}
+	return &Error{Reason: reason, Err: err}
+}
+
 // Cluster is who this member is.
 func (m *Member) Cluster() inventory.Cluster { return m.cluster }
+
+// Server is the address that requests go to.
+func (m *Member) Server() string { return m.host() }
 
 // warnings hands the API server's Warning headers on.
 type warnings struct{ m *Member }

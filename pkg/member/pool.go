@@ -23,7 +23,8 @@ func NewPool(o Options) *Pool {
 }
 
 // Member returns the way to a cluster, by its name. It fails only if the
-// cluster cannot be addressed, with ReasonMisconfigured; it sends nothing.
+// cluster cannot be addressed: with ReasonMisconfigured, or with the reason of
+// the hub that could not say how. It sends nothing to the cluster.
 func (p *Pool) Member(ctx context.Context, c inventory.Cluster) (*Member, error) {
 	p.mu.Lock()
 	m := p.members[c.Name]

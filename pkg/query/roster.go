@@ -38,6 +38,9 @@ func Roster(ctx context.Context, f Fleet, o RosterOptions) ([]v1alpha1.Cluster, 
 	roster := make([]v1alpha1.Cluster, len(results))
 	for i, result := range results {
 		entry := entryOf(result.Cluster)
+		if m, err := f.Members.Member(ctx, result.Cluster); err == nil && result.Cluster.Context == "" {
+			entry.Spec.Server = m.Server() // a hub alone may not know, or lead there in its own way
+		}
 		if result.Value != nil {
 			entry.Status = *result.Value
 		}
@@ -53,15 +56,19 @@ func Roster(ctx context.Context, f Fleet, o RosterOptions) ([]v1alpha1.Cluster, 
 }
 
 func entryOf(c inventory.Cluster) v1alpha1.Cluster {
-	return v1alpha1.Cluster{
+	entry := v1alpha1.Cluster{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.ClusterKind},
 		ObjectMeta: metav1.ObjectMeta{
 			Name:        c.Name,
 			Labels:      c.Labels,
 			Annotations: map[string]string{v1alpha1.ClusterAnnotation: c.Name},
 		},
-		Spec: v1alpha1.ClusterSpec{Inventory: c.Provider, Context: c.Context, Server: c.Server},
+		Spec: v1alpha1.ClusterSpec{Inventory: c.Provider, Aliases: c.Aliases, Context: c.Context, Server: c.Server},
 	}
+	for _, l := range c.Listings {
+		entry.Spec.Listings = append(entry.Spec.Listings, v1alpha1.Listing(l))
+	}
+	return entry
 }
 
 // probe asks one cluster everything that its row shows. The first request alone

@@ -30,6 +30,7 @@ type Server struct {
 	store    store
 	faults   []*Fault
 	requests []Request
+	members  map[string]*Server // behind the aggregated proxy
 	closing  sync.Once
 
 	intercept func(w http.ResponseWriter, r *http.Request) (done bool)
@@ -86,8 +87,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	at := parsePath(r.URL.Path)
 	s.record(r)
-	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !slices.Contains([]string{s.Token(), sharedToken}, token) {
+	if !s.knows(r) {
 		writeStatus(w, http.StatusUnauthorized, at, "")
 		return
 	}
@@ -95,6 +95,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if fault.answer(s, w, r, at) {
 			return
 		}
+	}
+	if at.Resource == "clusters" && at.Subresource == "proxy" {
+		s.proxy(w, r, at)
+		return
 	}
 	if at.Resource == "pods" && at.Subresource == "log" {
 		s.writeLog(w, r, at, r.URL.Query().Get("follow") == "true")
@@ -105,6 +109,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.answer(w, r, at)
+}
+
+// knows tells whether the request's token is accepted.
+func (s *Server) knows(r *http.Request) bool {
+	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return slices.Contains([]string{s.Token(), sharedToken}, token)
 }
 
 // answer is what a server without faults says.

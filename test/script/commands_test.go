@@ -193,5 +193,6 @@ func cmdExpand(ts *testscript.TestScript, neg bool, args []string) {
 func publish(ts *testscript.TestScript, server *fakefleet.Server) {
 	ts.Setenv(server.Name+"_url", server.URL)
 	ts.Setenv(server.Name+"_ca", base64.StdEncoding.EncodeToString(bytes.TrimSpace(server.CA)))
+	ts.Setenv(server.Name+"_pem", string(server.CA))
 	ts.Setenv(server.Name+"_token", server.Token())
 }

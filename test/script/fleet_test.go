@@ -1,10 +1,13 @@
 package script
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apiv1 "k8s.io/client-go/tools/clientcmd/api/v1"
 
 	"github.com/kubectl-fleet/kubectl-fleet/test/fakefleet"
@@ -14,9 +17,12 @@ import (
 // also writes the kubeconfig.
 //
 //	fleet up NAME…                         starts servers, a context each; puts
-//	                                       NAME_url, NAME_ca, NAME_token into
-//	                                       the environment
+//	                                       NAME_url, NAME_ca (NAME_pem in
+//	                                       base64), NAME_token into the environment
 //	fleet load SERVERS FILE…               adds objects from YAML
+//	fleet secret SERVER NAMESPACE/NAME KEY FILE   adds a Secret with the file
+//	fleet member HUB NAME SERVER           puts a server behind the proxy of a
+//	                                       Karmada control plane
 //	fleet version SERVERS V                the Kubernetes version
 //	fleet fault SERVERS KIND [on X] [after N] [text T]   see fakefleet.Fault
 //	fleet heal SERVERS                     ends the faults in answers
@@ -45,6 +51,12 @@ func cmdFleet(ts *testscript.TestScript, neg bool, args []string) {
 			}
 			return nil
 		})
+	case "secret":
+		arguments(ts, neg, args, 4, 4)
+		ts.Check(s.server(ts, args[0]).Load(secret(ts, args[1], args[2], ts.ReadFile(args[3]))))
+	case "member":
+		arguments(ts, neg, args, 3, 3)
+		s.server(ts, args[0]).AddMember(args[1], s.server(ts, args[2]))
 	case "version":
 		arguments(ts, neg, args, 2, 2)
 		s.each(ts, args[0], func(server *fakefleet.Server) error {
@@ -106,6 +118,18 @@ func parseFault(ts *testscript.TestScript, args []string) fakefleet.Fault {
 		}
 	}
 	return fault
+}
+
+// secret is a Secret of one key, as a document.
+func secret(ts *testscript.TestScript, path, key, value string) []byte {
+	namespace, name, _ := strings.Cut(path, "/")
+	document, err := json.Marshal(corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Data:       map[string][]byte{key: []byte(value)},
+	})
+	ts.Check(err)
+	return document
 }
 
 func parseSettings(ts *testscript.TestScript, args []string, known ...string) map[string]string {

@@ -19,12 +19,31 @@ type Cluster struct {
 
 // ClusterSpec is where a cluster comes from and how it is reached.
 type ClusterSpec struct {
-	// Inventory is the provider that listed the cluster, such as kubeconfig.
+	// Inventory is the inventory that listed the cluster first, and says how it
+	// is reached: kubeconfig, or a provider and its hub, such as karmada=CONTEXT.
 	Inventory string `json:"inventory"`
+	// Listings are what each hub that lists the cluster says of it. What is so is
+	// in the status.
+	Listings []Listing `json:"listings,omitempty"`
+	// Aliases are the names that other inventories have for the cluster.
+	Aliases []string `json:"aliases,omitempty"`
 	// Context is the kubeconfig context that it is reached through, if any.
 	Context string `json:"context,omitempty"`
 	// Server is the API server's address.
 	Server string `json:"server,omitempty"`
+}
+
+// Listing is a cluster's entry on a hub.
+type Listing struct {
+	// Inventory is the hub's, such as karmada=CONTEXT.
+	Inventory string `json:"inventory"`
+	// Object is the entry's kind, namespace if any, and name.
+	Object string `json:"object"`
+	// Claim is what the hub says of the cluster in one word, such as Ready,
+	// NotReady or Provisioning.
+	Claim string `json:"claim,omitempty"`
+	// Message is what the hub adds.
+	Message string `json:"message,omitempty"`
 }
 
 // ClusterStatus is what a probe of the cluster found. A nil or empty field was

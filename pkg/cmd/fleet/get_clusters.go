@@ -1,8 +1,10 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +51,9 @@ func (o *getOptions) writeRoster(roster []v1alpha1.Cluster, report query.Report)
 // unlearned stands for what a cluster that does not answer cannot tell.
 const unlearned = "-"
 
+// none stands for what there is none of, as in kubectl.
+const none = "<none>"
+
 func rosterTable(roster []v1alpha1.Cluster, usage bool, now time.Time) *metav1.Table {
 	type column struct {
 		name string
@@ -90,14 +95,15 @@ func rosterTable(roster []v1alpha1.Cluster, usage bool, now time.Time) *metav1.T
 			created := c.CreationTimestamp
 			return known(c, v1alpha1.FieldUID, !created.IsZero(), duration.HumanDuration(now.Sub(created.Time)))
 		}},
-		column{"Inventory", true, func(c v1alpha1.Cluster) string { return c.Spec.Inventory }},
-		column{"Context", true, func(c v1alpha1.Cluster) string { return c.Spec.Context }},
-		column{"Server", true, func(c v1alpha1.Cluster) string { return c.Spec.Server }},
+		column{"Provider", true, func(c v1alpha1.Cluster) string { return strings.Join(inventories(c), ",") }},
+		column{"Claimed", true, claims},
+		column{"Context", true, func(c v1alpha1.Cluster) string { return cmp.Or(c.Spec.Context, none) }},
+		column{"Server", true, func(c v1alpha1.Cluster) string { return cmp.Or(c.Spec.Server, unlearned) }},
 		column{"Failing-Checks", true, func(c v1alpha1.Cluster) string {
 			if len(c.Status.FailingChecks) > 0 {
 				return strings.Join(c.Status.FailingChecks, ",")
 			}
-			return known(c, v1alpha1.FieldPhase, c.Status.Phase == query.PhaseReady, "<none>")
+			return known(c, v1alpha1.FieldPhase, c.Status.Phase == query.PhaseReady, none)
 		}},
 		column{"Serving-Cert", true, func(c v1alpha1.Cluster) string {
 			return expiry(c, v1alpha1.FieldVersion, c.Status.ServingCertificateExpires, now)
@@ -123,6 +129,26 @@ func rosterTable(roster []v1alpha1.Cluster, usage bool, now time.Time) *metav1.T
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: cells})
 	}
 	return table
+}
+
+// inventories are those that list a cluster.
+func inventories(c v1alpha1.Cluster) []string {
+	list := []string{c.Spec.Inventory}
+	for _, l := range c.Spec.Listings {
+		if !slices.Contains(list, l.Inventory) {
+			list = append(list, l.Inventory)
+		}
+	}
+	return list
+}
+
+// claims are what the hubs that list a cluster say of it: not what is so.
+func claims(c v1alpha1.Cluster) string {
+	var said []string
+	for _, l := range c.Spec.Listings {
+		said = append(said, cmp.Or(l.Claim, unlearned))
+	}
+	return cmp.Or(strings.Join(said, ","), none)
 }
 
 // known is a cell, or why it is empty.

@@ -1,14 +1,12 @@
 package kubeconfig
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"net/url"
 	"os"
-	"strings"
 
 	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 )
 
 // identity tells offline whether two contexts are one cluster: same server,
@@ -58,28 +56,15 @@ func loginKey(user *api.AuthInfo) string {
 }
 
 func endpointKey(cluster *api.Cluster) string {
-	hash := sha256.New()
-	fmt.Fprintf(hash, "%q %q %q %t ", normalServer(cluster.Server), cluster.ProxyURL, cluster.TLSServerName, cluster.InsecureSkipTLSVerify)
-	switch ca, err := os.ReadFile(cluster.CertificateAuthority); {
-	case len(cluster.CertificateAuthorityData) > 0:
-		hash.Write(cluster.CertificateAuthorityData)
-	case err == nil:
-		hash.Write(ca)
-	default:
-		hash.Write([]byte(cluster.CertificateAuthority))
+	e := inventory.Endpoint{
+		Server: cluster.Server, ProxyURL: cluster.ProxyURL, TLSServerName: cluster.TLSServerName,
+		Insecure: cluster.InsecureSkipTLSVerify, CA: cluster.CertificateAuthorityData,
 	}
-	return hex.EncodeToString(hash.Sum(nil))
-}
-
-// normalServer makes equal spellings of an address equal.
-func normalServer(server string) string {
-	u, err := url.Parse(server)
-	if err != nil || u.Host == "" {
-		return server
+	if len(e.CA) == 0 {
+		var err error
+		if e.CA, err = os.ReadFile(cluster.CertificateAuthority); err != nil {
+			e.CA = []byte(cluster.CertificateAuthority)
+		}
 	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
-	}
-	return strings.ToLower(u.Scheme+"://"+u.Hostname()) + ":" + port + strings.TrimRight(u.Path, "/")
+	return e.Identity()
 }
