@@ -18,6 +18,7 @@ import (
 // of signals, logging and exit codes of the process.
 func Main(newCommand func(*Env) *cobra.Command) ExitCode {
 	env := processEnv()
+	env.collectLate()
 	ctx, stop := interruptible(context.Background())
 	defer stop()
 	root := newCommand(env)

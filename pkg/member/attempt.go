@@ -68,6 +68,9 @@ func (a *attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	bound.firstByte()
 	resp.Body = &boundedBody{ReadCloser: resp.Body, bound: bound}
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		plainError(resp)
+	}
 	if resp.StatusCode == http.StatusUnauthorized && a.m.config.ExecProvider != nil {
 		return nil, unauthorized(resp)
 	}

@@ -91,6 +91,12 @@ type typeIndex struct {
 }
 
 func (x *typeIndex) resolve(typed string) (Resource, error) {
+	if found, is := x.core(typed); is {
+		return found, nil
+	}
+	if failed := x.trip.failure(); failed != nil {
+		return Resource{}, failed
+	}
 	mapping, err := mappingFor(x.mapper, typed)
 	if failed := x.trip.failure(); failed != nil {
 		// Whatever the mapper made of a discovery that broke off: what it broke

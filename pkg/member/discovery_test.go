@@ -100,6 +100,32 @@ func TestDiscoveryIsReadFromTheCache(t *testing.T) {
 	}
 }
 
+// A type of the core group is found by what is known of that group alone; what
+// the core group does not have may still be elsewhere.
+func TestCoreTypesNeedNoOtherGroup(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/apis/example.com/v1" {
+			say(200, `{"kind":"APIResourceList","groupVersion":"example.com/v1","resources":[{"name":"pods","kind":"Peapod","verbs":["list"]},{"name":"nodes","kind":"Knot","verbs":["list"]}]}`)(w, r)
+			return
+		}
+		legacy(w, r)
+	})
+	cache := t.TempDir()
+	for i, requests := range []bool{true, false} {
+		s.requests.Store(0)
+		r, err := dial(t, s.cluster(), member.Options{CacheDir: cache}).Resource(t.Context(), "pods")
+		if err != nil || r.Kind != "Pod" || s.requests.Load() > 0 != requests {
+			t.Errorf("time %d: %+v after %d requests: %v", i+1, r, s.requests.Load(), err)
+		}
+	}
+	if found, err := filepath.Glob(filepath.Join(cache, "discovery", "*", "example.com")); len(found) > 0 || err != nil {
+		t.Errorf("the other group was asked for, too: %q, %v", found, err)
+	}
+	if r, err := dial(t, s.cluster(), member.Options{CacheDir: cache}).Resource(t.Context(), "nodes"); err != nil || r.Kind != "Knot" {
+		t.Errorf("%+v: %v", r, err)
+	}
+}
+
 // A server that breaks off in discovery must be called that, at once: client-go
 // would ask up to ten times and then say that the type does not exist.
 func TestDiscoveryFailuresKeepTheirReason(t *testing.T) {

@@ -85,13 +85,13 @@ func (t *discoveryTrip) whole(req *http.Request, resp *http.Response) (*http.Res
 }
 
 // isFatal tells the failure of one group, which may be down alone, from that of
-// the two documents without which nothing is known. An API server may have no
-// core group, and then no /api.
+// the documents without which nothing is known: the lists of groups, and the
+// core group, which is the API server's own. It may have none, and then no /api.
 func isFatal(path string, code int) bool {
 	switch {
 	case code >= 200 && code < 300, code == http.StatusNotModified:
 		return false
-	case strings.HasSuffix(path, "/api"):
+	case strings.HasSuffix(path, "/api"), strings.HasSuffix(path, "/api/v1"):
 		return code != http.StatusNotFound
 	}
 	return strings.HasSuffix(path, "/apis")

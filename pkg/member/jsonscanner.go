@@ -58,11 +58,12 @@ func (s *jsonScanner) text() ([]byte, bool) {
 	if !s.take('"') {
 		return nil, false
 	}
-	for start := s.at; s.at < len(s.data); s.at++ {
-		switch c := s.data[s.at]; {
+	text := s.data[s.at:]
+	for i, c := range text {
+		switch {
 		case c == '"':
-			s.at++
-			return s.data[start : s.at-1], true
+			s.at += i + 1
+			return text[:i], true
 		case c == '\\', c < ' ', c > '~':
 			return nil, false
 		}
@@ -99,50 +100,56 @@ func (s *jsonScanner) decode(into any) bool {
 // of the string that it begins with, or to the next separator.
 func (s *jsonScanner) skip() bool {
 	s.space()
-	depth := 0
-	for s.at < len(s.data) {
-		c := s.data[s.at]
-		switch c {
+	if s.at >= len(s.data) {
+		return false
+	}
+	switch s.data[s.at] {
+	case '"':
+		end, ok := endOfString(s.data, s.at)
+		s.at = end
+		return ok
+	case '{', '[':
+		return s.skipBrackets()
+	}
+	return s.skipWord()
+}
+
+// skipBrackets goes through most bytes of a table. It works on copies of the
+// scanner's fields, which the compiler keeps in registers.
+func (s *jsonScanner) skipBrackets() bool {
+	data, at := s.data, s.at
+	for depth := 0; at < len(data); at++ {
+		switch data[at] {
 		case '"':
-			if !s.skipString() {
+			end, ok := endOfString(data, at)
+			if !ok {
 				return false
 			}
-			if depth == 0 {
-				return true
-			}
-			continue
+			at = end - 1
 		case '{', '[':
 			depth++
 		case '}', ']':
 			depth--
 			if depth == 0 {
-				s.at++
+				s.at = at + 1
 				return true
 			}
-			if depth < 0 {
-				return false
-			}
-		default:
-			if depth == 0 {
-				return s.skipWord()
-			}
 		}
-		s.at++
 	}
 	return false
 }
 
-func (s *jsonScanner) skipString() bool {
-	for s.at++; s.at < len(s.data); s.at++ {
-		switch s.data[s.at] {
+// endOfString finds the place behind the string that begins at a place.
+func endOfString(data []byte, at int) (end int, ok bool) {
+	for at++; at < len(data); at++ {
+		switch data[at] {
 		case '\\':
-			s.at++
+			at++
 		case '"':
-			s.at++
-			return true
+			return at + 1, true
 		}
 	}
-	return false
+	return at, false
 }
 
 // skipWord takes a number, true, false or null.

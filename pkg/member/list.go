@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"maps"
 	"path"
@@ -93,8 +94,9 @@ func (m *Member) Count(ctx context.Context, r ListRequest) (count int64, known b
 	return count, true, nil
 }
 
-// pages asks for one page after the other. parse makes a page of an answer and
-// finds the token of the next, empty at the end.
+// pages asks for one page after the other. parse makes a page of an answer,
+// whose bytes it must not keep, and finds the token of the next, empty at the
+// end.
 func pages[P any](ctx context.Context, m *Member, r ListRequest, accept string, params map[string]string,
 	parse func(data []byte) (page P, next string, err error),
 ) iter.Seq2[P, error] {
@@ -109,14 +111,23 @@ func pages[P any](ctx context.Context, m *Member, r ListRequest, accept string, 
 			query["limit"] = strconv.FormatInt(r.Limit, 10)
 		}
 		for {
-			data, err := m.get(ctx, r.path(), query, accept)
+			data, err := m.getPacked(ctx, r.path(), query, accept)
 			if err != nil {
 				yield(none, err)
 				return
 			}
-			page, next, err := parse(data)
+			var page P
+			var next string
+			err = m.unpackers.use(ctx, data, func(plain []byte) (err error) {
+				page, next, err = parse(plain)
+				return err
+			})
+			var classified *Error
+			if err != nil && !errors.As(err, &classified) {
+				err = &Error{Reason: ReasonInvalidAnswer, Err: &AnswerError{Path: r.path(), Err: err}}
+			}
 			if err != nil {
-				yield(none, &Error{Reason: ReasonInvalidAnswer, Err: &AnswerError{Path: r.path(), Err: err}})
+				yield(none, err)
 				return
 			}
 			if !yield(page, nil) || next == "" {

@@ -54,6 +54,8 @@ type Member struct {
 	rest   *rest.RESTClient
 	login  *loginGuard // nil without a credential plugin
 
+	unpackers unpackers // of the whole pool
+
 	discovering sync.Mutex
 	discovery   *typeIndex // nil until a type is asked for
 
@@ -61,14 +63,14 @@ type Member struct {
 	servingCert atomic.Pointer[tls.ConnectionState]
 }
 
-func newMember(ctx context.Context, c inventory.Cluster, o Options, logins func(id string) *sharedLogin) (*Member, error) {
+func newMember(ctx context.Context, c inventory.Cluster, o Options, p *Pool) (*Member, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
 	}
 	if o.LoginTimeout <= 0 {
 		o.LoginTimeout = DefaultLoginTimeout
 	}
-	m := &Member{cluster: c, options: o}
+	m := &Member{cluster: c, options: o, unpackers: p.unpackers}
 	config, err := c.Access.RESTConfig(ctx)
 	if err != nil {
 		return nil, unaddressed(err)
@@ -92,7 +94,7 @@ func newMember(ctx context.Context, c inventory.Cluster, o Options, logins func(
 	}
 	if config.ExecProvider != nil {
 		m.login = &loginGuard{
-			base: m.client.Transport, shared: logins(loginID(config)), plugin: config.ExecProvider.Command,
+			base: m.client.Transport, shared: p.login(loginID(config)), plugin: config.ExecProvider.Command,
 			host: config.Host, timeout: o.LoginTimeout,
 		}
 		m.client.Transport = m.login

@@ -10,7 +10,8 @@ import (
 // Pool keeps the members of one command: each cluster is connected to once,
 // and logins are shared. It is safe for concurrent use.
 type Pool struct {
-	options Options
+	options   Options
+	unpackers unpackers
 
 	mu      sync.Mutex
 	members map[string]*Member
@@ -19,7 +20,7 @@ type Pool struct {
 
 // NewPool returns a pool whose members are talked to with these options.
 func NewPool(o Options) *Pool {
-	return &Pool{options: o, members: map[string]*Member{}, logins: map[string]*sharedLogin{}}
+	return &Pool{options: o, unpackers: newUnpackers(), members: map[string]*Member{}, logins: map[string]*sharedLogin{}}
 }
 
 // Member returns the way to a cluster, by its name. It fails only if the
@@ -32,7 +33,7 @@ func (p *Pool) Member(ctx context.Context, c inventory.Cluster) (*Member, error)
 	if m != nil {
 		return m, nil
 	}
-	m, err := newMember(ctx, c, p.options, p.login)
+	m, err := newMember(ctx, c, p.options, p)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -44,7 +45,7 @@ func (p RawPage) Object(i int) (*unstructured.Unstructured, error) {
 func (r ListRequest) raw(data []byte) (page RawPage, next string, err error) {
 	page.size = int64(len(data))
 	if r.Name != "" {
-		page.Items = []json.RawMessage{data}
+		page.Items = []json.RawMessage{bytes.Clone(data)}
 		return page, "", json.Unmarshal(data, new(json.RawMessage))
 	}
 	var list struct {

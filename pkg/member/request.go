@@ -7,11 +7,25 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/version"
+	"k8s.io/client-go/rest"
 )
 
 // get sends one GET and returns the body of a 2xx answer, in one attempt.
 // Every error is an *Error.
 func (m *Member) get(ctx context.Context, path string, params map[string]string, accept string) ([]byte, error) {
+	return m.receive(ctx, m.request(path, params, accept))
+}
+
+// getPacked is get, but for the body: it is compressed if the server likes.
+func (m *Member) getPacked(ctx context.Context, path string, params map[string]string, accept string) ([]byte, error) {
+	req := m.request(path, params, accept)
+	if !m.config.DisableCompression {
+		req.SetHeader("Accept-Encoding", acceptGzip)
+	}
+	return m.receive(ctx, req)
+}
+
+func (m *Member) request(path string, params map[string]string, accept string) *rest.Request {
 	// MaxRetries(0): client-go would otherwise retry up to ten times, and wait
 	// as the server says in Retry-After, inside what we call one request.
 	req := m.rest.Get().AbsPath(path).MaxRetries(0)
@@ -23,6 +37,11 @@ func (m *Member) get(ctx context.Context, path string, params map[string]string,
 	if accept != "" {
 		req.SetHeader("Accept", accept)
 	}
+	return req
+}
+
+// receive sends a request and returns the body of a 2xx answer.
+func (m *Member) receive(ctx context.Context, req *rest.Request) ([]byte, error) {
 	// Stream and not Do: Do logs a broken body as an error of its own.
 	body, err := req.Stream(ctx)
 	if err != nil {
@@ -46,13 +65,7 @@ func decode(path string, data []byte, into any) error {
 
 // Raw asks for a path, with its query if it has one, as it is.
 func (m *Member) Raw(ctx context.Context, path string) ([]byte, error) {
-	body, err := m.rest.Get().RequestURI(path).MaxRetries(0).Stream(ctx)
-	if err != nil {
-		return nil, m.classify(err)
-	}
-	defer func() { _ = body.Close() }()
-	data, err := io.ReadAll(body)
-	return data, m.classify(err)
+	return m.receive(ctx, m.rest.Get().RequestURI(path).MaxRetries(0))
 }
 
 // Version asks the API server for its version.

@@ -14,6 +14,9 @@ import (
 // RowMeta returns the metadata of a row's object. It is empty where the table
 // was asked for without objects.
 func RowMeta(row metav1.TableRow) (metav1.ObjectMeta, error) {
+	if quick, is := row.Object.Object.(*rowMeta); is {
+		return metav1.ObjectMeta{Namespace: quick.namespace, Name: quick.name, ResourceVersion: quick.resourceVersion, Labels: quick.labels}, nil
+	}
 	if row.Object.Object != nil {
 		object, err := meta.Accessor(row.Object.Object)
 		if err != nil {

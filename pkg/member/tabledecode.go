@@ -25,6 +25,7 @@ func decodeTable(data []byte, include IncludeObject) (*metav1.Table, error) {
 func quickTable(data []byte) (*metav1.Table, bool) {
 	table := &metav1.Table{}
 	s := &jsonScanner{data: data}
+	rows := &quickRows{cells: map[string]any{}}
 	ok := s.members(func(key []byte) bool {
 		switch string(key) {
 		case "kind":
@@ -38,7 +39,7 @@ func quickTable(data []byte) (*metav1.Table, bool) {
 		case "rows":
 			table.Rows = []metav1.TableRow{}
 			return s.elements(func() bool {
-				row, ok := quickRow(s)
+				row, ok := rows.row(s, len(table.ColumnDefinitions))
 				table.Rows = append(table.Rows, row)
 				return ok
 			})
@@ -46,48 +47,4 @@ func quickTable(data []byte) (*metav1.Table, bool) {
 		return s.skip()
 	})
 	return table, ok && s.end() && table.Kind == "Table"
-}
-
-func quickRow(s *jsonScanner) (row metav1.TableRow, ok bool) {
-	ok = s.members(func(key []byte) bool {
-		switch string(key) {
-		case "cells":
-			return s.decode(&row.Cells)
-		case "conditions":
-			return s.decode(&row.Conditions)
-		case "object":
-			if s.null() {
-				return true
-			}
-			object := &metav1.PartialObjectMetadata{}
-			row.Object.Object = object
-			return quickObject(s, object)
-		}
-		return s.skip()
-	})
-	return row, ok
-}
-
-func quickObject(s *jsonScanner, object *metav1.PartialObjectMetadata) bool {
-	return s.members(func(key []byte) bool {
-		switch string(key) {
-		case "kind":
-			return s.decode(&object.Kind)
-		case "apiVersion":
-			return s.decode(&object.APIVersion)
-		case "metadata":
-			return s.members(func(key []byte) bool {
-				switch string(key) {
-				case "namespace":
-					return s.decode(&object.Namespace)
-				case "name":
-					return s.decode(&object.Name)
-				case "labels":
-					return s.decode(&object.Labels)
-				}
-				return s.skip()
-			})
-		}
-		return s.skip()
-	})
 }

@@ -24,8 +24,9 @@ func tables() map[string]struct {
 	}
 	return map[string]answer{
 		"metadata": {around(`{"cells":["a",1000000,1.5,true,null],"object":{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":` +
-			`{"managedFields":[{"namespace":"not this","f":{"k:{\"name\":\"}\"}":{".":{}}}}],"name":"a","namespace":"n","labels":{"l":"\u00e9"}}}}`), true},
+			`{"managedFields":[{"namespace":"not this","f":{"k:{\"name\":\"}\"}":{".":{}}}}],"name":"a","namespace":"n","resourceVersion":"17","labels":{"l":"\u00e9"}}}}`), true},
 		"two rows":         {around(`{"cells":["a"],"object":{"metadata":{"name":"a","namespace":"n"}}} , {"cells":["b"],"object":{"metadata":{"namespace":"m","name":"b"}}}`), true},
+		"equal cells":      {around(`{"cells":["\u003cnone\u003e",0,null,["x"],"é"]},{"cells":["\u003cnone\u003e",0,null,["x"],"é"]}`), true},
 		"no objects":       {around(`{"cells":["a"],"object":null},{"cells":["b"]}`), true},
 		"no rows":          {around(""), true},
 		"conditions":       {around(`{"cells":["a"],"conditions":[{"type":"Completed","status":"True"}],"object":null}`), true},

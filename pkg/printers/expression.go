@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/util/jsonpath"
-	"k8s.io/kubectl/pkg/cmd/get"
 )
 
 // expression prints what a JSONPath or custom columns pick from an object or a
@@ -31,11 +29,11 @@ func newExpression(f Format, o ListOptions) (*expression, error) {
 		e.print = func(w io.Writer, of runtime.Unstructured) error { return path.Execute(w, of.UnstructuredContent()) }
 		return e, nil
 	}
-	columns, err := get.NewCustomColumnsPrinterFromSpec(f.Argument, unstructured.UnstructuredJSONScheme, o.NoHeaders)
+	columns, err := newCustomColumns(f.Argument, o.NoHeaders)
 	if err != nil {
 		return nil, fmt.Errorf("output format %s: %w", f.Name, err)
 	}
-	e.print = func(w io.Writer, of runtime.Unstructured) error { return columns.PrintObj(of, w) }
+	e.print = columns.print
 	return e, nil
 }
 

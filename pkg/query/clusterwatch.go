@@ -82,17 +82,16 @@ func (c *clusterWatch) list(ctx context.Context) error {
 			if known && before.version == r.version {
 				continue
 			}
-			r.row.event = watch.Added
+			event := watch.Added
 			if known {
-				r.row.event = watch.Modified
+				event = watch.Modified
 			}
-			fresh = append(fresh, r.row)
+			fresh = append(fresh, r.row.after(event))
 		}
 	}
 	for key, gone := range c.seen {
 		if _, still := now[key]; !still {
-			gone.row.event = watch.Deleted
-			fresh = append(fresh, gone.row)
+			fresh = append(fresh, gone.row.after(watch.Deleted))
 		}
 	}
 	first := !c.listed
@@ -149,8 +148,7 @@ func (c *clusterWatch) take(event member.WatchEvent) error {
 		} else {
 			c.seen[key] = r
 		}
-		r.row.event = event.Type
-		changed = append(changed, r.row)
+		changed = append(changed, r.row.after(event.Type))
 	}
 	sortRows(changed)
 	c.w.show(part{cluster: c.m.Cluster().Name, columns: c.columns, rows: changed})
@@ -175,13 +173,13 @@ func (c *clusterWatch) rows(table *metav1.Table) (map[string]seenRow, error) {
 		}
 		prefixName(c.columns, tableRow.Cells, prefix)
 		cells := append(fit(tableRow.Cells, servers), c.w.request.Columns.labelCells(meta.Labels)...)
-		r := row{namespace: meta.Namespace, cells: cells, watchedRow: watchedRow{name: meta.Name, resource: c.kind}}
+		r := row{namespace: meta.Namespace, cells: cells, watched: &watchedRow{name: meta.Name, resource: c.kind}}
 		if c.w.options.Objects {
 			object, err := member.RowObject(tableRow)
 			if err != nil {
 				return nil, &member.Error{Reason: member.ReasonInvalidAnswer, Err: err}
 			}
-			r.cells, r.object = nil, &unstructured.Unstructured{Object: object}
+			r.cells, r.watched.object = nil, &unstructured.Unstructured{Object: object}
 		}
 		rows[meta.Namespace+"/"+meta.Name] = seenRow{version: meta.ResourceVersion, row: r}
 	}

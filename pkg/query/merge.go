@@ -24,8 +24,10 @@ type part struct {
 type row struct {
 	namespace string
 	cells     []any
-	key       sortKey
-	watchedRow
+	// key is there if the rows are sorted.
+	key *sortKey
+	// watched is there if the row is of a watch.
+	watched *watchedRow
 }
 
 // watchedRow is what a watch knows of a row beside its cells.
@@ -37,10 +39,18 @@ type watchedRow struct {
 	object *unstructured.Unstructured
 }
 
-// sortRows puts rows into the order of namespaces and names.
+// after is the row as an event left it.
+func (r row) after(event watch.EventType) row {
+	watched := *r.watched
+	watched.event = event
+	r.watched = &watched
+	return r
+}
+
+// sortRows puts rows of a watch into the order of namespaces and names.
 func sortRows(rows []row) {
 	slices.SortFunc(rows, func(a, b row) int {
-		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
+		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.watched.name, b.watched.name))
 	})
 }
 
@@ -87,19 +97,30 @@ func (m *merger) merge(parts []part, rows []placedRow) *metav1.Table {
 		places[i] = placesIn(m.union, p.columns)
 	}
 	table.Rows = make([]metav1.TableRow, 0, len(rows))
-	for _, r := range rows {
-		cells := make([]any, 0, len(table.ColumnDefinitions))
+	width := len(table.ColumnDefinitions)
+	all := make([]any, len(rows)*width) // at once, for there may be a million
+	// Made once a part, and not once a row.
+	names := make([]any, len(parts))
+	for i, p := range parts {
+		names[i] = p.cluster
+	}
+	var namespace, missing any = "", missingCell
+	for i, r := range rows {
+		cells := all[i*width : i*width : (i+1)*width]
 		if m.layout.event {
-			cells = append(cells, string(r.event))
+			cells = append(cells, string(r.watched.event))
 		}
 		if m.layout.cluster {
-			cells = append(cells, parts[r.part].cluster)
+			cells = append(cells, names[r.part])
 		}
 		if m.layout.namespace {
-			cells = append(cells, r.namespace)
+			if r.namespace != namespace {
+				namespace = r.namespace
+			}
+			cells = append(cells, namespace)
 		}
 		for range m.union {
-			cells = append(cells, missingCell)
+			cells = append(cells, missing)
 		}
 		for i, place := range places[r.part] {
 			cells[leading+place] = nil // the column is there: an empty cell is empty
@@ -115,20 +136,24 @@ func (m *merger) merge(parts []part, rows []placedRow) *metav1.Table {
 // placedRow is a row and the part it is of.
 type placedRow struct {
 	part int
-	row
+	*row
 }
 
 // inOrder lists the rows of all parts: in their order or, sorted, by their keys.
 // Rows of equal keys keep the order of their parts.
 func inOrder(parts []part, sorted bool) []placedRow {
-	var rows []placedRow
+	count := 0
+	for _, p := range parts {
+		count += len(p.rows)
+	}
+	rows := make([]placedRow, 0, count)
 	for i, p := range parts {
-		for _, r := range p.rows {
-			rows = append(rows, placedRow{part: i, row: r})
+		for j := range p.rows {
+			rows = append(rows, placedRow{part: i, row: &p.rows[j]})
 		}
 	}
 	if sorted {
-		slices.SortStableFunc(rows, func(a, b placedRow) int { return a.key.compare(b.key) })
+		slices.SortStableFunc(rows, func(a, b placedRow) int { return a.key.compare(*b.key) })
 	}
 	return rows
 }

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -45,6 +46,7 @@ func (t *tableReader) add(a answer[*metav1.Table]) error {
 	if len(t.request.Items) > 1 || t.request.Columns.Kind {
 		prefix = strings.ToLower(a.resource.GroupKind().String()) + "/"
 	}
+	p.rows = slices.Grow(p.rows, len(a.page.Rows))
 	for _, tableRow := range a.page.Rows {
 		if t.request.enough(t.tables.got) {
 			return errEnough
@@ -57,14 +59,17 @@ func (t *tableReader) add(a answer[*metav1.Table]) error {
 				return &member.Error{Reason: member.ReasonInvalidAnswer, Err: err}
 			}
 			got.namespace = meta.Namespace
-			got.cells = append(fit(got.cells, servers), t.request.Columns.labelCells(meta.Labels)...)
+			if labels := t.request.Columns.labelCells(meta.Labels); len(labels) > 0 {
+				got.cells = append(fit(got.cells, servers), labels...)
+			}
 		}
 		if t.sorter != nil {
 			object, err := member.RowObject(tableRow)
 			if err != nil {
 				return &member.Error{Reason: member.ReasonInvalidAnswer, Err: err}
 			}
-			got.key = t.sorter.key(object)
+			key := t.sorter.key(object)
+			got.key = &key
 		}
 		p.rows = append(p.rows, got)
 		t.tables.got++

@@ -163,8 +163,8 @@ func (w *watching) print(p part) error {
 		return w.sink.Rows(w.merger.merge([]part{p}, inOrder([]part{p}, false)))
 	}
 	for _, r := range p.rows {
-		w.request.annotate(r.object, p.cluster)
-		if err := w.sink.Object(r.event, Object{Cluster: p.cluster, Resource: r.resource, Unstructured: r.object}); err != nil {
+		w.request.annotate(r.watched.object, p.cluster)
+		if err := w.sink.Object(r.watched.event, Object{Cluster: p.cluster, Resource: r.watched.resource, Unstructured: r.watched.object}); err != nil {
 			return err
 		}
 	}
