@@ -167,6 +167,11 @@ func (p *plugin) namespace(t *testing.T, name string, n int) {
 			if err == nil && made.DeletionTimestamp != nil {
 				err = errors.New("it is being deleted")
 			}
+			if err != nil {
+				return err
+			}
+			// Without it there can be no pods.
+			_, err = client.CoreV1().ServiceAccounts(name).Get(t.Context(), "default", metav1.GetOptions{})
 			return err
 		})
 		t.Cleanup(func() {
