@@ -33,6 +33,9 @@ type ClusterFlags struct {
 	concurrency int
 	// prompts: a login may ask a person.
 	prompts bool
+	// contexts: the command's arguments are contexts. No fleet narrows what there
+	// is to choose from, and second names of one cluster are not passed over.
+	contexts bool
 }
 
 // programsFlag is the file that says which programs give access to
@@ -59,8 +62,7 @@ func NewClusterFlags(env *Env) *ClusterFlags {
 
 // AddFlags binds the flags.
 func (f *ClusterFlags) AddFlags(flags *pflag.FlagSet) {
-	f.flags = flags
-	f.config.AddFlags(flags)
+	f.addConnectionFlags(flags)
 	flags.Lookup("context").Usage = "Work on the one cluster of this kubeconfig context"
 	flags.StringSliceVarP(&f.clusters, "clusters", "C", nil, "Clusters by member or context name: a,b,'prod-*'; ^name excludes")
 	flags.StringVar(&f.selector, "cluster-selector", "", "Clusters by the labels that the fleet file or a hub gives them, such as env=prod,tier!=canary")
@@ -68,6 +70,27 @@ func (f *ClusterFlags) AddFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.inventory, "inventory", nil, "Where clusters are listed: kubeconfig, karmada=CONTEXT, kurator=CONTEXT, clusterapi=CONTEXT, clusterprofile=CONTEXT; several are merged (default kubeconfig)")
 	flags.StringVar(&f.programs, programsFlag, "", "File that names the programs that give access to ClusterProfiles (default $"+ProgramsVariable+")")
 	flags.BoolVar(&f.trust, strings.TrimPrefix(hubconfig.TrustFlag, "--"), false, "Let kubeconfigs out of a hub's Secrets run programs, read files, use proxies and skip verification, as your own may")
+}
+
+// AddContextFlags binds the flags of a command whose arguments are contexts: how
+// to talk to them, and not which.
+func (f *ClusterFlags) AddContextFlags(flags *pflag.FlagSet) {
+	f.contexts = true
+	named := f.config.Context
+	f.config.Context = nil // a flag that is not there is not bound
+	f.addConnectionFlags(flags)
+	f.config.Context = named
+}
+
+// AddKubeconfigFlag binds --kubeconfig alone, for a command that asks no cluster.
+func (f *ClusterFlags) AddKubeconfigFlag(flags *pflag.FlagSet) {
+	f.flags = flags
+	(&genericclioptions.ConfigFlags{KubeConfig: f.config.KubeConfig}).AddFlags(flags)
+}
+
+func (f *ClusterFlags) addConnectionFlags(flags *pflag.FlagSet) {
+	f.flags = flags
+	f.config.AddFlags(flags)
 	flags.DurationVar(&f.timeout, "cluster-timeout", f.timeout, "How long one cluster may take to answer one request. Login is not counted")
 	flags.IntVar(&f.concurrency, "concurrency", f.concurrency, "How many clusters are asked at once")
 }

@@ -37,20 +37,25 @@ func addCompletion(cmd *cobra.Command, env *Env) {
 	}
 }
 
-// completeClusters offers the member names for the last name of the list typed,
-// behind the ^ of an exclusion, too.
-func completeClusters(cmd *cobra.Command, env *Env, typed string) []cobra.Completion {
+// flagsTyped are the flags that say which clusters there are, as typed so far.
+func flagsTyped(cmd *cobra.Command, env *Env) *ClusterFlags {
 	flags := NewClusterFlags(env).silenced()
 	flags.flags = cmd.Flags()
-	for name, value := range map[string]*string{"kubeconfig": flags.config.KubeConfig, "fleet": &flags.fleet, programsFlag: &flags.programs} {
+	for name, value := range map[string]*string{"kubeconfig": flags.config.KubeConfig, fleetFlag: &flags.fleet, programsFlag: &flags.programs} {
 		if given, err := cmd.Flags().GetString(name); err == nil {
 			*value = given
 		}
 	}
 	flags.inventory, _ = cmd.Flags().GetStringSlice("inventory")
+	return flags
+}
+
+// completeClusters offers the member names for the last name of the list typed,
+// behind the ^ of an exclusion, too.
+func completeClusters(cmd *cobra.Command, env *Env, typed string) []cobra.Completion {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
 	defer cancel()
-	listed, err := flags.list(ctx)
+	listed, err := flagsTyped(cmd, env).list(ctx)
 	if err != nil {
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory/kubeconfig"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/membership"
 )
 
 // Selection is what the flags come down to: whom to work on, and how.
@@ -62,6 +63,10 @@ func (f *ClusterFlags) selected(ctx context.Context, names ...string) (Selection
 
 // distinct drops second names of one cluster, says so, and sorts.
 func (f *ClusterFlags) distinct(selected []inventory.Cluster) []inventory.Cluster {
+	if f.contexts {
+		slices.SortFunc(selected, byName)
+		return selected
+	}
 	distinct, duplicates := inventory.Distinct(selected)
 	for _, d := range duplicates {
 		if d.Kept.Context != "" && d.Dropped.Context != "" {
@@ -73,9 +78,11 @@ func (f *ClusterFlags) distinct(selected []inventory.Cluster) []inventory.Cluste
 	for _, group := range inventory.PossiblySame(distinct) {
 		f.env.Note("%s share one address and log in differently: they may be one cluster, shown more than once", inventory.Names(group))
 	}
-	slices.SortFunc(distinct, func(a, b inventory.Cluster) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(distinct, byName)
 	return distinct
 }
+
+func byName(a, b inventory.Cluster) int { return cmp.Compare(a.Name, b.Name) }
 
 // logIn lets credential plugins that insist on a terminal ask their questions,
 // one at a time, before many clusters are asked at once. What they give, and a
@@ -129,9 +136,21 @@ func (f *ClusterFlags) listKubeconfig(ctx context.Context, config *kubeconfig.Co
 	return listed, inventory.ValidateNames(listed)
 }
 
+// Members lists the members of any fleet. What the kubeconfig does not have, or
+// no kubeconfig, is no obstacle: a member is in a fleet all the same.
+func (f *ClusterFlags) Members(ctx context.Context) membership.Lister {
+	config, err := f.silenced().kubeconfig()
+	if err != nil {
+		config = kubeconfig.None()
+	}
+	return func(fleet *v1alpha1.Fleet) ([]inventory.Cluster, error) {
+		return kubeconfig.Provider{Config: config, Fleet: fleet}.List(ctx)
+	}
+}
+
 // chosenFleet is the fleet that the command is about, or nil for every context.
 func (f *ClusterFlags) chosenFleet() (*v1alpha1.Fleet, error) {
-	if *f.config.Context != "" {
+	if *f.config.Context != "" || f.contexts {
 		return nil, nil
 	}
 	path := f.env.FleetFile()
@@ -143,11 +162,8 @@ func (f *ClusterFlags) chosenFleet() (*v1alpha1.Fleet, error) {
 		f.env.Note("%s", u)
 	}
 	name := f.fleet
-	if !f.flags.Changed("fleet") {
-		name = f.env.Getenv(FleetVariable)
-		if name == "" && file != nil {
-			name = file.CurrentFleet
-		}
+	if !f.flags.Changed(fleetFlag) {
+		name = f.env.defaultFleet(file)
 	}
 	if name == "" {
 		return nil, nil

@@ -49,29 +49,81 @@ func OpenFleetFile(path string) (*FleetFile, error) {
 // Path is where the file is.
 func (f *FleetFile) Path() string { return f.path }
 
+// Config is what the file means. It is not to be changed.
+func (f *FleetFile) Config() *v1alpha1.FleetConfig { return f.config }
+
+// ConflictError says that somebody else wrote the file since it was opened.
+type ConflictError struct{ Path string }
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("fleet file %s was changed by somebody else just now; nothing was written, run this again", e.Path)
+}
+
 // Save writes the file: whole or not at all, and readable by its owner alone. It
-// refuses if somebody else has written the file since it was opened.
+// refuses with a *ConflictError if somebody else has written the file since it
+// was opened: comparing and writing are one step for all who write by Save.
 func (f *FleetFile) Save() error {
 	if !f.doc.changed {
 		return nil
 	}
+	unlock, err := f.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	is, err := os.ReadFile(f.path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("fleet file: %w", err)
 	}
-	if !bytes.Equal(is, f.was) {
-		return fmt.Errorf("fleet file %s was changed by somebody else just now; nothing was written, run this again", f.path)
+	if !bytes.Equal(is, f.was) || (err == nil) != (f.was != nil) {
+		return &ConflictError{Path: f.path}
 	}
-	if err := replaceFile(f.path, f.doc.text); err != nil {
+	err = replaceFile(f.path, f.doc.text, f.was == nil)
+	if errors.Is(err, os.ErrExist) {
+		return &ConflictError{Path: f.path}
+	}
+	if err != nil {
 		return fmt.Errorf("fleet file: %w", err)
 	}
 	f.was, f.doc.changed = f.doc.text, false
 	return nil
 }
 
-// replaceFile puts a new file in the place of an old one. A crash leaves the old
-// one or the new one, never a part of either.
-func replaceFile(path string, text []byte) error {
+// lock keeps others from writing the file until unlock is called.
+func (f *FleetFile) lock() (unlock func(), err error) {
+	if f.was == nil {
+		return func() {}, nil // of those who make the file, one succeeds
+	}
+	unlock, err = lockFile(f.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, &ConflictError{Path: f.path}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fleet file: %w", err)
+	}
+	return unlock, nil
+}
+
+// Writable says why the file cannot be written, if it cannot.
+func (f *FleetFile) Writable() error {
+	info, err := os.Stat(f.path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("fleet file: %w", err)
+	case info.Mode().Perm()&0o200 == 0:
+		return fmt.Errorf("fleet file %s is read-only; nothing was changed", f.path)
+	}
+	if err := mayWrite(filepath.Dir(f.path)); err != nil {
+		return fmt.Errorf("fleet file %s: its folder cannot be written to: %w; nothing was changed", f.path, err)
+	}
+	return nil
+}
+
+// replaceFile puts a new file in the place of an old one, or where none is. A
+// crash leaves the old one or the new one, never a part of either.
+func replaceFile(path string, text []byte, none bool) error {
 	folder := filepath.Dir(path)
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return err
@@ -87,6 +139,14 @@ func replaceFile(path string, text []byte) error {
 	}
 	if err := errors.Join(err, draft.Close()); err != nil {
 		return err
+	}
+	if none {
+		// A link, unlike a rename, takes nobody's place. Where there are no
+		// links the rename does it.
+		err := os.Link(draft.Name(), path)
+		if err == nil || errors.Is(err, os.ErrExist) {
+			return errors.Join(err, syncFolder(folder))
+		}
 	}
 	if err := os.Rename(draft.Name(), path); err != nil {
 		return err

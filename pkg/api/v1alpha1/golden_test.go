@@ -79,14 +79,22 @@ func kinds() map[string]any {
 		},
 	}
 	comparison.Kind = v1alpha1.ComparisonKind
+	change := &v1alpha1.MemberChange{
+		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "east", Annotations: map[string]string{v1alpha1.ClusterAnnotation: "east"}},
+		Fleet: "prod", Change: v1alpha1.MemberUpdated, DryRun: "client",
+		Before: &v1alpha1.Member{Name: "east", Context: "admin@east", Labels: map[string]string{"env": "test"}},
+		After:  &v1alpha1.Member{Name: "east", Context: "admin@east", Labels: map[string]string{"env": "prod"}, Server: "https://east:6443", ClusterUID: "0c1e"},
+	}
+	change.Kind = v1alpha1.MemberChangeKind
 	return map[string]any{
-		"Cluster":     cluster,
-		"Consumption": consumption,
-		"EventGroup":  events,
-		"Found":       found,
-		"Comparison":  comparison,
-		"Version":     version,
-		"Failure":     &v1alpha1.Failure{Cluster: "west", Reason: "Timeout", Message: "no answer", Rows: 500},
+		"Cluster":      cluster,
+		"Consumption":  consumption,
+		"EventGroup":   events,
+		"Found":        found,
+		"Comparison":   comparison,
+		"MemberChange": change,
+		"Version":      version,
+		"Failure":      &v1alpha1.Failure{Cluster: "west", Reason: "Timeout", Message: "no answer", Rows: 500},
 		"FleetConfig": &v1alpha1.FleetConfig{
 			APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.FleetConfigKind, CurrentFleet: "prod",
 			Fleets: []v1alpha1.Fleet{{Name: "prod", Members: []v1alpha1.Member{{

@@ -25,6 +25,9 @@ type Config struct {
 	logins map[string]map[string]bool
 }
 
+// None is a kubeconfig without contexts.
+func None() *Config { return &Config{merged: api.NewConfig()} }
+
 // Load reads and merges the files that the rules name, exactly as kubectl does.
 func Load(rules *clientcmd.ClientConfigLoadingRules) (*Config, error) {
 	merged, err := rules.Load()

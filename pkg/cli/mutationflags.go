@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/pflag"
+)
+
+// MutationFlags are those of every command that changes something: whether it
+// asks first, and whether it changes anything at all.
+type MutationFlags struct {
+	yes    bool
+	dryRun string
+}
+
+// The values of --dry-run, which are kubectl's.
+const (
+	DryRunNone   = "none"
+	DryRunClient = "client"
+	DryRunServer = "server"
+)
+
+// AddFlags binds the flags.
+func (f *MutationFlags) AddFlags(flags *pflag.FlagSet) {
+	flags.BoolVar(&f.yes, "yes", false, "Do not ask before anything is changed")
+	flags.StringVar(&f.dryRun, "dry-run", DryRunNone, `"none", "client" or "server": but for none, check all and change nothing`)
+}
+
+// Mutation is how a command changes something.
+type Mutation struct {
+	// DryRun is client or server where nothing is to be changed, else empty.
+	DryRun string
+	env    *Env
+	yes    bool
+}
+
+// Parse reads the flags. Where there is nobody to be asked it refuses; so call it
+// last, when all else is known to be good, and before anything is asked of a
+// cluster.
+func (f *MutationFlags) Parse(env *Env) (Mutation, error) {
+	m := Mutation{env: env, yes: f.yes, DryRun: f.dryRun}
+	switch f.dryRun {
+	case DryRunClient, DryRunServer:
+		return m, nil
+	case DryRunNone:
+		m.DryRun = ""
+	default:
+		return m, UsageError(fmt.Errorf("--dry-run is %q: want none, client or server", f.dryRun))
+	}
+	if !f.yes && !env.InTerminal() {
+		return m, &Error{
+			Code: ExitRefused, Err: errors.New("there is no terminal to ask on; nothing was changed"),
+			Hint: "--dry-run=client shows the plan, and --yes goes on without asking",
+		}
+	}
+	return m, nil
+}
