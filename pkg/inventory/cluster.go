@@ -33,7 +33,8 @@ type Cluster struct {
 	// Provider is the inventory that listed the cluster, as the flag names it:
 	// "kubeconfig", "karmada=CONTEXT".
 	Provider string
-	// Listings are what each hub that lists the cluster says of it.
+	// Listings are what each hub that lists the cluster says of it, and each other
+	// inventory beside Provider.
 	Listings []Listing
 	// Context is the kubeconfig context it is reached through, if it is.
 	Context string
@@ -57,9 +58,9 @@ type Cluster struct {
 	Access Accessor
 }
 
-// Listing is a cluster's entry on a hub.
+// Listing is a cluster's entry in an inventory.
 type Listing struct {
-	// Inventory is the hub's, as the flag names it.
+	// Inventory is the inventory, as the flag names it.
 	Inventory string
 	// Object is the entry's kind and name, with its namespace if it has one.
 	Object string

@@ -44,6 +44,9 @@ func same(a, b Cluster) bool {
 func (c *Cluster) absorb(other Cluster) {
 	c.Aliases = append(slices.Clone(c.Aliases), other.Name)
 	c.Listings = append(slices.Clone(c.Listings), other.Listings...)
+	if len(other.Listings) == 0 {
+		c.Listings = append(c.Listings, Listing{Inventory: other.Provider, Object: "context " + other.Context})
+	}
 	union := labels.Set{}
 	maps.Copy(union, other.Labels)
 	maps.Copy(union, c.Labels)

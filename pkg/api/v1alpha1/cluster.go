@@ -22,8 +22,8 @@ type ClusterSpec struct {
 	// Inventory is the inventory that listed the cluster first, and says how it
 	// is reached: kubeconfig, or a provider and its hub, such as karmada=CONTEXT.
 	Inventory string `json:"inventory"`
-	// Listings are what each hub that lists the cluster says of it. What is so is
-	// in the status.
+	// Listings are the cluster's entries on hubs and in other inventories, with
+	// what those say of it. What is so is in the status.
 	Listings []Listing `json:"listings,omitempty"`
 	// Aliases are the names that other inventories have for the cluster.
 	Aliases []string `json:"aliases,omitempty"`
@@ -33,9 +33,9 @@ type ClusterSpec struct {
 	Server string `json:"server,omitempty"`
 }
 
-// Listing is a cluster's entry on a hub.
+// Listing is a cluster's entry in an inventory.
 type Listing struct {
-	// Inventory is the hub's, such as karmada=CONTEXT.
+	// Inventory is kubeconfig, or a provider and its hub, such as karmada=CONTEXT.
 	Inventory string `json:"inventory"`
 	// Object is the entry's kind, namespace if any, and name.
 	Object string `json:"object"`

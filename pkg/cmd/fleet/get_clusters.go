@@ -146,7 +146,9 @@ func inventories(c v1alpha1.Cluster) []string {
 func claims(c v1alpha1.Cluster) string {
 	var said []string
 	for _, l := range c.Spec.Listings {
-		said = append(said, cmp.Or(l.Claim, unlearned))
+		if l.Claim != "" {
+			said = append(said, l.Claim)
+		}
 	}
 	return cmp.Or(strings.Join(said, ","), none)
 }

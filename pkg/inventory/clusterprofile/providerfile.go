@@ -46,7 +46,9 @@ func ReadProgramsFile(path string) (Programs, error) {
 			return nil, fmt.Errorf("access providers %s: %q needs a name and an execConfig with apiVersion and command", path, p.Name)
 		}
 		if strings.ContainsRune(p.Exec.Command, filepath.Separator) && !filepath.IsAbs(p.Exec.Command) {
-			p.Exec.Command = filepath.Join(filepath.Dir(path), p.Exec.Command)
+			if p.Exec.Command, err = filepath.Abs(filepath.Join(filepath.Dir(path), p.Exec.Command)); err != nil {
+				return nil, fmt.Errorf("access providers %s: %w", path, err)
+			}
 		}
 	}
 	return file.Providers, nil
