@@ -80,7 +80,7 @@ func (h *Hub) Secret(ctx context.Context, namespace, name string) (map[string][]
 		return nil, err
 	}
 	path := "/api/v1/namespaces/" + namespace + "/secrets/" + name
-	data, err := m.get(ctx, path, nil, acceptJSON)
+	data, err := m.get(ctx, path, acceptJSON)
 	if err != nil {
 		return nil, err
 	}

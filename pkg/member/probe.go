@@ -77,7 +77,7 @@ type Identity struct {
 // Identity reads the cluster's identity.
 func (m *Member) Identity(ctx context.Context) (Identity, error) {
 	path := "/api/v1/namespaces/" + metav1.NamespaceSystem
-	data, err := m.get(ctx, path, nil, acceptMetadata)
+	data, err := m.get(ctx, path, acceptMetadata)
 	if err != nil {
 		return Identity{}, err
 	}

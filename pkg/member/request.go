@@ -12,8 +12,8 @@ import (
 
 // get sends one GET and returns the body of a 2xx answer, in one attempt.
 // Every error is an *Error.
-func (m *Member) get(ctx context.Context, path string, params map[string]string, accept string) ([]byte, error) {
-	return m.receive(ctx, m.request(path, params, accept))
+func (m *Member) get(ctx context.Context, path, accept string) ([]byte, error) {
+	return m.receive(ctx, m.request(path, nil, accept))
 }
 
 // getPacked is get, but for the body: it is compressed if the server likes.
@@ -71,7 +71,7 @@ func (m *Member) Raw(ctx context.Context, path string) ([]byte, error) {
 // Version asks the API server for its version.
 func (m *Member) Version(ctx context.Context) (*version.Info, error) {
 	const path = "/version"
-	data, err := m.get(ctx, path, nil, "")
+	data, err := m.get(ctx, path, "")
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (m *Member) Version(ctx context.Context) (*version.Info, error) {
 // something before, the connection is open and its set-up not counted.
 func (m *Member) Latency(ctx context.Context) (time.Duration, error) {
 	start := time.Now()
-	if _, err := m.get(ctx, "/version", nil, ""); err != nil {
+	if _, err := m.get(ctx, "/version", ""); err != nil {
 		return 0, err
 	}
 	return time.Since(start), nil
