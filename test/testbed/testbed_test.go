@@ -108,7 +108,7 @@ func identities(t *testing.T, dir string) []process.Identity {
 		t.Fatal(err)
 	}
 	var ids []process.Identity
-	for _, c := range b.Clusters() {
+	for _, c := range b.Running() {
 		units, err := c.Units()
 		if err != nil {
 			t.Fatal(err)

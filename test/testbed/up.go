@@ -8,12 +8,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon"
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/karmada"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/metrics"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/bed"
 )
 
 // addons are all there are, in the order in which they start.
-func addons() []addon.Addon { return []addon.Addon{metrics.Addon{}} }
+func addons() []addon.Addon { return []addon.Addon{metrics.Addon{}, karmada.Addon{}} }
 
 func newUp(g *global) *cobra.Command {
 	var (
@@ -51,6 +52,11 @@ func newUp(g *global) *cobra.Command {
 				o.Log("already up: %d clusters in %s; nothing was changed", len(b.Clusters()), b.Dir)
 			} else {
 				o.Log("%d clusters are up after %.1f s", len(b.Clusters()), time.Since(began).Seconds())
+			}
+			for _, c := range b.Running() {
+				if c.Hub {
+					o.Log("hub %s: its kubeconfig is %s", c.Name, c.Kubeconfig())
+				}
 			}
 			o.Log("export KUBECONFIG=%s", b.Kubeconfig())
 			return nil

@@ -25,4 +25,7 @@ type Host struct {
 	Clusters []*cluster.Cluster
 	// Programs are the paths of the built programs by name.
 	Programs map[string]string
+	// StartHub starts a control plane of the add-on's own (cluster.Spec.Hub) and returns when it serves. It belongs to the bed like a
+	// cluster, but for the kubeconfig: nobody takes it for a member of the fleet.
+	StartHub func(ctx context.Context, name string) (*cluster.Cluster, error)
 }

@@ -32,8 +32,10 @@ type Bed struct {
 // contents is the form of bed.json.
 type contents struct {
 	// Ready is set once up has come to its end; until then the bed is somebody's unfinished work.
-	Ready    bool              `json:"ready"`
-	Clusters []cluster.Spec    `json:"clusters"`
+	Ready    bool           `json:"ready"`
+	Clusters []cluster.Spec `json:"clusters"`
+	// Hubs are control planes of add-ons.
+	Hubs     []cluster.Spec    `json:"hubs,omitempty"`
 	Addons   []string          `json:"addons,omitempty"`
 	Programs map[string]string `json:"programs"`
 	// Owner is a process with which the bed should end; nil for one that is to stay.
@@ -69,14 +71,23 @@ func (b *Bed) Clusters() []*cluster.Cluster {
 	return clusters
 }
 
-// Cluster finds one by name.
+// Running are the clusters of the bed, and the hubs of its add-ons behind them.
+func (b *Bed) Running() []*cluster.Cluster {
+	all := b.Clusters()
+	for _, s := range b.contents.Hubs {
+		all = append(all, b.cluster(s))
+	}
+	return all
+}
+
+// Cluster finds one by name, a hub too.
 func (b *Bed) Cluster(name string) (*cluster.Cluster, error) {
 	var names []string
-	for _, s := range b.contents.Clusters {
-		if s.Name == name {
-			return b.cluster(s), nil
+	for _, c := range b.Running() {
+		if c.Name == name {
+			return c, nil
 		}
-		names = append(names, s.Name)
+		names = append(names, c.Name)
 	}
 	return nil, fmt.Errorf("no cluster %q in the testbed %s: it has %s", name, b.Dir, strings.Join(names, ", "))
 }
@@ -118,7 +129,7 @@ func (b *Bed) save() error {
 
 // alive tells whether any process of the bed exists.
 func (b *Bed) alive() (bool, error) {
-	for _, c := range b.Clusters() {
+	for _, c := range b.Running() {
 		units, err := c.Units()
 		if err != nil {
 			return false, err

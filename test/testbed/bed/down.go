@@ -41,7 +41,7 @@ func Down(ctx context.Context, dir string, log func(format string, args ...any))
 
 // stop ends the processes of all clusters.
 func (b *Bed) stop(ctx context.Context) error {
-	clusters := b.Clusters()
+	clusters := b.Running()
 	errs := make([]error, len(clusters))
 	var wg sync.WaitGroup
 	for i, c := range clusters {
@@ -53,7 +53,7 @@ func (b *Bed) stop(ctx context.Context) error {
 
 // remove deletes the files of a bed whose processes have ended; bed.json last, so that a second try finds what the first one left.
 func (b *Bed) remove() error {
-	for _, c := range b.Clusters() {
+	for _, c := range b.Running() {
 		if err := os.RemoveAll(c.Dir); err != nil {
 			return err
 		}

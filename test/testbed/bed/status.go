@@ -33,10 +33,10 @@ type Status struct {
 	Memory int64 `json:"memory"`
 }
 
-// Status of all clusters, read from the process table; no cluster is called, so that a hung one does not hold it up.
+// Status of all clusters and hubs, read from the process table; no cluster is called, so that a hung one does not hold it up.
 func (b *Bed) Status() ([]Status, error) {
 	var list []Status
-	for _, c := range b.Clusters() {
+	for _, c := range b.Running() {
 		units, err := c.Units()
 		if err != nil {
 			return nil, err

@@ -161,7 +161,7 @@ func (b *Bed) start(ctx context.Context, o Options) error {
 	if err := b.writeKubeconfig(); err != nil {
 		return err
 	}
-	host := addon.Host{Clusters: b.Clusters(), Programs: b.contents.Programs}
+	host := addon.Host{Clusters: b.Clusters(), Programs: b.contents.Programs, StartHub: b.startHub}
 	for _, a := range o.Addons {
 		began := time.Now()
 		if err := a.Start(ctx, host); err != nil {
@@ -172,10 +172,21 @@ func (b *Bed) start(ctx context.Context, o Options) error {
 	return nil
 }
 
+// startHub starts a control plane of the first cluster's version.
+func (b *Bed) startHub(ctx context.Context, name string) (*cluster.Cluster, error) {
+	c := b.cluster(cluster.Spec{Name: name, Version: b.contents.Clusters[0].Version, Hub: true})
+	place := len(b.contents.Hubs)
+	b.contents.Hubs = append(b.contents.Hubs, c.Spec)
+	return c, b.startCluster(ctx, c, func(s cluster.Spec) error {
+		b.contents.Hubs[place] = s
+		return b.save()
+	})
+}
+
 // startCluster starts one cluster, again with other ports when one was lost between its choice and its use.
 func (b *Bed) startCluster(ctx context.Context, c *cluster.Cluster, chosen func(cluster.Spec) error) error {
 	programs := map[string]string{}
-	for _, name := range []string{cluster.Etcd, cluster.APIServer, cluster.ControllerManager, cluster.Scheduler, cluster.KWOK} {
+	for _, name := range c.Components() {
 		programs[name] = b.contents.Programs[programKey(c.Version, name)]
 	}
 	const attempts = 3

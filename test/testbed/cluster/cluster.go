@@ -27,6 +27,14 @@ type Ports struct {
 	KWOK      int `json:"kwok"`
 }
 
+// Components are what the cluster consists of, in the order in which they start.
+func (s Spec) Components() []string {
+	if s.Hub {
+		return []string{Etcd, APIServer, ControllerManager}
+	}
+	return []string{Etcd, APIServer, KWOK, ControllerManager, Scheduler}
+}
+
 // portCount is how many ports NewPorts needs.
 const portCount = 4
 
@@ -38,6 +46,9 @@ type Spec struct {
 	// Nodes is how many KWOK nodes it starts with.
 	Nodes int   `json:"nodes"`
 	Ports Ports `json:"ports"`
+	// Hub is a control plane for the objects of other clusters: it has no nodes, no scheduler, and none of the controllers that would
+	// make pods of what is only a template there.
+	Hub bool `json:"hub,omitempty"`
 }
 
 // Cluster is one cluster and the folder that holds all of it.

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/process"
@@ -89,8 +90,10 @@ func (c *Cluster) WaitReady(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all := []string{Etcd, APIServer, ControllerManager, Scheduler, KWOK}
-	return c.until(ctx, "wait for nodes and controllers", all, func(ctx context.Context) error {
+	if c.Hub {
+		return c.waitAggregated(ctx, client)
+	}
+	return c.until(ctx, "wait for nodes and controllers", c.Components(), func(ctx context.Context) error {
 		if _, err := client.CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{}); err != nil {
 			return err
 		}
@@ -107,6 +110,32 @@ func (c *Cluster) WaitReady(ctx context.Context) error {
 		}
 		if len(lost) > 0 {
 			return fmt.Errorf("nodes without a heartbeat: %s", strings.Join(lost, ", "))
+		}
+		return nil
+	})
+}
+
+// waitAggregated returns when the API servers of add-ons serve behind the cluster's own.
+func (c *Cluster) waitAggregated(ctx context.Context, client *kubernetes.Clientset) error {
+	return c.until(ctx, "wait for aggregated APIs", c.Components(), func(ctx context.Context) error {
+		raw, err := client.Discovery().RESTClient().Get().AbsPath("/apis/apiregistration.k8s.io/v1/apiservices").DoRaw(ctx)
+		if err != nil {
+			return err
+		}
+		services := &unstructured.UnstructuredList{}
+		if err := services.UnmarshalJSON(raw); err != nil {
+			return err
+		}
+		for _, s := range services.Items {
+			conditions, _, err := unstructured.NestedSlice(s.Object, "status", "conditions")
+			if err != nil {
+				return err
+			}
+			for _, one := range conditions {
+				if condition, _ := one.(map[string]any); condition["type"] == "Available" && condition["status"] != "True" {
+					return fmt.Errorf("%s: %v", s.GetName(), condition["message"])
+				}
+			}
 		}
 		return nil
 	})

@@ -59,6 +59,12 @@ func (c *Cluster) start(ctx context.Context, programs map[string]string, held *p
 	if err := c.waitServing(ctx); err != nil {
 		return err
 	}
+	if c.Hub {
+		if err := run(ControllerManager, c.controllerManagerArgs()); err != nil {
+			return err
+		}
+		return c.WaitReady(ctx)
+	}
 	held.Release(c.Ports.KWOK)
 	if err := run(KWOK, c.kwokArgs()); err != nil {
 		return err

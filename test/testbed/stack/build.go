@@ -3,6 +3,7 @@ package stack
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -60,14 +61,13 @@ func (c Cache) build(ctx context.Context, p Program, log func(format string, arg
 	defer func() { _ = os.RemoveAll(temp) }()
 	out := filepath.Join(temp, p.Name)
 
-	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-o", out}, p.buildArgs()...)...)
-	cmd.Dir = p.Stack.dir
-	// The caller's own settings must not decide what comes out: cgo would tie the program to this machine's C library.
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("build %s in test/testbed/stacks/%s: %w\n%s", p.Name, p.Stack.Name, err, strings.TrimSpace(stderr.String()))
+	if p.Folder != "" {
+		err = p.copyFolder(ctx, out)
+	} else {
+		err = p.compile(ctx, out)
+	}
+	if err != nil {
+		return fmt.Errorf("build %s in test/testbed/stacks/%s: %w", p.Name, p.Stack.Name, err)
 	}
 	// Only a whole program ever gets its name.
 	if err := os.Rename(out, path); err != nil {
@@ -75,4 +75,40 @@ func (c Cache) build(ctx context.Context, p Program, log func(format string, arg
 	}
 	log("built %s %s in %.1f s", p.Name, p.Version, time.Since(began).Seconds())
 	return nil
+}
+
+func (p Program) compile(ctx context.Context, out string) error {
+	_, err := p.goCommand(ctx, append([]string{"build", "-o", out}, p.buildArgs()...)...)
+	return err
+}
+
+// copyFolder takes a folder out of a module that the stack requires, at the version that it pins.
+func (p Program) copyFolder(ctx context.Context, out string) error {
+	answer, err := p.goCommand(ctx, "mod", "download", "-json", p.Package)
+	if err != nil {
+		return err
+	}
+	var module struct{ Dir string }
+	if err := json.Unmarshal([]byte(answer), &module); err != nil {
+		return err
+	}
+	if module.Dir == "" {
+		return fmt.Errorf("go mod download does not say where %s is", p.Package)
+	}
+	return os.CopyFS(out, os.DirFS(filepath.Join(module.Dir, p.Folder)))
+}
+
+// goCommand runs go in the stack's module and returns what it prints.
+func (p Program) goCommand(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = p.Stack.dir
+	// The caller's own settings must not decide what comes out: cgo would tie the program to this machine's C library.
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.Output()
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, strings.TrimSpace(stderr.String()))
+	}
+	return string(stdout), err
 }

@@ -44,6 +44,9 @@ func (p Program) key() string {
 
 // buildArgs are the arguments of go build but for the name of the output.
 func (p Program) buildArgs() []string {
+	if p.Folder != "" {
+		return []string{"-m", p.Package, p.Folder}
+	}
 	ldflags := "-s -w"
 	if p.ldflags != "" {
 		ldflags += " " + p.ldflags

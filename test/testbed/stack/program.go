@@ -15,6 +15,8 @@ type Program struct {
 	Stack Stack
 	// Version is what the program says of itself; empty when it needs no telling.
 	Version string
+	// Folder is a folder of the module Package, copied as it is: there is nothing to build. Name is the copy's name.
+	Folder string
 	// ldflags set variables that a program's own build sets, its version above all.
 	ldflags string
 }

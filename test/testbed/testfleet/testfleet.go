@@ -211,6 +211,16 @@ func (f *Fleet) Binary(tb testing.TB, name string) string {
 	return path
 }
 
+// Hub is a kubeconfig for the control plane that an add-on brought (karmada), whose only context has the same name.
+func (f *Fleet) Hub(tb testing.TB, name string) string {
+	tb.Helper()
+	c, err := f.bed.Cluster(name)
+	if err != nil {
+		tb.Fatalf("testfleet: %v; a bed with it is started by testbed up --with %s", err, name)
+	}
+	return c.Kubeconfig()
+}
+
 // RESTConfig is the way into one cluster as its administrator, without client-side rate limits.
 func (f *Fleet) RESTConfig(tb testing.TB, cluster string) *rest.Config {
 	tb.Helper()

@@ -4,18 +4,13 @@ package metrics
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 
@@ -81,7 +76,9 @@ func install(ctx context.Context, c *cluster.Cluster, path string) error {
 		return err
 	}
 	defer held.Close()
-	if err := register(ctx, c, ports[0], ca); err != nil {
+	if err := addon.Aggregate(ctx, c, addon.AggregatedAPI{
+		Group: "metrics.k8s.io", Version: "v1beta1", Priority: 100, Namespace: namespace, Service: program, Port: ports[0], CAFile: ca,
+	}); err != nil {
 		return err
 	}
 	held.Close()
@@ -96,46 +93,6 @@ func install(ctx context.Context, c *cluster.Cluster, path string) error {
 		return err
 	}
 	return waitServing(ctx, c)
-}
-
-// register tells the API server to pass metrics.k8s.io on to a port of loopback, by way of a Service without endpoints.
-func register(ctx context.Context, c *cluster.Cluster, p int, caFile string) error {
-	ca, err := os.ReadFile(caFile)
-	if err != nil {
-		return err
-	}
-	client, err := c.Client()
-	if err != nil {
-		return err
-	}
-	_, err = client.CoreV1().Services(namespace).Create(ctx, &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Name: program},
-		Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "localhost",
-			Ports: []corev1.ServicePort{{Port: int32(p)}}},
-	}, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return err
-	}
-	config, err := c.RESTConfig()
-	if err != nil {
-		return err
-	}
-	dyn, err := dynamic.NewForConfig(config)
-	if err != nil {
-		return err
-	}
-	service := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
-		"metadata": map[string]any{"name": "v1beta1.metrics.k8s.io"},
-		"spec": map[string]any{
-			"group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": int64(100), "versionPriority": int64(100),
-			"caBundle": base64.StdEncoding.EncodeToString(ca),
-			"service":  map[string]any{"name": program, "namespace": namespace, "port": int64(p)},
-		},
-	}}
-	gvr := schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
-	_, err = dyn.Resource(gvr).Create(ctx, service, metav1.CreateOptions{})
-	return err
 }
 
 // waitServing returns when the cluster answers with metrics of nodes, which is after two readings.

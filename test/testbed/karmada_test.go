@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/karmada"
+)
+
+// A real Karmada joins real clusters, reaches them, and propagates to them; it can be hurt and mended like a cluster.
+func TestKarmada(t *testing.T) {
+	r := upReal(t, "-n", "2", "--nodes", "2", "--with", "karmada")
+	if got := r.states(t); got != "running running running" {
+		t.Errorf("states: %s", got)
+	}
+	for _, member := range []string{"c1", "c2"} {
+		r.karmadactl(t, "join", member, "--cluster-kubeconfig", r.Kubeconfig(), "--cluster-context", member)
+	}
+	for _, member := range []string{"c1", "c2"} {
+		r.inTime(t, member+" is ready, and reached through the hub", func() error {
+			_, err := r.tryHub(t, "get", "--raw", "/apis/cluster.karmada.io/v1alpha1/clusters/"+member+"/proxy/api/v1/namespaces/default")
+			if err != nil {
+				return err
+			}
+			ready, err := r.tryHub(t, "get", "cluster", member, "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].status}`)
+			if err == nil && ready != "True" {
+				err = fmt.Errorf("ready: %q", ready)
+			}
+			return err
+		})
+	}
+
+	propagated := filepath.Join(t.TempDir(), "propagated.yaml")
+	if err := os.WriteFile(propagated, []byte(`
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: default}
+spec:
+  replicas: 10
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: registry.example/web:1}]}
+---
+apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {name: web, namespace: default}
+spec:
+  resourceSelectors: [{apiVersion: apps/v1, kind: Deployment, name: web}]
+  placement:
+    replicaScheduling:
+      replicaSchedulingType: Divided
+      replicaDivisionPreference: Weighted
+      weightPreference:
+        staticWeightList:
+        - {targetCluster: {clusterNames: [c1]}, weight: 4}
+        - {targetCluster: {clusterNames: [c2]}, weight: 1}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := r.tryHub(t, "apply", "-f", propagated); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	replicas := func(want string) func() error {
+		return func() error {
+			var got []string
+			for _, member := range []string{"c1", "c2"} {
+				out, err := r.tryKubectl(t, "--context", member, "get", "deployment", "web", "-o", "jsonpath={.status.readyReplicas}")
+				if err != nil {
+					return fmt.Errorf("%s: %w: %s", member, err, out)
+				}
+				got = append(got, out)
+			}
+			if strings.Join(got, " ") != want {
+				return fmt.Errorf("replicas %q, want %q", got, want)
+			}
+			return nil
+		}
+	}
+	r.inTime(t, "ten replicas are split four to one", replicas("8 2"))
+
+	testbed(t, "kill", karmada.Hub, "--dir", r.Dir)
+	if _, err := r.tryHub(t, "get", "clusters"); err == nil {
+		t.Error("the killed hub answers")
+	}
+	testbed(t, "start", karmada.Hub, "--dir", r.Dir)
+	if out, err := r.tryHub(t, "scale", "deployment", "web", "--replicas", "5"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	r.inTime(t, "five replicas are split four to one", replicas("4 1"))
+
+	r.karmadactl(t, "unjoin", "c2", "--cluster-kubeconfig", r.Kubeconfig(), "--cluster-context", "c2")
+	if out, err := r.tryHub(t, "get", "clusters", "-o", "name"); err != nil || strings.TrimSpace(out) != "cluster.cluster.karmada.io/c1" {
+		t.Errorf("clusters after unjoin: %q, %v", out, err)
+	}
+}
+
+// inTime waits for what Karmada does when it gets round to it.
+func (*realBed) inTime(t *testing.T, what string, try func() error) {
+	t.Helper()
+	end := time.Now().Add(2 * time.Minute)
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s: %v", what, err)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+func (r *realBed) hub(t *testing.T) string {
+	t.Helper()
+	hub, err := r.Cluster(karmada.Hub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hub.Kubeconfig()
+}
+
+func (r *realBed) tryHub(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	return r.tryKubectl(t, append([]string{"--kubeconfig", r.hub(t)}, args...)...)
+}
+
+func (r *realBed) karmadactl(t *testing.T, args ...string) {
+	t.Helper()
+	path, err := r.Program("karmadactl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), path, append([]string{"--kubeconfig", r.hub(t)}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("karmadactl %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
