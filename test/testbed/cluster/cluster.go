@@ -27,14 +27,6 @@ type Ports struct {
 	KWOK      int `json:"kwok"`
 }
 
-// Components are what the cluster consists of, in the order in which they start.
-func (s Spec) Components() []string {
-	if s.Hub {
-		return []string{Etcd, APIServer, ControllerManager}
-	}
-	return []string{Etcd, APIServer, KWOK, ControllerManager, Scheduler}
-}
-
 // portCount is how many ports NewPorts needs.
 const portCount = 4
 
@@ -49,6 +41,14 @@ type Spec struct {
 	// Hub is a control plane for the objects of other clusters: it has no nodes, no scheduler, and none of the controllers that would
 	// make pods of what is only a template there.
 	Hub bool `json:"hub,omitempty"`
+}
+
+// Components are what the cluster consists of, in the order in which they start.
+func (s Spec) Components() []string {
+	if s.Hub {
+		return []string{Etcd, APIServer, ControllerManager}
+	}
+	return []string{Etcd, APIServer, KWOK, ControllerManager, Scheduler}
 }
 
 // Cluster is one cluster and the folder that holds all of it.

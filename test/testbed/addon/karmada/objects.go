@@ -68,7 +68,7 @@ func (p *plane) apply(ctx context.Context, webhookPort int) error {
 }
 
 // established is nil when all CRDs are served.
-func (p *plane) established(ctx context.Context, client dynamic.Interface) error {
+func (*plane) established(ctx context.Context, client dynamic.Interface) error {
 	list, err := client.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func (p *plane) create(ctx context.Context, objects []unstructured.Unstructured)
 }
 
 // serves is nil when a policy would be taken, which passes the webhook, and clusters can be listed.
-func (p *plane) serves(ctx context.Context, client dynamic.Interface) error {
+func (*plane) serves(ctx context.Context, client dynamic.Interface) error {
 	clusters := schema.GroupVersionResource{Group: "cluster.karmada.io", Version: "v1alpha1", Resource: "clusters"}
 	if _, err := client.Resource(clusters).List(ctx, metav1.ListOptions{}); err != nil {
 		return err
