@@ -24,6 +24,11 @@ func ReadFleetFile(path string) (config *v1alpha1.FleetConfig, unknown []string,
 	if err != nil {
 		return nil, nil, fmt.Errorf("fleet file: %w", err)
 	}
+	return ParseFleetFile(path, raw)
+}
+
+// ParseFleetFile reads what a fleet file holds. path is for messages.
+func ParseFleetFile(path string, raw []byte) (config *v1alpha1.FleetConfig, unknown []string, err error) {
 	config = &v1alpha1.FleetConfig{}
 	if err := yaml.Unmarshal(raw, config); err != nil {
 		return nil, nil, fmt.Errorf("fleet file %s: %w", path, err)

@@ -29,20 +29,20 @@ func OpenFleetFile(path string) (*FleetFile, error) {
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
 		path = resolved
 	}
-	config, _, err := inventory.ReadFleetFile(path)
-	if err != nil {
-		return nil, err
-	}
-	f := &FleetFile{path: path, config: config}
-	if config == nil {
-		f.config = &v1alpha1.FleetConfig{}
+	f := &FleetFile{path: path}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		f.config = &v1alpha1.FleetConfig{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.FleetConfigKind}
 		f.doc.text = []byte("apiVersion: " + v1alpha1.APIVersion + "\nkind: " + v1alpha1.FleetConfigKind + "\n")
 		return f, nil
 	}
-	if f.was, err = os.ReadFile(path); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("fleet file: %w", err)
 	}
-	f.doc.text = f.was
+	if f.config, _, err = inventory.ParseFleetFile(path, text); err != nil {
+		return nil, err
+	}
+	f.was, f.doc.text = text, text
 	return f, nil
 }
 

@@ -1,11 +1,14 @@
 package membership
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
@@ -26,26 +29,29 @@ func (f *FleetFile) fleet(name string) int {
 	return slices.IndexFunc(f.config.Fleets, func(fleet v1alpha1.Fleet) bool { return fleet.Name == name })
 }
 
+// ValidateFleet says why there can be no fleet of that name, if it is not there.
+func (f *FleetFile) ValidateFleet(name string) error {
+	errs := validation.IsValidLabelValue(name)
+	if f.fleet(name) >= 0 || (name != "" && len(errs) == 0) {
+		return nil
+	}
+	return fmt.Errorf("a fleet cannot be called %q: letters, digits, '-', '_' and '.', at most 63, a letter or digit first and last", name)
+}
+
 // addFleet adds a fleet without members and returns its index.
 func (f *FleetFile) addFleet(name string) (int, error) {
-	if errs := validation.IsValidLabelValue(name); name == "" || len(errs) > 0 {
-		return 0, fmt.Errorf("a fleet cannot be called %q: letters, digits, '-', '_' and '.', at most 63, a letter or digit first and last", name)
-	}
-	if err := f.edited(f.doc.insert(nil, fieldFleets, []field{{"name", name}})); err != nil {
+	if err := f.ValidateFleet(name); err != nil {
 		return 0, err
 	}
 	f.config.Fleets = append(f.config.Fleets, v1alpha1.Fleet{Name: name})
-	return len(f.config.Fleets) - 1, nil
+	return len(f.config.Fleets) - 1, f.edited(f.doc.insert(nil, fieldFleets, []field{{"name", name}}))
 }
 
 // addMember adds a member at the end of a fleet.
 func (f *FleetFile) addMember(fleet int, m v1alpha1.Member) error {
 	in := &f.config.Fleets[fleet]
-	if err := f.edited(f.doc.insert(path{fieldFleets, fleet}, fieldMembers, fieldsOf(v1alpha1.Member{}, m))); err != nil {
-		return err
-	}
 	in.Members = append(in.Members, m)
-	return nil
+	return f.edited(f.doc.insert(path{fieldFleets, fleet}, fieldMembers, fieldsOf(v1alpha1.Member{}, m)))
 }
 
 // setMember gives a member other values.
@@ -55,25 +61,27 @@ func (f *FleetFile) setMember(fleet, member int, m v1alpha1.Member) error {
 	if len(fields) == 0 {
 		return nil
 	}
-	if err := f.edited(f.doc.update(path{fieldFleets, fleet, fieldMembers, member}, fields)); err != nil {
-		return err
-	}
 	*at = m
-	return nil
+	return f.edited(f.doc.update(path{fieldFleets, fleet, fieldMembers, member}, fields))
 }
 
 // dropMember takes a member out of a fleet.
 func (f *FleetFile) dropMember(fleet, member int) error {
 	in := &f.config.Fleets[fleet]
-	if err := f.edited(f.doc.drop(path{fieldFleets, fleet}, fieldMembers, member)); err != nil {
-		return err
-	}
 	in.Members = slices.Delete(slices.Clone(in.Members), member, member+1)
-	return nil
+	return f.edited(f.doc.drop(path{fieldFleets, fleet}, fieldMembers, member))
 }
 
-// edited names the file in an error of changing its text.
+// edited ends a change of the file's text: it must mean now what the file is to
+// mean. It may not where fields are written in ways that are read all the same,
+// such as in capitals.
 func (f *FleetFile) edited(err error) error {
+	if err == nil {
+		config := &v1alpha1.FleetConfig{}
+		if err = yaml.Unmarshal(f.doc.text, config); err == nil && !equality.Semantic.DeepEqual(config, f.config) {
+			err = errors.New("it is written in a way in which it cannot be changed safely; change it by hand")
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("fleet file %s: %w", f.path, err)
 	}

@@ -135,16 +135,28 @@ func (p path) node(root *kyaml.Node) *kyaml.Node {
 	return root
 }
 
+// change is a change of the node at the path, if there is one.
+func (p path) change(change func(*kyaml.Node)) func(root *kyaml.Node) {
+	return func(root *kyaml.Node) {
+		if n := p.node(root); n != nil {
+			change(n)
+		}
+	}
+}
+
 // data follows the path in what reading JSON gives.
 func (p path) data(root any) any {
 	for _, step := range p {
-		switch at := root.(type) {
-		case map[string]any:
-			name, _ := step.(string)
-			root = at[name]
-		case []any:
-			i, _ := step.(int)
-			root = at[i]
+		switch step := step.(type) {
+		case string:
+			at, _ := root.(map[string]any)
+			root = at[step]
+		case int:
+			at, _ := root.([]any)
+			if step >= len(at) {
+				return nil
+			}
+			root = at[step]
 		}
 	}
 	return root

@@ -17,7 +17,14 @@ func (d *document) insert(parent path, name string, fields []field) error {
 	for _, f := range fields {
 		f.set(item)
 	}
-	sequence := slices.Concat(parent, path{name})
+	put := func(in *kyaml.Node) {
+		if _, items := pair(in, name); items != nil && items.Kind == kyaml.SequenceNode {
+			items.Content = append(items.Content, item)
+			return
+		}
+		field{name, nil}.set(in)
+		in.Content = append(in.Content, scalar(name), &kyaml.Node{Kind: kyaml.SequenceNode, Content: []*kyaml.Node{item}})
+	}
 	return d.change(change{
 		what: name,
 		meaning: func(all map[string]any) {
@@ -27,19 +34,9 @@ func (d *document) insert(parent path, name string, fields []field) error {
 				in[name] = append(items, data)
 			}
 		},
-		tree: func(root *kyaml.Node) {
-			in := parent.node(root)
-			if _, items := pair(in, name); items == nil || items.Kind != kyaml.SequenceNode {
-				field{name, nil}.set(in)
-				in.Content = append(in.Content, scalar(name), &kyaml.Node{Kind: kyaml.SequenceNode, Content: []*kyaml.Node{item}})
-			} else {
-				items.Content = append(items.Content, item)
-			}
-		},
+		tree: parent.change(put),
 		drafts: func(root *kyaml.Node) [][]byte {
-			return append(d.insertions(parent.node(root), name, item), d.inLine(root, sequence, func(n *kyaml.Node) {
-				n.Content = append(n.Content, item)
-			})...)
+			return append(d.insertions(parent.node(root), name, item), d.inLine(root, parent, name, put)...)
 		},
 	})
 }
@@ -109,7 +106,7 @@ func (d *document) update(at path, fields []field) error {
 				setData(item, fields)
 			}
 		},
-		tree: func(root *kyaml.Node) { set(at.node(root)) },
+		tree: at.change(set),
 		drafts: func(root *kyaml.Node) [][]byte {
 			item := at.node(root)
 			if item == nil {
@@ -128,7 +125,7 @@ func (d *document) update(at path, fields []field) error {
 			if text, err := d.item(changed, string(before)); err == nil {
 				drafts = append(drafts, bytes.Join(slices.Replace(lines, item.Line-1, lastLine(item), text), nil))
 			}
-			return append(drafts, d.inLine(root, at, set)...)
+			return append(drafts, d.inLine(root, at, "", set)...)
 		},
 	})
 }
@@ -136,7 +133,11 @@ func (d *document) update(at path, fields []field) error {
 // drop takes the item i out of a sequence. Comments above it stay.
 func (d *document) drop(parent path, name string, i int) error {
 	sequence := slices.Concat(parent, path{name})
-	take := func(items *kyaml.Node) { items.Content = slices.Delete(items.Content, i, i+1) }
+	take := func(in *kyaml.Node) {
+		if _, items := pair(in, name); items != nil && i < len(items.Content) {
+			items.Content = slices.Delete(items.Content, i, i+1)
+		}
+	}
 	return d.change(change{
 		what: name,
 		meaning: func(all map[string]any) {
@@ -146,10 +147,10 @@ func (d *document) drop(parent path, name string, i int) error {
 				in[name] = slices.Delete(items, i, i+1)
 			}
 		},
-		tree: func(root *kyaml.Node) { take(sequence.node(root)) },
+		tree: parent.change(take),
 		drafts: func(root *kyaml.Node) [][]byte {
 			items := sequence.node(root)
-			if items == nil || items.Kind != kyaml.SequenceNode {
+			if items == nil || i >= len(items.Content) {
 				return nil
 			}
 			lines := d.lines()
@@ -160,25 +161,27 @@ func (d *document) drop(parent path, name string, i int) error {
 				lines[key.Line-1] = slices.Concat(before, named, []byte(": []"), rest)
 			}
 			drafts := [][]byte{bytes.Join(slices.Delete(lines, first-1, last), nil)}
-			return append(drafts, d.inLine(root, sequence, take)...)
+			return append(drafts, d.inLine(root, parent, name, take)...)
 		},
 	})
 }
 
 // inLine are drafts of what stands between brackets on one line: the outermost
-// brackets on the way to a node are written anew, with that node changed.
-func (d *document) inLine(root *kyaml.Node, to path, change func(*kyaml.Node)) [][]byte {
-	var outer *kyaml.Node
-	for i := 0; i <= len(to) && outer == nil; i++ {
-		if n := to[:i].node(root); n != nil && n.Style&kyaml.FlowStyle != 0 {
-			outer, to = n, to[i:]
+// brackets on the way to a mapping, or to its field of that name, are written
+// anew, with the mapping changed.
+func (d *document) inLine(root *kyaml.Node, to path, name string, change func(*kyaml.Node)) [][]byte {
+	anew := kyaml.NewRNode(root).Copy().YNode()
+	to.change(change)(anew)
+	var outer, changed *kyaml.Node
+	whole := slices.Concat(to, path{name})
+	for i := 0; i <= len(whole) && outer == nil; i++ {
+		if n := whole[:i].node(root); n != nil && n.Style&kyaml.FlowStyle != 0 {
+			outer, changed = n, whole[:i].node(anew)
 		}
 	}
-	if outer == nil {
+	if changed == nil {
 		return nil
 	}
-	changed := kyaml.NewRNode(outer).Copy().YNode()
-	change(to.node(changed))
 	changed.HeadComment, changed.LineComment, changed.FootComment = "", "", ""
 	encoded, err := kyaml.Marshal(changed)
 	if err != nil {

@@ -1,8 +1,6 @@
 package membership
 
 import (
-	"fmt"
-
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 )
@@ -17,19 +15,13 @@ func (f *FleetFile) Use(fleet string) (*v1alpha1.Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.doc.set(currentFleet, fleet); err != nil {
-		return nil, fmt.Errorf("fleet file %s: %w", f.path, err)
-	}
 	f.config.CurrentFleet = fleet
-	return found, nil
+	return found, f.edited(f.doc.set(currentFleet, fleet))
 }
 
 // UseNone makes no fleet the current one: commands that name none are about
 // every context.
 func (f *FleetFile) UseNone() error {
-	if err := f.doc.remove(currentFleet); err != nil {
-		return fmt.Errorf("fleet file %s: %w", f.path, err)
-	}
 	f.config.CurrentFleet = ""
-	return nil
+	return f.edited(f.doc.remove(currentFleet))
 }

@@ -20,6 +20,7 @@ It needs no server: the clusters are those of your kubeconfig, or the members of
 others: it is named on stderr, with a reason, and the exit code is 3.`,
 	}
 	cmd.AddCommand(
+		newCmdConfig(env),
 		newCmdDescribe(env),
 		newCmdDiff(env),
 		newCmdEvents(env),

@@ -128,6 +128,9 @@ func (o *joinOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := change.file.ValidateFleet(change.fleet); err != nil {
+		return cli.UsageError(err)
+	}
 	selection, err := o.clusters.Select(ctx, o.contexts...)
 	if err != nil {
 		return err
@@ -148,10 +151,11 @@ func (o *joinOptions) run(ctx context.Context) error {
 	if o.name != "" {
 		identified[0].Name = o.name
 	}
+	list := o.clusters.Members(ctx)
 	change.verb, change.preposition = "Join", "to"
 	change.plan = func(file *membership.FleetFile) (membership.Plan, error) {
 		return file.Join(membership.JoinRequest{
-			Fleet: change.fleet, Clusters: identified, Named: o.name != "", Labels: o.labels, Members: o.clusters.Members(ctx),
+			Fleet: change.fleet, Clusters: identified, Named: o.name != "", Labels: o.labels, Members: list,
 		})
 	}
 	return change.run(ctx)
