@@ -82,7 +82,9 @@ func newMember(ctx context.Context, c inventory.Cluster, o Options, p *Pool) (*M
 	config.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
 	config.WarningHandlerWithContext = warnings{m}
 	config.Wrap(m.attempts)
-	if config.ExecProvider != nil && o.Shared && !needsPrompt(config) {
+	// What is reached through a hub logs in as the hub did, which has been asked
+	// first: the same credentials serve, if the plugin is run in the same way.
+	if config.ExecProvider != nil && o.Shared && !needsPrompt(config) && c.Context != "" {
 		plugin := config.ExecProvider.DeepCopy()
 		plugin.StdinUnavailable = true
 		plugin.StdinUnavailableMessage = "several clusters are asked at once; log in to this one alone first"

@@ -56,6 +56,9 @@ func Parse(data []byte, trust bool) (*rest.Config, inventory.Endpoint, error) {
 	if err != nil {
 		return nil, none, fmt.Errorf("it cannot be used: %w", err)
 	}
+	if made.ExecProvider != nil {
+		made.ExecProvider.InteractiveMode = api.NeverExecInteractiveMode // nobody is asked on a hub's behalf
+	}
 	return made, endpoint, nil
 }
 

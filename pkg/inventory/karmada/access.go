@@ -39,7 +39,7 @@ func (a *access) RESTConfig(ctx context.Context) (*rest.Config, error) {
 		return nil, err
 	}
 	if own != nil {
-		return own.Access.RESTConfig(ctx)
+		return byContext(ctx, own)
 	}
 	if reasons := content.IsPathSegmentName(a.cluster); len(reasons) > 0 {
 		return nil, fmt.Errorf("%s has a Cluster %q: %s", a.provider.Inventory, a.cluster, reasons[0])
@@ -51,6 +51,18 @@ func (a *access) RESTConfig(ctx context.Context) (*rest.Config, error) {
 	// https://karmada.io/docs/userguide/globalview/aggregated-api-endpoint
 	config.Host = strings.TrimRight(config.Host, "/") + "/apis/cluster.karmada.io/v1alpha1/clusters/" + a.cluster + "/proxy"
 	return config, nil
+}
+
+// byContext is the way through a context. Its login must not ask on a terminal
+// where others may be asking; by the context itself it may.
+func byContext(ctx context.Context, own *inventory.Cluster) (*rest.Config, error) {
+	config, err := own.Access.RESTConfig(ctx)
+	if err == nil && config.ExecProvider != nil {
+		config.ExecProvider = config.ExecProvider.DeepCopy()
+		config.ExecProvider.StdinUnavailable = true
+		config.ExecProvider.StdinUnavailableMessage = fmt.Sprintf("log in by --context %s first", own.Context)
+	}
+	return config, err
 }
 
 // context is the user's own way to the member: a context with the address and
