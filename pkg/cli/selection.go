@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -213,6 +214,9 @@ func (f *ClusterFlags) narrow(listed inventoryListing, selector inventory.Select
 func (f *ClusterFlags) explain(err error, listed []inventory.Cluster) error {
 	const enough = 12 // names that still help to look at
 	usage := &Error{Code: ExitUsage, Err: err}
+	if len(listed) == 0 {
+		return &Error{Code: ExitUsage, Err: errors.New("the fleet has no members"), Hint: f.env.DisplayName() + " join CONTEXT adds one"}
+	}
 	names := inventory.Names(listed[:min(enough, len(listed))])
 	if more := len(listed) - enough; more > 0 {
 		names += fmt.Sprintf(" and %d more", more)
