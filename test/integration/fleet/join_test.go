@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,7 +74,7 @@ func TestJoin(t *testing.T) {
 		t.Errorf("the fleet is %q, want %q", got, want)
 	}
 	p.run(t, "join", c1, c2, "--fleet", "pair", "--yes").want(t, 0)
-	if again, err := os.ReadFile(file); err != nil || string(again) != string(text) {
+	if again, err := os.ReadFile(file); err != nil || !bytes.Equal(again, text) {
 		t.Errorf("joining again made of it\n%s", again)
 	}
 	p.run(t, "label", c2, "env=test", "--overwrite", "--fleet", "pair", "--yes").want(t, 0)
@@ -105,7 +106,7 @@ func TestJoinRefusesTheSameClusterTwice(t *testing.T) {
 	if r := p.run(t, "join", "second", "elsewhere", "--fleet", "g", "--yes").want(t, 5); !strings.Contains(r.stderr, "a copy of it or a second way to it") {
 		t.Errorf("stderr %q", r.stderr)
 	}
-	if after, err := os.ReadFile(file); err != nil || string(after) != string(before) {
+	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(after, before) {
 		t.Errorf("it wrote\n%s", after)
 	}
 }
@@ -126,7 +127,7 @@ func TestJoinBesideAClusterThatHangs(t *testing.T) {
 	if !strings.Contains(r.stderr, "error: "+hung+": Timeout: ") || r.stdout != "" {
 		t.Errorf("stdout %q, stderr %q", r.stdout, r.stderr)
 	}
-	if after, err := os.ReadFile(file); err != nil || string(after) != string(before) {
+	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(after, before) {
 		t.Errorf("it wrote\n%s", after)
 	}
 	p.run(t, "unjoin", hung, "--fleet", "f", "--yes").want(t, 0)
