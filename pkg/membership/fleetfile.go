@@ -26,9 +26,7 @@ type FleetFile struct {
 
 // OpenFleetFile reads and checks a fleet file. One that does not exist is empty.
 func OpenFleetFile(path string) (*FleetFile, error) {
-	if resolved, err := filepath.EvalSymlinks(path); err == nil {
-		path = resolved
-	}
+	path = linked(path)
 	f := &FleetFile{path: path}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -44,6 +42,25 @@ func OpenFleetFile(path string) (*FleetFile, error) {
 	}
 	f.was, f.doc.text = text, text
 	return f, nil
+}
+
+// linked follows symbolic links, also to a file that is not there yet.
+func linked(path string) string {
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		return resolved
+	}
+	const most = 40 // as Linux follows
+	for range most {
+		target, err := os.Readlink(path)
+		if err != nil {
+			return path
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = target
+	}
+	return path
 }
 
 // Path is where the file is.
@@ -109,14 +126,20 @@ func (f *FleetFile) Writable() error {
 	info, err := os.Stat(f.path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil
 	case err != nil:
 		return fmt.Errorf("fleet file: %w", err)
 	case info.Mode().Perm()&0o200 == 0:
 		return fmt.Errorf("fleet file %s is read-only; nothing was changed", f.path)
 	}
-	if err := mayWrite(filepath.Dir(f.path)); err != nil {
-		return fmt.Errorf("fleet file %s: its folder cannot be written to: %w; nothing was changed", f.path, err)
+	folder := filepath.Dir(f.path)
+	for above := filepath.Dir(folder); above != folder; above = filepath.Dir(folder) {
+		if _, err := os.Stat(folder); !errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		folder = above // it will be made in this one
+	}
+	if err := mayWrite(folder); err != nil {
+		return fmt.Errorf("fleet file %s cannot be written, folder %s: %w; nothing was changed", f.path, folder, err)
 	}
 	return nil
 }

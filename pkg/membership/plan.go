@@ -45,7 +45,11 @@ type Planner func(*FleetFile) (Plan, error)
 // the file meanwhile, it is planned anew on what the file is then, so that
 // neither change is lost, and made if it comes to the same.
 func Make(ctx context.Context, path string, planned Plan, change Planner) error {
-	for ctx.Err() == nil {
+	const patience = 1000 // conflicts: each is somebody else's success
+	for range patience {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		file, err := OpenFleetFile(path)
 		if err != nil {
 			return err
@@ -58,11 +62,11 @@ func Make(ctx context.Context, path string, planned Plan, change Planner) error 
 			return &ConflictError{Path: file.Path()}
 		}
 		err = file.Save()
-		if _, conflict := errors.AsType[*ConflictError](err); !conflict { // each is somebody else's success
+		if _, conflict := errors.AsType[*ConflictError](err); !conflict {
 			return err
 		}
 	}
-	return context.Cause(ctx)
+	return &ConflictError{Path: path}
 }
 
 func newChange(fleet, name, change string, before, after *v1alpha1.Member) v1alpha1.MemberChange {
