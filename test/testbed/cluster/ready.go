@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"strings"
@@ -9,7 +10,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/process"
@@ -27,9 +27,9 @@ func (c *Cluster) Client() (*kubernetes.Clientset, error) {
 	return kubernetes.NewForConfig(config)
 }
 
-// until calls try until it returns nil. It gives up with try's last error when the time is over, or as soon as a component that is
-// needed ends.
-func (c *Cluster) until(ctx context.Context, what string, needed []string, try func(context.Context) error) error {
+// Until calls try until it returns nil. It gives up with try's last error when the time is over, or as soon as a program that is
+// needed ends: a component, or one that was started with Run.
+func (c *Cluster) Until(ctx context.Context, what string, needed []string, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -42,13 +42,13 @@ func (c *Cluster) until(ctx context.Context, what string, needed []string, try f
 		if err == nil {
 			return nil
 		}
-		for _, component := range needed {
-			u, loadErr := process.Load(c.record(component))
+		for _, name := range needed {
+			u, loadErr := process.Load(c.record(name))
 			if loadErr != nil {
 				return loadErr
 			}
 			if u.State() == process.Gone {
-				return c.died(component)
+				return c.died(name)
 			}
 		}
 		select {
@@ -60,7 +60,7 @@ func (c *Cluster) until(ctx context.Context, what string, needed []string, try f
 }
 
 func (c *Cluster) waitListening(ctx context.Context, component string, p int) error {
-	return c.until(ctx, "wait for "+component, []string{component}, func(ctx context.Context) error {
+	return c.Until(ctx, "wait for "+component, []string{component}, func(ctx context.Context) error {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address(p))
 		if err != nil {
 			return err
@@ -75,7 +75,7 @@ func (c *Cluster) waitServing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.until(ctx, "wait for the API server", []string{Etcd, APIServer}, func(ctx context.Context) error {
+	return c.Until(ctx, "wait for the API server", []string{Etcd, APIServer}, func(ctx context.Context) error {
 		return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
 	})
 }
@@ -93,7 +93,7 @@ func (c *Cluster) WaitReady(ctx context.Context) error {
 	if c.Hub {
 		return c.waitAggregated(ctx, client)
 	}
-	return c.until(ctx, "wait for nodes and controllers", c.Components(), func(ctx context.Context) error {
+	return c.Until(ctx, "wait for nodes and controllers", c.Components(), func(ctx context.Context) error {
 		if _, err := client.CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{}); err != nil {
 			return err
 		}
@@ -117,24 +117,29 @@ func (c *Cluster) WaitReady(ctx context.Context) error {
 
 // waitAggregated returns when the API servers of add-ons serve behind the cluster's own.
 func (c *Cluster) waitAggregated(ctx context.Context, client *kubernetes.Clientset) error {
-	return c.until(ctx, "wait for aggregated APIs", c.Components(), func(ctx context.Context) error {
+	return c.Until(ctx, "wait for aggregated APIs", c.Components(), func(ctx context.Context) error {
 		raw, err := client.Discovery().RESTClient().Get().AbsPath("/apis/apiregistration.k8s.io/v1/apiservices").DoRaw(ctx)
 		if err != nil {
 			return err
 		}
-		services := &unstructured.UnstructuredList{}
-		if err := services.UnmarshalJSON(raw); err != nil {
+		var services struct {
+			Items []struct {
+				Spec struct {
+					Group, Version string
+					Service        *struct{}
+				}
+			}
+		}
+		if err := json.Unmarshal(raw, &services); err != nil {
 			return err
 		}
 		for _, s := range services.Items {
-			conditions, _, err := unstructured.NestedSlice(s.Object, "status", "conditions")
-			if err != nil {
-				return err
+			if s.Spec.Service == nil {
+				continue // its own
 			}
-			for _, one := range conditions {
-				if condition, _ := one.(map[string]any); condition["type"] == "Available" && condition["status"] != "True" {
-					return fmt.Errorf("%s: %v", s.GetName(), condition["message"])
-				}
+			// Asked, since what its status says may be from before the API server died.
+			if err := client.Discovery().RESTClient().Get().AbsPath("/apis", s.Spec.Group, s.Spec.Version).Do(ctx).Error(); err != nil {
+				return fmt.Errorf("%s/%s: %w", s.Spec.Group, s.Spec.Version, err)
 			}
 		}
 		return nil

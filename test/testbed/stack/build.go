@@ -89,7 +89,7 @@ func (p Program) copyFolder(ctx context.Context, out string) error {
 		return err
 	}
 	var module struct{ Dir string }
-	if err := json.Unmarshal([]byte(answer), &module); err != nil {
+	if err := json.Unmarshal(answer, &module); err != nil {
 		return err
 	}
 	if module.Dir == "" {
@@ -99,7 +99,7 @@ func (p Program) copyFolder(ctx context.Context, out string) error {
 }
 
 // goCommand runs go in the stack's module and returns what it prints.
-func (p Program) goCommand(ctx context.Context, args ...string) (string, error) {
+func (p Program) goCommand(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = p.Stack.dir
 	// The caller's own settings must not decide what comes out: cgo would tie the program to this machine's C library.
@@ -110,5 +110,5 @@ func (p Program) goCommand(ctx context.Context, args ...string) (string, error) 
 	if err != nil {
 		err = fmt.Errorf("%w\n%s", err, strings.TrimSpace(stderr.String()))
 	}
-	return string(stdout), err
+	return stdout, err
 }

@@ -46,17 +46,17 @@ func (Addon) Programs(root string) ([]stack.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	programs := []stack.Program{
-		{Name: crds, Package: module, Stack: s, Version: v, Folder: filepath.Join("charts", "karmada", "_crds", "bases")},
-		{Name: manifests, Package: module, Stack: s, Version: v, Folder: filepath.Join("artifacts", "deploy")},
+	program := func(name, command string) stack.Program {
+		return stack.Program{Name: name, Package: module + "/cmd/" + command, Stack: s, Version: v}
 	}
-	for name, command := range map[string]string{
-		aggregatedAPIServer: "aggregated-apiserver", controllerManager: "controller-manager", scheduler: "scheduler", webhook: "webhook",
-		karmadactl: "karmadactl",
-	} {
-		programs = append(programs, stack.Program{Name: name, Package: module + "/cmd/" + command, Stack: s, Version: v})
+	folder := func(name string, path ...string) stack.Program {
+		return stack.Program{Name: name, Package: module, Stack: s, Version: v, Folder: filepath.Join(path...)}
 	}
-	return programs, nil
+	return []stack.Program{
+		program(aggregatedAPIServer, "aggregated-apiserver"), program(controllerManager, "controller-manager"),
+		program(scheduler, "scheduler"), program(webhook, "webhook"), program(karmadactl, "karmadactl"),
+		folder(crds, "charts", "karmada", "_crds", "bases"), folder(manifests, "artifacts", "deploy"),
+	}, nil
 }
 
 // plane is a control plane in the making.
@@ -84,17 +84,18 @@ func (Addon) Start(ctx context.Context, host addon.Host) error {
 	if err := p.apply(ctx, ports[1]); err != nil {
 		return fmt.Errorf("objects of Karmada: %w", err)
 	}
-	held.Close()
+	held.Release(ports[0])
 	if err := p.serveAPI(ctx, ports[0]); err != nil {
 		return fmt.Errorf("%s: %w", aggregatedAPIServer, err)
 	}
+	held.Release(ports[1])
 	if err := p.runWebhook(ports[1]); err != nil {
 		return fmt.Errorf("%s: %w", webhook, err)
 	}
 	if err := p.runControllers(); err != nil {
 		return err
 	}
-	return p.until(ctx, "the API", p.serves)
+	return p.until(ctx, "Karmada", append(p.Components(), aggregatedAPIServer, controllerManager, scheduler, webhook), serves)
 }
 
 // serveAPI runs the API server of clusters.cluster.karmada.io, which keeps its objects in the hub's etcd.
@@ -128,16 +129,20 @@ func (p *plane) runWebhook(at int) error {
 	return err
 }
 
-// runControllers runs what works behind the API. A cluster that was joined is looked at every two seconds instead of ten.
+// runControllers runs what works behind the API. A cluster that was joined is looked at every two seconds instead of ten, and believed
+// after a few instead of thirty: tests wait for both.
 func (p *plane) runControllers() error {
 	common := []string{"--kubeconfig=" + p.kubeconfig, "--leader-elect=false", "--metrics-bind-address=0", "--health-probe-bind-address=0"}
-	for name, args := range map[string][]string{
-		controllerManager: {"--cluster-status-update-frequency=2s", "--kube-api-qps=200", "--kube-api-burst=400"},
-		scheduler:         {"--enable-scheduler-estimator=false"},
-	} {
-		if _, err := p.Run(name, p.programs[name], append(args, common...), nil); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
+	_, err := p.Run(controllerManager, p.programs[controllerManager], append([]string{
+		"--cluster-status-update-frequency=2s", "--cluster-success-threshold=2s", "--cluster-failure-threshold=6s",
+		"--kube-api-qps=200", "--kube-api-burst=400",
+	}, common...), nil)
+	if err != nil {
+		return fmt.Errorf("%s: %w", controllerManager, err)
+	}
+	// The estimator is a service in each member that says how many replicas fit; nothing here has one.
+	if _, err = p.Run(scheduler, p.programs[scheduler], append([]string{"--enable-scheduler-estimator=false"}, common...), nil); err != nil {
+		return fmt.Errorf("%s: %w", scheduler, err)
 	}
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,8 +19,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/dynamic"
-
-	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/process"
 )
 
 // service is what Karmada's manifests call the webhook's server, without the namespace.
@@ -64,11 +61,11 @@ func (p *plane) apply(ctx context.Context, webhookPort int) error {
 		return err
 	}
 	// The controllers end if they find a type missing.
-	return p.until(ctx, "CRDs", p.established)
+	return p.until(ctx, "CRDs", p.Components(), established)
 }
 
 // established is nil when all CRDs are served.
-func (*plane) established(ctx context.Context, client dynamic.Interface) error {
+func established(ctx context.Context, client dynamic.Interface) error {
 	list, err := client.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
@@ -138,11 +135,7 @@ func decode(r io.Reader) ([]unstructured.Unstructured, error) {
 
 // create creates cluster-scoped objects.
 func (p *plane) create(ctx context.Context, objects []unstructured.Unstructured) error {
-	config, err := p.RESTConfig()
-	if err != nil {
-		return err
-	}
-	client, err := dynamic.NewForConfig(config)
+	client, err := p.dynamic()
 	if err != nil {
 		return err
 	}
@@ -157,7 +150,7 @@ func (p *plane) create(ctx context.Context, objects []unstructured.Unstructured)
 }
 
 // serves is nil when a policy would be taken, which passes the webhook, and clusters can be listed.
-func (*plane) serves(ctx context.Context, client dynamic.Interface) error {
+func serves(ctx context.Context, client dynamic.Interface) error {
 	clusters := schema.GroupVersionResource{Group: "cluster.karmada.io", Version: "v1alpha1", Resource: "clusters"}
 	if _, err := client.Resource(clusters).List(ctx, metav1.ListOptions{}); err != nil {
 		return err
@@ -171,38 +164,19 @@ func (*plane) serves(ctx context.Context, client dynamic.Interface) error {
 	return err
 }
 
-// until calls try until it returns nil. It gives up with try's last error when the time is over, or as soon as a program has ended.
-func (p *plane) until(ctx context.Context, what string, try func(context.Context, dynamic.Interface) error) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
+// until waits until try returns nil, and gives up as soon as a program that is needed ends.
+func (p *plane) until(ctx context.Context, what string, needed []string, try func(context.Context, dynamic.Interface) error) error {
+	client, err := p.dynamic()
+	if err != nil {
+		return err
+	}
+	return p.Until(ctx, "wait for "+what, needed, func(ctx context.Context) error { return try(ctx, client) })
+}
+
+func (p *plane) dynamic() (dynamic.Interface, error) {
 	config, err := p.RESTConfig()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	client, err := dynamic.NewForConfig(config)
-	if err != nil {
-		return err
-	}
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		failed := try(ctx, client)
-		units, err := p.Units()
-		if err != nil {
-			return err
-		}
-		for name, u := range units {
-			if u.State() == process.Gone {
-				return fmt.Errorf("%s ended; its log is %s", name, p.LogFile(name))
-			}
-		}
-		if failed == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %s of Karmada: %w (last: %w); its logs are in %s", what, ctx.Err(), failed, p.Dir)
-		case <-tick.C:
-		}
-	}
+	return dynamic.NewForConfig(config)
 }

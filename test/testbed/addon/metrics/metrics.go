@@ -97,8 +97,6 @@ func install(ctx context.Context, c *cluster.Cluster, path string) error {
 
 // waitServing returns when the cluster answers with metrics of nodes, which is after two readings.
 func waitServing(ctx context.Context, c *cluster.Cluster) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
 	config, err := c.RESTConfig()
 	if err != nil {
 		return err
@@ -108,20 +106,11 @@ func waitServing(ctx context.Context, c *cluster.Cluster) error {
 		return err
 	}
 	nodes := dyn.Resource(schema.GroupVersionResource{Group: "metrics.k8s.io", Version: "v1beta1", Resource: "nodes"})
-	tick := time.NewTicker(250 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	return c.Until(ctx, "wait for metrics", []string{program}, func(ctx context.Context) error {
 		list, err := nodes.List(ctx, metav1.ListOptions{})
-		if err == nil && len(list.Items) >= c.Nodes {
-			return nil
-		}
-		if err == nil {
+		if err == nil && len(list.Items) < c.Nodes {
 			err = fmt.Errorf("metrics of %d nodes out of %d", len(list.Items), c.Nodes)
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for metrics: %w (last: %w); its log is %s", ctx.Err(), err, c.LogFile(program))
-		case <-tick.C:
-		}
-	}
+		return err
+	})
 }
