@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -103,10 +104,11 @@ func sortedForStop(units map[string]process.Unit) []string {
 		if d := slices.Index(order, a) - slices.Index(order, b); d != 0 {
 			return d
 		}
-		if a < b {
-			return -1
+		// Of add-ons the last that was started comes first: it may be a client of those before it, and a server waits for its clients.
+		if d := cmp.Compare(units[b].Start, units[a].Start); d != 0 {
+			return d
 		}
-		return 1
+		return cmp.Compare(a, b)
 	})
 	return names
 }

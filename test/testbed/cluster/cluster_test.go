@@ -111,10 +111,10 @@ func TestEverythingListensOnLoopback(t *testing.T) {
 
 func TestOrder(t *testing.T) {
 	units := map[string]process.Unit{}
-	for _, name := range []string{Etcd, "velero", APIServer, KWOK, "metrics-server", ControllerManager, Scheduler} {
-		units[name] = process.Unit{}
+	for i, name := range []string{Etcd, "metrics-server", APIServer, KWOK, "velero", ControllerManager, Scheduler} {
+		units[name] = process.Unit{Identity: process.Identity{Start: uint64(i)}}
 	}
-	want := []string{"metrics-server", "velero", KWOK, Scheduler, ControllerManager, APIServer, Etcd}
+	want := []string{"velero", "metrics-server", KWOK, Scheduler, ControllerManager, APIServer, Etcd}
 	if got := sortedForStop(units); !slices.Equal(got, want) {
 		t.Errorf("stop order %v, want %v", got, want)
 	}
