@@ -18,6 +18,9 @@ func TestKarmada(t *testing.T) {
 	if got := r.states(t); got != "running running running" {
 		t.Errorf("states: %s", got)
 	}
+	// API server, etcd twice and kwok in two clusters; API server, etcd twice, aggregated API server and webhook of the hub.
+	assertLoopback(t, r.Dir, 13)
+	r.testHubKubeconfig(t)
 	for _, member := range []string{"c1", "c2"} {
 		r.karmadactl(t, "join", member, "--cluster-kubeconfig", r.Kubeconfig(), "--cluster-context", member)
 	}
@@ -84,11 +87,21 @@ spec:
 	}
 	r.inTime(t, "ten replicas are split four to one", replicas("8 2"))
 
+	const impossible = `{"spec": {"placement": {"spreadConstraints": [{"spreadByField": "cluster", "minGroups": 3, "maxGroups": 1}]}}}`
+	if out, err := r.tryHub(t, "patch", "propagationpolicy", "web", "--type=merge", "-p", impossible); err == nil || !strings.Contains(err.Error(), "denied") {
+		t.Errorf("a policy that cannot be: %q, %v; want the webhook's refusal", out, err)
+	}
+
 	testbed(t, "kill", karmada.Hub, "--dir", r.Dir)
 	if _, err := r.tryHub(t, "get", "clusters"); err == nil {
 		t.Error("the killed hub answers")
 	}
+	r.killUnits(t, karmada.Hub, "karmada-aggregated-apiserver", "karmada-webhook", "karmada-controller-manager", "karmada-scheduler")
 	testbed(t, "start", karmada.Hub, "--dir", r.Dir)
+	// At once: that is what start waits for.
+	if out, err := r.tryHub(t, "get", "clusters", "-o", "name"); err != nil || strings.Count(out, "\n") != 2 {
+		t.Errorf("clusters after start: %q, %v", out, err)
+	}
 	if out, err := r.tryHub(t, "scale", "deployment", "web", "--replicas", "5"); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -97,6 +110,20 @@ spec:
 	r.karmadactl(t, "unjoin", "c2", "--cluster-kubeconfig", r.Kubeconfig(), "--cluster-context", "c2")
 	if out, err := r.tryHub(t, "get", "clusters", "-o", "name"); err != nil || strings.TrimSpace(out) != "cluster.cluster.karmada.io/c1" {
 		t.Errorf("clusters after unjoin: %q, %v", out, err)
+	}
+}
+
+// testHubKubeconfig: the fleet is what the bed's own kubeconfig says, and the hub is no part of it.
+func (r *realBed) testHubKubeconfig(t *testing.T) {
+	t.Helper()
+	if out := r.kubectl(t, "config", "get-contexts", "-o", "name"); out != "c1\nc2\n" {
+		t.Errorf("contexts of the bed: %q", out)
+	}
+	if out, err := r.tryHub(t, "config", "get-contexts", "-o", "name"); err != nil || out != karmada.Hub+"\n" {
+		t.Errorf("contexts of the hub: %q, %v", out, err)
+	}
+	if out := testbed(t, "kubeconfig", karmada.Hub, "--dir", r.Dir); strings.Count(out, "certificate-authority-data:") != 1 || !strings.Contains(out, "current-context: "+karmada.Hub) {
+		t.Errorf("kubeconfig of the hub:\n%s", out)
 	}
 }
 

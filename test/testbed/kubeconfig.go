@@ -10,15 +10,25 @@ import (
 func newKubeconfig(g *global) *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
-		Use:   "kubeconfig",
-		Short: "Print a kubeconfig with one context for each cluster",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use:   "kubeconfig [CLUSTER]",
+		Short: "Print a kubeconfig with one context for each cluster, or that of one alone",
+		Example: `  testbed kubeconfig
+  testbed kubeconfig karmada`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			b, err := g.open()
 			if err != nil {
 				return err
 			}
-			raw, err := os.ReadFile(b.Kubeconfig())
+			file := b.Kubeconfig()
+			if len(args) > 0 {
+				c, err := b.Cluster(args[0])
+				if err != nil {
+					return err
+				}
+				file = c.Kubeconfig()
+			}
+			raw, err := os.ReadFile(file)
 			if err != nil {
 				return fmt.Errorf("the testbed has not come up to its end: run testbed up: %w", err)
 			}

@@ -168,10 +168,16 @@ func (r *realBed) testNodes(t *testing.T) {
 	}
 }
 
-// testLoopback reads the kernel's own list of listening sockets and looks for those of the bed's processes.
 func (r *realBed) testLoopback(t *testing.T) {
+	// API server, etcd twice, kwok and metrics-server, in two clusters.
+	assertLoopback(t, r.Dir, 10)
+}
+
+// assertLoopback reads the kernel's own list of listening sockets and looks for those of the bed's processes.
+func assertLoopback(t *testing.T, dir string, want int) {
+	t.Helper()
 	ours := map[string]bool{}
-	for _, id := range identities(t, r.Dir) {
+	for _, id := range identities(t, dir) {
 		fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", id.PID))
 		if err != nil {
 			t.Fatal(err)
@@ -200,9 +206,8 @@ func (r *realBed) testLoopback(t *testing.T) {
 			}
 		}
 	}
-	// API server, etcd twice, kwok and metrics-server, in two clusters.
-	if found != 10 {
-		t.Errorf("%d listening sockets, want 10", found)
+	if found != want {
+		t.Errorf("%d listening sockets, want %d", found, want)
 	}
 }
 
@@ -306,8 +311,10 @@ func (r *realBed) testKill(t *testing.T) {
 	r.kubectl(t, "--context=c2", "wait", "--for=condition=Available", "deployment/after", "--timeout=60s")
 }
 
-func (r *realBed) testKWOK(t *testing.T) {
-	c, err := r.Cluster("c1")
+// killUnits ends programs of a cluster behind the testbed's back.
+func (r *realBed) killUnits(t *testing.T, name string, programs ...string) {
+	t.Helper()
+	c, err := r.Cluster(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,9 +322,15 @@ func (r *realBed) testKWOK(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := units[cluster.KWOK].Kill(t.Context()); err != nil {
-		t.Fatal(err)
+	for _, program := range programs {
+		if err := units[program].Kill(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
+}
+
+func (r *realBed) testKWOK(t *testing.T) {
+	r.killUnits(t, "c1", cluster.KWOK)
 	if s := r.states(t); s != "degraded running" {
 		t.Errorf("states %q", s)
 	}
@@ -333,6 +346,9 @@ func (r *realBed) testUpAgain(t *testing.T) {
 	}
 	if out, err := command(t, nil, "up", "-n", "3", "--dir", r.Dir).CombinedOutput(); err == nil {
 		t.Errorf("up with another number is accepted: %s", out)
+	}
+	if out, err := command(t, nil, "up", "-n", "2", "--with", "karmada", "--dir", r.Dir).CombinedOutput(); err == nil || !strings.Contains(string(out), "no add-on karmada") {
+		t.Errorf("up with another add-on: %v, %s; want it refused", err, out)
 	}
 	after := identities(t, r.Dir)
 	for _, id := range before {
