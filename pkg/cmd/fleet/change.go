@@ -22,6 +22,8 @@ type fleetChange struct {
 	env      *cli.Env
 	output   cli.Output
 	mutation cli.Mutation
+	// printer is nil for a table.
+	printer printers.ListPrinter
 	// file is as it was when the command began.
 	file  *membership.FleetFile
 	fleet string
@@ -36,15 +38,22 @@ type fleetChange struct {
 // newFleetChange opens the fleet file and finds the fleet. An error means that
 // nothing can be changed.
 func newFleetChange(env *cli.Env, fleet *cli.FleetFlag, output cli.Output, mutation cli.Mutation) (*fleetChange, error) {
+	c := &fleetChange{env: env, output: output, mutation: mutation}
+	if !output.Format.IsTable() {
+		var err error
+		if c.printer, err = output.ListPrinter(env); err != nil {
+			return nil, err
+		}
+	}
 	file, err := membership.OpenFleetFile(env.FleetFile())
 	if err != nil {
 		return nil, cli.UsageError(err)
 	}
-	name, err := fleet.Of(file.Config())
-	if err != nil {
+	c.file = file
+	if c.fleet, err = fleet.Of(file.Config()); err != nil {
 		return nil, err
 	}
-	return &fleetChange{env: env, output: output, mutation: mutation, file: file, fleet: name}, file.Writable()
+	return c, file.Writable()
 }
 
 func (c *fleetChange) run(ctx context.Context) error {
@@ -106,25 +115,21 @@ func (c *fleetChange) sayNew(plan membership.Plan) {
 
 // print prints the result.
 func (c *fleetChange) print(changes []v1alpha1.MemberChange, failures []fanout.Failure) error {
-	if c.output.Format.IsTable() {
+	if c.printer == nil {
 		tense := done
 		if c.mutation.DryRun != "" {
 			tense = dry
 		}
 		return printers.Table(c.env.Out, changeTable(changes, tense), c.output.Table())
 	}
-	printer, err := c.output.ListPrinter(c.env)
-	if err != nil {
-		return err
-	}
 	for i := range changes {
 		data, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&changes[i])
 		if err != nil {
 			return err
 		}
-		if err := printer.Print(changes[i].Name, &unstructured.Unstructured{Object: data}); err != nil {
+		if err := c.printer.Print(changes[i].Name, &unstructured.Unstructured{Object: data}); err != nil {
 			return err
 		}
 	}
-	return printer.Close(cli.APIFailures(failures))
+	return c.printer.Close(cli.APIFailures(failures))
 }
