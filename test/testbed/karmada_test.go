@@ -92,6 +92,14 @@ spec:
 		t.Errorf("a policy that cannot be: %q, %v; want the webhook's refusal", out, err)
 	}
 
+	testbed(t, "hang", karmada.Hub, "--dir", r.Dir)
+	if s := r.states(t); s != "running running hung" {
+		t.Errorf("states %q", s)
+	}
+	testbed(t, "resume", karmada.Hub, "--dir", r.Dir)
+	if out, err := r.tryHub(t, "get", "clusters", "-o", "name"); err != nil || strings.Count(out, "\n") != 2 {
+		t.Errorf("clusters after resume: %q, %v", out, err)
+	}
 	testbed(t, "kill", karmada.Hub, "--dir", r.Dir)
 	if _, err := r.tryHub(t, "get", "clusters"); err == nil {
 		t.Error("the killed hub answers")

@@ -73,6 +73,7 @@ func TestKeyTellsProgramsApart(t *testing.T) {
 		"a byte moved between them": func(p *Program) { p.Stack.mod, p.Stack.sum = []byte("mods"), []byte("um") },
 		"flags":                     func(p *Program) { p.ldflags = "-X v=2" },
 		"package":                   func(p *Program) { p.Package = "example.com/b" },
+		"kind, a folder":            func(p *Program) { p.Folder = "charts" },
 	} {
 		p := base
 		change(&p)
