@@ -76,8 +76,9 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("fleet file %s was changed by somebody else just now; nothing was written, run this again", e.Path)
 }
 
-// Save writes the file: whole or not at all, and readable by its owner alone. It
-// refuses with a *ConflictError if somebody else has written the file since it
+// Save writes the file: whole or not at all. A new one is readable by its owner
+// alone; one that is there keeps its mode: it may be shared, in Git. It refuses
+// with a *ConflictError if somebody else has written the file since it
 // was opened: comparing and writing are one step for all who write by Save.
 func (f *FleetFile) Save() error {
 	if !f.doc.changed {
@@ -157,6 +158,9 @@ func replaceFile(path string, text []byte, none bool) error {
 	}
 	defer func() { _ = os.Remove(draft.Name()) }() // gone already if all went well
 	_, err = draft.Write(text)
+	if old, none := os.Stat(path); err == nil && none == nil {
+		err = draft.Chmod(old.Mode().Perm())
+	}
 	if err == nil {
 		err = draft.Sync()
 	}

@@ -22,7 +22,8 @@ func newCmdTop(env *cli.Env) *cobra.Command {
 		Short: "Show what nodes or pods of the fleet use, and what that comes to in each cluster",
 		Long: `Show what nodes or pods of the fleet use, and what that comes to in each cluster.
 
-The numbers are those of each cluster's metrics API, as in kubectl top. A table of the totals of each cluster follows.
+The numbers are those of each cluster's metrics API, as in kubectl top. A table of the totals of each cluster follows,
+but for --no-headers.
 A cluster without a metrics API is named on stderr as NotInstalled.
 
 Exit codes: 0 all clusters answered, 1 none did, 2 usage, 3 some clusters failed.`,

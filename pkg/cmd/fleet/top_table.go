@@ -71,7 +71,8 @@ func (o *topOptions) object(c *query.Consumer) (*unstructured.Unstructured, erro
 	return &unstructured.Unstructured{Object: data}, err
 }
 
-// writeTables prints the nodes or pods, and under them the totals.
+// writeTables prints the nodes or pods, and under them the totals: not without
+// headers, where nothing would tell one from the other.
 func (o *topOptions) writeTables(consumers []query.Consumer) error {
 	if len(consumers) == 0 {
 		return nil
@@ -89,7 +90,7 @@ func (o *topOptions) writeTables(consumers []query.Consumer) error {
 		}
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: append(append(cells, c.Name), o.amounts(c)...)})
 	}
-	if err := printers.Table(o.env.Out, table, o.output.Table()); err != nil {
+	if err := printers.Table(o.env.Out, table, o.output.Table()); err != nil || o.output.NoHeaders {
 		return err
 	}
 	if _, err := o.env.Out.Write([]byte("\n")); err != nil {
