@@ -2,6 +2,7 @@ package query
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -108,7 +109,7 @@ func (m *merger) merge(parts []part, rows []placedRow) *metav1.Table {
 	for i, r := range rows {
 		cells := all[i*width : i*width : (i+1)*width]
 		if m.layout.event {
-			cells = append(cells, string(r.watched.event))
+			cells = append(cells, fmt.Sprintf("%-*s", len(watch.Modified), r.watched.event)) // the longest may come later
 		}
 		if m.layout.cluster {
 			cells = append(cells, names[r.part])

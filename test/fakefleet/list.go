@@ -14,8 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-const resourceVersion = "1000"
-
 // writeObjects answers for a collection or one object of it.
 func (s *Server) writeObjects(w http.ResponseWriter, r *http.Request, at location) {
 	k := s.store.kindAt(at)
@@ -40,7 +38,9 @@ func (s *Server) writeObjects(w http.ResponseWriter, r *http.Request, at locatio
 		writeStatus(w, http.StatusBadRequest, at, err.Error())
 		return
 	}
-	write(w, r, k, pageOf(found, query))
+	p := pageOf(found, query)
+	p.version = s.store.version()
+	write(w, r, k, p)
 }
 
 // page is one answer of a list.
@@ -49,6 +49,7 @@ type page struct {
 	next      string
 	remaining *int64
 	single    bool
+	version   string // of the collection
 }
 
 // pageOf cuts a list by limit and continue. The token is the offset. How many
@@ -122,7 +123,7 @@ func writeJSON(w http.ResponseWriter, value any) {
 
 // metadataList is the page as the metadata of its objects alone.
 func metadataList(k *kind, p page) runtime.Unstructured {
-	reduced := page{next: p.next, remaining: p.remaining}
+	reduced := page{next: p.next, remaining: p.remaining, version: p.version}
 	for _, o := range p.items {
 		reduced.items = append(reduced.items, metadataOf(o))
 	}
@@ -138,7 +139,7 @@ func whole(k *kind, p page) runtime.Unstructured {
 	}
 	list := &unstructured.UnstructuredList{Object: map[string]any{}}
 	list.SetGroupVersionKind(k.GroupVersion().WithKind(k.Kind + "List"))
-	list.SetResourceVersion(resourceVersion)
+	list.SetResourceVersion(p.version)
 	list.SetContinue(p.next)
 	list.SetRemainingItemCount(p.remaining)
 	for _, o := range p.items {

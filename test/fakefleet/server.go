@@ -108,6 +108,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.writeExec(w, r, at)
 		return
 	}
+	if at.Resource != "" && r.URL.Query().Get("watch") == "true" {
+		s.writeWatch(w, r, at)
+		return
+	}
 	s.answer(w, r, at)
 }
 

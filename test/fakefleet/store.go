@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/apimachinery/pkg/watch"
 )
 
 //go:embed content/base.yaml
@@ -23,6 +24,7 @@ var base []byte
 type store struct {
 	kinds   []kind
 	objects []*unstructured.Unstructured // sorted as etcd has them: namespace, name
+	changes []change                     // behind those that every server has
 }
 
 // loadBase fills a new server. Its kube-system has a UID of its own.
@@ -31,6 +33,7 @@ func (s *store) loadBase(cluster string) error {
 	if err := s.load(base); err != nil {
 		return err
 	}
+	s.changes = nil
 	for _, o := range s.objects {
 		sum := fmt.Sprintf("%x", sha256.Sum256([]byte(cluster+o.GetKind()+o.GetNamespace()+o.GetName())))
 		o.SetUID(types.UID(fmt.Sprintf("%s-%s-4%s-8%s-%s", sum[:8], sum[8:12], sum[13:16], sum[17:20], sum[20:32])))
@@ -70,9 +73,15 @@ func (s *store) put(object *unstructured.Unstructured) error {
 	if object.GetKind() == "CustomResourceDefinition" {
 		s.kinds = append(s.kinds, kindOf(object))
 	}
+	before := len(s.objects)
 	s.objects = slices.DeleteFunc(s.objects, func(o *unstructured.Unstructured) bool {
 		return o.GroupVersionKind() == object.GroupVersionKind() && o.GetNamespace() == object.GetNamespace() && o.GetName() == object.GetName()
 	})
+	event := watch.Added
+	if len(s.objects) < before {
+		event = watch.Modified
+	}
+	s.changes = append(s.changes, change{event: event, object: object})
 	s.objects = append(s.objects, object)
 	slices.SortStableFunc(s.objects, func(a, b *unstructured.Unstructured) int {
 		return strings.Compare(a.GetNamespace()+"/"+a.GetName(), b.GetNamespace()+"/"+b.GetName())

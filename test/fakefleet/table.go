@@ -10,7 +10,7 @@ import (
 func tableOf(k *kind, p page, include metav1.IncludeObjectPolicy) *metav1.Table {
 	table := &metav1.Table{
 		TypeMeta: metav1.TypeMeta{APIVersion: metav1.SchemeGroupVersion.String(), Kind: "Table"},
-		ListMeta: metav1.ListMeta{ResourceVersion: resourceVersion, Continue: p.next, RemainingItemCount: p.remaining},
+		ListMeta: metav1.ListMeta{ResourceVersion: p.version, Continue: p.next, RemainingItemCount: p.remaining},
 		Rows:     []metav1.TableRow{},
 	}
 	for _, c := range k.columns {

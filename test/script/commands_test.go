@@ -44,6 +44,7 @@ func (s *scene) server(ts *testscript.TestScript, name string) *fakefleet.Server
 //	forget SERVER                 empties the log of requests
 //	await SERVER N                waits until the server has got N requests
 //	await-file FILE…              waits until the files exist
+//	await-text FILE TEXT          waits until the file contains the text
 //	interrupt                     sends SIGINT to what runs in the background;
 //	                              it must be gone within a few seconds
 //	exited N                      after interrupt and wait: the exit code
@@ -54,6 +55,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"await":      cmdAwait,
 		"await-file": cmdAwaitFile,
+		"await-text": cmdAwaitText,
 		"exitcode":   cmdExitcode,
 		"exited":     cmdExited,
 		"expand":     cmdExpand,
@@ -155,6 +157,14 @@ func cmdAwaitFile(ts *testscript.TestScript, neg bool, args []string) {
 			return err == nil
 		})
 	}
+}
+
+func cmdAwaitText(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, 2, 2)
+	until(ts, strings.Join(args, " contains "), func() bool {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		return err == nil && bytes.Contains(text, []byte(args[1]))
+	})
 }
 
 func cmdInterrupt(ts *testscript.TestScript, neg bool, args []string) {

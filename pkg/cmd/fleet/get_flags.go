@@ -153,6 +153,9 @@ func (f *getFlags) toRequest(o *getOptions, args []string) error {
 		o.watch, o.watching = true, f.watching
 		return f.validateWatch(o)
 	}
+	if f.watching.EventColumn {
+		return errors.New("--output-watch-events needs --watch or --watch-only")
+	}
 	return o.request.Validate()
 }
 
