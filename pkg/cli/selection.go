@@ -69,18 +69,40 @@ func (f *ClusterFlags) distinct(selected []inventory.Cluster) []inventory.Cluste
 		return selected
 	}
 	distinct, duplicates := inventory.Distinct(selected)
-	for _, d := range duplicates {
-		if d.Kept.Context != "" && d.Dropped.Context != "" {
-			f.env.Note("contexts %q and %q are the same cluster; it is asked once, as %s", d.Kept.Context, d.Dropped.Context, d.Kept.Name)
-		} else {
-			f.env.Note("%s and %s are the same cluster; it is asked once, as %s", d.Kept.Name, d.Dropped.Name, d.Kept.Name)
-		}
-	}
+	f.env.sayDuplicates(duplicates)
 	for _, group := range inventory.PossiblySame(distinct) {
 		f.env.Note("%s share one address and log in differently: they may be one cluster, shown more than once", inventory.Names(group))
 	}
 	slices.SortFunc(distinct, byName)
 	return distinct
+}
+
+// sayDuplicates says in one line, however many there are, which entries are
+// passed over.
+func (e *Env) sayDuplicates(duplicates []inventory.Duplicate) {
+	if len(duplicates) == 1 {
+		d := duplicates[0]
+		if d.Kept.Context != "" && d.Dropped.Context != "" {
+			e.Note("contexts %q and %q are the same cluster; it is asked once, as %s", d.Kept.Context, d.Dropped.Context, d.Kept.Name)
+		} else {
+			e.Note("%s and %s are the same cluster; it is asked once, as %s", d.Kept.Name, d.Dropped.Name, d.Kept.Name)
+		}
+		return
+	}
+	var kept []string
+	dropped := map[string][]string{}
+	for _, d := range duplicates {
+		if dropped[d.Kept.Name] == nil {
+			kept = append(kept, d.Kept.Name)
+		}
+		dropped[d.Kept.Name] = append(dropped[d.Kept.Name], d.Dropped.Name)
+	}
+	for i, name := range kept {
+		kept[i] += " (also " + strings.Join(dropped[name], ", ") + ")"
+	}
+	if len(kept) > 0 {
+		e.Note("several names of one cluster, which is asked once: %s", strings.Join(kept, ", "))
+	}
 }
 
 func byName(a, b inventory.Cluster) int { return cmp.Compare(a.Name, b.Name) }

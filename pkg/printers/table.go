@@ -144,11 +144,10 @@ func texts(cells []any, places []int) func(yield func(column int, text string) b
 			return
 		}
 		for column, i := range places {
-			text := ""
-			if i < len(cells) {
-				text, _ = cells[i].(string)
+			if i >= len(cells) { // as in kubectl, a short row ends there
+				return
 			}
-			if !yield(column, text) {
+			if text, _ := cells[i].(string); !yield(column, text) {
 				return
 			}
 		}

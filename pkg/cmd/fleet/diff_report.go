@@ -2,8 +2,11 @@ package fleet
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,6 +15,8 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/query"
 )
@@ -29,6 +34,8 @@ func (o *diffOptions) conclude(c v1alpha1.Comparison, report query.Report, print
 	switch {
 	case len(c.Groups) == 0:
 		verdict = &cli.Error{Code: cli.ExitNotCompared}
+	case report.Asked == 1:
+		return &cli.Error{Code: cli.ExitNotCompared, Err: cmp.Or(printed, fmt.Errorf("%s is the only cluster asked: there is nothing to compare it with", c.Groups[0].Clusters[0]))}
 	case verdict == nil && (!c.Agree || printed != nil):
 		verdict = &cli.Error{Code: cli.ExitFailed}
 	case verdict == nil:
@@ -41,7 +48,7 @@ func (o *diffOptions) conclude(c v1alpha1.Comparison, report query.Report, print
 func (o *diffOptions) write(c v1alpha1.Comparison, report query.Report) error {
 	if o.output.Format.IsTable() {
 		table := o.output.Table()
-		return printers.Table(o.env.Out, comparisonTable(c, table.Wide), table)
+		return printers.Table(o.env.Out, comparisonTable(c, report.Failures, table.Wide), table)
 	}
 	printer, err := o.output.ListPrinter(o.env)
 	if err != nil {
@@ -59,9 +66,10 @@ func (o *diffOptions) write(c v1alpha1.Comparison, report query.Report) error {
 	return printer.Close(cli.APIFailures(report.Failures))
 }
 
-// comparisonTable has a row for each group without differences, and one for each
-// difference.
-func comparisonTable(c v1alpha1.Comparison, wide bool) *metav1.Table {
+// comparisonTable has a row for each group without differences, one for each
+// difference, and one for the clusters that failed for one reason. Without a
+// comparison it has none.
+func comparisonTable(c v1alpha1.Comparison, failures []fanout.Failure, wide bool) *metav1.Table {
 	table := &metav1.Table{}
 	for _, name := range []string{"Clusters", "Field", "Reference", "Value"} {
 		table.ColumnDefinitions = append(table.ColumnDefinitions, metav1.TableColumnDefinition{Name: name, Type: "string"})
@@ -70,12 +78,14 @@ func comparisonTable(c v1alpha1.Comparison, wide bool) *metav1.Table {
 	for _, group := range c.Groups {
 		clusters := strings.Join(group.Clusters, ",")
 		switch {
-		case c.Agree:
-			add(clusters, "<all agree>", "", "")
+		case c.Agree && len(failures) == 0 && len(group.Clusters) > 1:
+			add(clusters, "<all agree>")
+		case c.Agree && len(group.Clusters) > 1:
+			add(clusters, "<agree>")
 		case group.Reference:
-			add(clusters, "<reference>", "", "")
+			add(clusters, "<reference>")
 		case group.Absent:
-			add(clusters, "<absent>", "", "")
+			add(clusters, "<absent>")
 		}
 		for _, d := range group.Differences {
 			field := d.Path
@@ -85,6 +95,17 @@ func comparisonTable(c v1alpha1.Comparison, wide bool) *metav1.Table {
 			reference, value := shownValues(d, wide)
 			add(clusters, field, reference, value)
 		}
+	}
+	if len(c.Groups) == 0 {
+		return table
+	}
+	failed := map[member.Reason][]string{}
+	for _, f := range failures {
+		reason := member.ReasonOf(f.Err)
+		failed[reason] = append(failed[reason], f.Cluster)
+	}
+	for _, reason := range slices.Sorted(maps.Keys(failed)) {
+		add(strings.Join(failed[reason], ","), "<"+string(reason)+">")
 	}
 	return table
 }

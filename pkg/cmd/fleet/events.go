@@ -135,13 +135,14 @@ func (o *eventsOptions) run(ctx context.Context) error {
 	waited := selection.ShowWaiting(o.env)
 	groups, report := query.Events(ctx, fleetOf(selection), o.request)
 	waited.Done()
-	err = conclude(o.env, report, o.write(groups, report, now))
-	if err == nil && report.Shown == 0 {
+	printed := o.write(groups, report, now)
+	err = conclude(o.env, report, printed)
+	if printed == nil {
 		namespace := o.request.Namespace
 		if o.request.AllNamespaces {
 			namespace = ""
 		}
-		sayNothing(o.env, report, namespace)
+		sayNothing(o.env, o.output, report, namespace)
 	}
 	return err
 }

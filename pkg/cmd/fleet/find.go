@@ -129,9 +129,10 @@ func (o *findOptions) run(ctx context.Context) error {
 	waited := selection.ShowWaiting(o.env)
 	found, report := query.Find(ctx, fleetOf(selection), o.request)
 	waited.Done()
-	err = conclude(o.env, report, o.write(found, report))
-	if err == nil && report.Shown == 0 {
-		sayNothing(o.env, report, o.request.Namespace)
+	printed := o.write(found, report)
+	err = conclude(o.env, report, printed)
+	if printed == nil {
+		sayNothing(o.env, o.output, report, o.request.Namespace)
 	}
 	return err
 }

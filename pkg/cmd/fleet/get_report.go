@@ -24,17 +24,15 @@ func (o *getOptions) conclude(report query.Report, printed error) error {
 	if report.Limited {
 		o.env.Note("there is more: --limit lets %d through", report.Shown)
 	}
-	if err := conclude(o.env, report, printed); err != nil {
-		return err
-	}
-	if report.Shown == 0 && !o.ignoreNotFound {
+	err := conclude(o.env, report, printed)
+	if !o.ignoreNotFound && printed == nil && o.raw == "" {
 		namespace := o.request.Namespace
 		if o.request.AllNamespaces {
 			namespace = ""
 		}
-		sayNothing(o.env, report, namespace)
+		sayNothing(o.env, o.output, report, namespace)
 	}
-	return nil
+	return err
 }
 
 // conclude says which clusters failed or lack something, and chooses the exit
@@ -72,14 +70,23 @@ func sayNowhere(env *cli.Env, absent query.Absence, report query.Report) {
 	_, _ = fmt.Fprintf(env.ErrOut, "error: %s %s\n", printers.Escape(absent.Err.Error()), where)
 }
 
-// sayNothing says that there is nothing to show, in a namespace if one was
-// asked for.
-func sayNothing(env *cli.Env, report query.Report, namespace string) {
-	where := " in " + clusters(report.Asked)
-	if namespace != "" {
-		where = fmt.Sprintf(" in namespace %s of %s", namespace, clusters(report.Asked))
+// sayNothing says of a table that there is nothing to show, in a namespace if one
+// was asked for. That something is nowhere, or that no cluster answered, has been
+// said.
+func sayNothing(env *cli.Env, output cli.Output, report query.Report, namespace string) {
+	answered := report.Asked - len(report.Failures)
+	nowhere := slices.ContainsFunc(report.Absent, func(a query.Absence) bool { return a.Everywhere })
+	if report.Shown > 0 || answered == 0 || nowhere || !output.Format.IsTable() {
+		return
 	}
-	_, _ = fmt.Fprintf(env.ErrOut, "No resources found%s.\n", where)
+	where := clusters(report.Asked)
+	if len(report.Failures) > 0 {
+		where = fmt.Sprintf("the %d that answered, of %s", answered, where)
+	}
+	if namespace != "" {
+		where = fmt.Sprintf("namespace %s of %s", namespace, where)
+	}
+	_, _ = fmt.Fprintf(env.ErrOut, "No resources found in %s.\n", where)
 }
 
 func clusters(n int) string {

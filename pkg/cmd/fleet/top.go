@@ -118,13 +118,14 @@ func (o *topOptions) run(ctx context.Context) error {
 	waited := selection.ShowWaiting(o.env)
 	consumers, report := query.Top(ctx, fleetOf(selection), o.request)
 	waited.Done()
-	err = conclude(o.env, report, o.write(consumers, report))
-	if err == nil && report.Shown == 0 {
+	printed := o.write(consumers, report)
+	err = conclude(o.env, report, printed)
+	if printed == nil {
 		namespace := o.request.Namespace
 		if o.request.AllNamespaces {
 			namespace = ""
 		}
-		sayNothing(o.env, report, namespace)
+		sayNothing(o.env, o.output, report, namespace)
 	}
 	return err
 }
