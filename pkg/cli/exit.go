@@ -22,8 +22,12 @@ const (
 	ExitUsage ExitCode = 2
 	// ExitPartial: some clusters succeeded, some failed.
 	ExitPartial ExitCode = 3
+	// ExitTimeout: timed out waiting; what was started goes on.
+	ExitTimeout ExitCode = 4
 	// ExitRefused: a safety check said no; nothing was changed.
 	ExitRefused ExitCode = 5
+	// ExitAttention: something was left that a person must finish.
+	ExitAttention ExitCode = 6
 	// ExitNotCompared: a diff could not compare on any cluster. 1 would say that
 	// it found differences.
 	ExitNotCompared ExitCode = 8

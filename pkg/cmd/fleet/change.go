@@ -133,3 +133,9 @@ func (c *fleetChange) print(changes []v1alpha1.MemberChange, failures []fanout.F
 	}
 	return c.printer.Close(cli.APIFailures(failures))
 }
+
+// isRefusal is true for a safety check that said no.
+func isRefusal(err error) bool {
+	refused, is := errors.AsType[*cli.Error](refusal(err))
+	return is && refused.Code == cli.ExitRefused
+}

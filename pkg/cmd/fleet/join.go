@@ -46,7 +46,14 @@ context; 5 refused or not confirmed. But for 0, nothing was written.`,
 			if err != nil {
 				return err
 			}
-			return options.run(ctx)
+			if flags.hub.to == "" {
+				return options.run(ctx)
+			}
+			join, err := flags.hub.toJoin(options)
+			if err != nil {
+				return err
+			}
+			return join.run(ctx)
 		}),
 	}
 	flags.addFlags(cmd.Flags())
@@ -61,6 +68,7 @@ type joinFlags struct {
 	output   cli.OutputFlags
 	mutation cli.MutationFlags
 
+	hub    hubFlags
 	name   string
 	labels []string
 }
@@ -71,6 +79,7 @@ func (f *joinFlags) addFlags(flags *pflag.FlagSet) {
 	f.fleet.AddFlag(flags, "The fleet to join, made if it does not exist (default $"+cli.FleetVariable+", then the fleet file's currentFleet)")
 	f.output.AddFlags(flags)
 	f.mutation.AddFlags(flags)
+	f.hub.addFlags(flags)
 	flags.StringVar(&f.name, "name", "", "The member's name; by default derived from the context. For one context only")
 	flags.StringSliceVar(&f.labels, "labels", nil, "Labels that --cluster-selector matches, such as env=prod,region=eu")
 }
@@ -99,9 +108,14 @@ func (f *joinFlags) toOptions(args []string) (*joinOptions, error) {
 	}
 	var remove []string
 	var err error
+	only := f.hub.onlyWithTo(f.flags)
 	switch {
 	case len(args) == 0:
 		err = errors.New("which clusters? Name their contexts")
+	case f.hub.to == "" && only != "":
+		err = fmt.Errorf("--%s is for a hub: name one with --to", only)
+	case f.hub.to != "" && f.flags.Changed("fleet"):
+		err = errors.New("--fleet is a fleet of the fleet file, --to is a hub: join one after the other")
 	case f.name != "" && len(args) > 1:
 		err = fmt.Errorf("--name is for one context, not %d", len(args))
 	case f.name != "":

@@ -1,0 +1,125 @@
+package member
+
+import (
+	"context"
+	"encoding/json"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+)
+
+// FieldManager owns the fields that we apply.
+const FieldManager = "kubectl-fleet"
+
+// WriteOptions are how something is written.
+type WriteOptions struct {
+	// DryRun has the server check everything and keep nothing.
+	DryRun bool
+	// Force takes fields over from other managers, where Apply would otherwise
+	// be a conflict.
+	Force bool
+}
+
+// Object reads one object. One that does not exist is an error that
+// IsObjectNotFound knows.
+func (m *Member) Object(ctx context.Context, r Resource, namespace, name string) (*unstructured.Unstructured, error) {
+	path := ListRequest{Resource: r, Namespace: namespace, Name: name}.path()
+	data, err := m.get(ctx, path, acceptJSON)
+	if err != nil {
+		return nil, err
+	}
+	return asObject(path, data)
+}
+
+// Apply makes an object what is given, by server-side apply (KEP-555), in one
+// attempt, and returns what it is then.
+func (m *Member) Apply(ctx context.Context, r Resource, object *unstructured.Unstructured, o WriteOptions) (*unstructured.Unstructured, error) {
+	body, err := object.MarshalJSON()
+	if err != nil {
+		return nil, m.classify(err)
+	}
+	path := ListRequest{Resource: r, Namespace: object.GetNamespace(), Name: object.GetName()}.path()
+	req := m.rest.Patch(types.ApplyYAMLPatchType).AbsPath(path).Param("fieldManager", FieldManager).Body(body)
+	if o.Force {
+		req.Param("force", "true")
+	}
+	data, err := m.write(ctx, req, o)
+	if err != nil {
+		return nil, err
+	}
+	return asObject(path, data)
+}
+
+// Delete deletes an object, if it is still the one of that UID. What it owns
+// goes after it.
+func (m *Member) Delete(ctx context.Context, r Resource, namespace, name string, uid types.UID, o WriteOptions) error {
+	background := metav1.DeletePropagationBackground
+	options := metav1.DeleteOptions{
+		TypeMeta:          metav1.TypeMeta{APIVersion: "v1", Kind: "DeleteOptions"},
+		Preconditions:     &metav1.Preconditions{UID: &uid},
+		PropagationPolicy: &background,
+	}
+	body, err := json.Marshal(options)
+	if err != nil {
+		return m.classify(err)
+	}
+	path := ListRequest{Resource: r, Namespace: namespace, Name: name}.path()
+	_, err = m.write(ctx, m.rest.Delete().AbsPath(path).SetHeader("Content-Type", "application/json").Body(body), o)
+	return err
+}
+
+// MergePatch changes an object by a JSON merge patch (RFC 7386), if it is still
+// of that UID.
+func (m *Member) MergePatch(ctx context.Context, r Resource, namespace, name string, uid types.UID, patch map[string]any) error {
+	object := unstructured.Unstructured{Object: patch}
+	object.SetUID(uid) // a precondition: it cannot be changed
+	body, err := json.Marshal(object.Object)
+	if err != nil {
+		return m.classify(err)
+	}
+	path := ListRequest{Resource: r, Namespace: namespace, Name: name}.path()
+	_, err = m.write(ctx, m.rest.Patch(types.MergePatchType).AbsPath(path).Body(body), WriteOptions{})
+	return err
+}
+
+// May asks whether the user may do something (SelfSubjectAccessReview). why is
+// the server's own reason, which may be empty.
+func (m *Member) May(ctx context.Context, access authorizationv1.ResourceAttributes) (allowed bool, why string, err error) {
+	const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+	review := &authorizationv1.SelfSubjectAccessReview{
+		TypeMeta: metav1.TypeMeta{APIVersion: "authorization.k8s.io/v1", Kind: "SelfSubjectAccessReview"},
+		Spec:     authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &access},
+	}
+	body, err := json.Marshal(review)
+	if err != nil {
+		return false, "", m.classify(err)
+	}
+	data, err := m.write(ctx, m.rest.Post().AbsPath(path).SetHeader("Content-Type", "application/json").SetHeader("Accept", acceptJSON).Body(body), WriteOptions{})
+	if err != nil {
+		return false, "", err
+	}
+	if err := decode(path, data, review); err != nil {
+		return false, "", err
+	}
+	return review.Status.Allowed, review.Status.Reason, nil
+}
+
+// write sends a request that changes something, in one attempt.
+func (m *Member) write(ctx context.Context, req *rest.Request, o WriteOptions) ([]byte, error) {
+	req.MaxRetries(0).SetHeader("Accept", acceptJSON)
+	if o.DryRun {
+		req.Param("dryRun", metav1.DryRunAll)
+	}
+	return m.receive(ctx, req)
+}
+
+func asObject(path string, data []byte) (*unstructured.Unstructured, error) {
+	object := &unstructured.Unstructured{}
+	if err := object.UnmarshalJSON(data); err != nil {
+		return nil, &Error{Reason: ReasonInvalidAnswer, Err: &AnswerError{Path: path, Err: err}}
+	}
+	return object, nil
+}

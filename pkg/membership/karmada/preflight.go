@@ -1,0 +1,90 @@
+package karmada
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/membership"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// permitted is nil if the user may do all of these verbs to all of these
+// objects of one cluster, and else a refusal that names what is missing. where
+// is the cluster's name.
+func permitted(ctx context.Context, where string, m *member.Member, objects []*unstructured.Unstructured, verbs ...string) error {
+	var needed []authorizationv1.ResourceAttributes
+	for _, o := range objects {
+		r := resourceOf(o.GetKind())
+		for _, verb := range verbs {
+			needed = append(needed, authorizationv1.ResourceAttributes{
+				Verb: verb, Group: r.Group, Version: r.Version, Resource: r.GroupVersionResource.Resource, Namespace: o.GetNamespace(),
+			})
+		}
+	}
+	slices.SortFunc(needed, func(a, b authorizationv1.ResourceAttributes) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Verb, b.Verb))
+	})
+	needed = slices.CompactFunc(needed, func(a, b authorizationv1.ResourceAttributes) bool {
+		return a.Verb == b.Verb && a.Resource == b.Resource && a.Namespace == b.Namespace
+	})
+	denied := make([]string, len(needed))
+	errs := make([]error, len(needed))
+	var wg sync.WaitGroup
+	for i := range needed {
+		wg.Go(func() {
+			allowed, _, err := m.May(ctx, needed[i])
+			if err != nil {
+				errs[i] = err
+			} else if !allowed {
+				denied[i] = inWords(needed[i])
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	denied = slices.DeleteFunc(denied, func(s string) bool { return s == "" })
+	if len(denied) > 0 {
+		return &membership.RefusedError{Err: fmt.Errorf("in %s you may not %s", where, strings.Join(denied, ", "))}
+	}
+	return nil
+}
+
+func inWords(a authorizationv1.ResourceAttributes) string {
+	text := a.Verb + " " + a.Resource
+	if a.Group != "" {
+		text += "." + a.Group
+	}
+	if a.Namespace != "" {
+		text += " in namespace " + a.Namespace
+	}
+	return text
+}
+
+// refusedByServer makes a refusal of a 403: a dry run found it out, and nothing
+// was written.
+func refusedByServer(where string, o *unstructured.Unstructured, err error) error {
+	if member.ReasonOf(err) == member.ReasonForbidden {
+		return &membership.RefusedError{Err: fmt.Errorf("%s: %s: %w", where, what(o), err)}
+	}
+	return failed(where, o, err)
+}
+
+// failed says at which object of which cluster something failed. The reason
+// stays that of the failure.
+func failed(where string, o *unstructured.Unstructured, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &member.Error{Reason: member.ReasonOf(err), Err: fmt.Errorf("%s: %s: %w", where, what(o), err)}
+}
