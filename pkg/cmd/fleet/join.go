@@ -108,7 +108,7 @@ func (f *joinFlags) toOptions(args []string) (*joinOptions, error) {
 	}
 	var remove []string
 	var err error
-	only := f.hub.onlyWithTo(f.flags)
+	only := onlyForHubs(f.flags)
 	switch {
 	case len(args) == 0:
 		err = errors.New("which clusters? Name their contexts")

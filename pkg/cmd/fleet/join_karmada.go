@@ -49,11 +49,11 @@ func (f *hubFlags) addFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.timeout, "timeout", time.Minute, "With --wait: how long")
 }
 
-// onlyWithTo names a flag that was given and means nothing without --to.
-func (*hubFlags) onlyWithTo(flags *pflag.FlagSet) string {
+// onlyForHubs names a flag that was given and means nothing without a hub.
+func onlyForHubs(flags *pflag.FlagSet) string {
 	given := ""
 	flags.Visit(func(f *pflag.Flag) {
-		if given == "" && f.Name != "to" && strings.HasPrefix(f.Usage, "With --") {
+		if given == "" && strings.HasPrefix(f.Usage, "With --") {
 			given = f.Name
 		}
 	})

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -34,7 +35,14 @@ nothing was written.`,
 			if err != nil {
 				return err
 			}
-			return options.run(ctx)
+			if flags.hub.from == "" {
+				return options.run(ctx)
+			}
+			unjoin, err := flags.hub.toUnjoin(options)
+			if err != nil {
+				return err
+			}
+			return unjoin.run(ctx)
 		}),
 	}
 	flags.addFlags(cmd.Flags())
@@ -47,13 +55,17 @@ type unjoinFlags struct {
 	fleet    *cli.FleetFlag
 	output   cli.OutputFlags
 	mutation cli.MutationFlags
+	flags    *pflag.FlagSet
+	hub      leaveFlags
 }
 
 func (f *unjoinFlags) addFlags(flags *pflag.FlagSet) {
-	f.clusters.AddKubeconfigFlag(flags)
+	f.flags = flags
+	f.clusters.AddContextFlags(flags)
 	f.fleet.AddFlag(flags, "The fleet to leave (default $"+cli.FleetVariable+", then the fleet file's currentFleet)")
 	f.output.AddFlags(flags)
 	f.mutation.AddFlags(flags)
+	f.hub.addFlags(flags)
 }
 
 type unjoinOptions struct {
@@ -69,6 +81,12 @@ func (f *unjoinFlags) toOptions(args []string) (*unjoinOptions, error) {
 	o := &unjoinOptions{env: f.env, clusters: f.clusters, fleet: f.fleet, members: args}
 	if len(args) == 0 {
 		return nil, cli.UsageError(errors.New("which members? Name them"))
+	}
+	if only := onlyForHubs(f.flags); f.hub.from == "" && only != "" {
+		return nil, cli.UsageError(fmt.Errorf("--%s is for a hub: name one with --from", only))
+	}
+	if f.hub.from != "" && f.flags.Changed("fleet") {
+		return nil, cli.UsageError(errors.New("--fleet is a fleet of the fleet file, --from is a hub: leave one after the other"))
 	}
 	err := f.fleet.Validate()
 	if err != nil {
