@@ -116,6 +116,9 @@ func (j *joining) plan(ctx context.Context, where string, m *member.Member, o *u
 	case err != nil:
 		return step, failed(where, o, err)
 	}
+	if live.GetDeletionTimestamp() != nil {
+		return step, &membership.RefusedError{Err: fmt.Errorf("%s: %s is being deleted: try again when it is gone", where, what(live))}
+	}
 	if isShared(o) && !isOurs(live) || where == j.hub.Name && o.GetKind() == kindNamespace {
 		step.Action, step.Why = ActionKeep, "it is there already"
 		return step, nil

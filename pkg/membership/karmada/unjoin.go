@@ -238,8 +238,18 @@ func (u *Unjoin) Make(ctx context.Context) error {
 		if err := remove(ctx, m, s.Object); err != nil {
 			return failed(s.Cluster, s.Object, err)
 		}
-		if s.Object.GetKind() == kindCluster {
+		switch s.Object.GetKind() {
+		case kindCluster:
 			if err := u.awaitGone(ctx, s.Object); err != nil {
+				return err
+			}
+		case kindNamespace:
+			// Until it is gone nobody can join again.
+			gone, err := u.goneWithin(ctx, s.Cluster, m, s.Object)
+			if err == nil && !gone {
+				err = &member.Error{Reason: member.ReasonTimeout, Err: fmt.Errorf("%s: %s is not gone within %s; it goes on: %w", s.Cluster, what(s.Object), u.request.Timeout, ErrLeaving)}
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -261,7 +271,7 @@ func remove(ctx context.Context, m *member.Member, o *unstructured.Unstructured)
 // karmadactl unjoin --force does: the finalizers of its Works, of their
 // namespace, and of the Cluster.
 func (u *Unjoin) awaitGone(ctx context.Context, cluster *unstructured.Unstructured) error {
-	gone, err := u.goneWithin(ctx, cluster, u.request.Timeout)
+	gone, err := u.goneWithin(ctx, u.hub.Name, u.hub.member, cluster)
 	if gone || err != nil {
 		return err
 	}
@@ -272,20 +282,22 @@ func (u *Unjoin) awaitGone(ctx context.Context, cluster *unstructured.Unstructur
 	if err := u.release(ctx); err != nil {
 		return err
 	}
-	gone, err = u.goneWithin(ctx, cluster, u.request.Timeout)
+	gone, err = u.goneWithin(ctx, u.hub.Name, u.hub.member, cluster)
 	if err == nil && !gone {
 		err = &member.Error{Reason: member.ReasonTimeout, Err: fmt.Errorf("%s does not let %s go, although nothing keeps it: %w", u.hub.Name, u.request.Name, ErrLeaving)}
 	}
 	return err
 }
 
-func (u *Unjoin) goneWithin(ctx context.Context, cluster *unstructured.Unstructured, timeout time.Duration) (bool, error) {
-	for end := time.Now().Add(timeout); time.Now().Before(end); {
-		now, err := find(ctx, u.hub.Name, u.hub.member, kindCluster, "", cluster.GetName())
+// goneWithin waits until an object that was deleted is gone, as long as the
+// request allows.
+func (u *Unjoin) goneWithin(ctx context.Context, where string, m *member.Member, o *unstructured.Unstructured) (bool, error) {
+	for end := time.Now().Add(u.request.Timeout); time.Now().Before(end); {
+		now, err := find(ctx, where, m, o.GetKind(), o.GetNamespace(), o.GetName())
 		if err != nil {
 			return false, err
 		}
-		if now == nil || now.GetUID() != cluster.GetUID() {
+		if now == nil || now.GetUID() != o.GetUID() {
 			return true, nil
 		}
 		select {

@@ -15,20 +15,26 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
 )
 
-// One context, of a real Karmada, is enough: what is read through it is what the
-// members' own contexts give.
-func TestInventoryKarmada(t *testing.T) {
-	f := testfleet.New(t, bed.Options{Clusters: 2, Addons: []addon.Addon{karmada.Addon{}}})
-	hub := f.Hub(t, karmada.Hub)
+// newKarmada starts two clusters with a Karmada beside them, to which none is
+// joined. with is the plugin over some kubeconfigs.
+func newKarmada(t *testing.T) (f *testfleet.Fleet, hub string, with func(kubeconfigs ...string) *plugin) {
+	t.Helper()
+	f = testfleet.New(t, bed.Options{Clusters: 2, Addons: []addon.Addon{karmada.Addon{}}})
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	home := t.TempDir()
 	base := append(os.Environ(), actAs+"=1", "HOME="+home, "KUBECACHEDIR="+filepath.Join(home, "cache"), "KUBECTL_FLEET=", "KUBECTL_FLEET_CONFIG=")
-	with := func(kubeconfigs ...string) *plugin {
+	return f, f.Hub(t, karmada.Hub), func(kubeconfigs ...string) *plugin {
 		return &plugin{fleet: f, path: self, env: append(slices.Clone(base), "KUBECONFIG="+strings.Join(kubeconfigs, string(filepath.ListSeparator)))}
 	}
+}
+
+// One context, of a real Karmada, is enough: what is read through it is what the
+// members' own contexts give.
+func TestInventoryKarmada(t *testing.T) {
+	f, hub, with := newKarmada(t)
 	own, alone, both := with(f.Kubeconfig()), with(hub), with(f.Kubeconfig(), hub)
 	for _, c := range f.Clusters() {
 		own.exec(t, f.Binary(t, "karmadactl"), "join", c, "--kubeconfig", hub, "--karmada-context", karmada.Hub,
