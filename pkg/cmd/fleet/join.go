@@ -19,8 +19,8 @@ func newCmdJoin(env *cli.Env) *cobra.Command {
 	flags := &joinFlags{env: env, clusters: cli.NewClusterFlags(env), fleet: cli.NewFleetFlag(env)}
 	cmd := &cobra.Command{
 		Use:   "join CONTEXT...",
-		Short: "Add clusters to a fleet",
-		Long: `Add clusters to a fleet.
+		Short: "Add clusters to a fleet, or to a Karmada control plane",
+		Long: `Add clusters to a fleet, or to a Karmada control plane.
 
 Each context is asked who its cluster is, and written to the fleet file ($` + cli.FleetFileVariable + `, by default
 ~/.kube/fleets.yaml) with the server's address and the cluster's UID, that of the namespace kube-system. Nothing is made in
@@ -30,13 +30,22 @@ All join or none: if one cluster does not answer, or does not let us read its na
 A cluster is in a fleet once: it is refused under a second context, also behind another address.
 Joining again brings the address and --labels of a member up to date, keeps its other labels, and changes nothing else.
 
+With --to karmada=CONTEXT the clusters join that control plane in push mode, and no file is written. In each cluster the hub
+gets a service account with the rights of --role, and the hub its token; all by server-side apply, so that the same command
+again completes what was interrupted and changes nothing that is as it should be. Before the first write every permission is
+asked for, and the servers try the writes. -o yaml prints the objects of both sides, without tokens. See docs/joining.md.
+
 Exit codes: 0 done, or nothing to do; 1 a cluster did not answer, or the file could not be written; 2 usage, or no such
-context; 5 refused or not confirmed. But for 0, nothing was written.`,
+context; 5 refused or not confirmed. But for 0, nothing was written; with --to also 3 some clusters joined, 4 they joined,
+and the hub did not say in time that they are ready.`,
 		Example: `  # Make a fleet of three contexts
   kubectl fleet join admin@east admin@west apac --fleet prod
 
   # Under a name of its own, with labels for --cluster-selector
   kubectl fleet join arn:aws:eks:eu-west-1:1234:cluster/pay --name pay-eu --labels env=prod,region=eu
+
+  # To a Karmada control plane, with the right to look
+  kubectl fleet join admin@east admin@west --to karmada=hub --role view --wait
 
   # What would be written
   kubectl fleet join apac --fleet prod --dry-run=client -o yaml`,

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"k8s.io/client-go/rest"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
@@ -190,29 +189,18 @@ func (j *hubJoin) request(ctx context.Context, c inventory.Cluster, members *mem
 	if err != nil {
 		return karmada.JoinRequest{}, err
 	}
-	config, err := c.Access.RESTConfig(ctx)
-	if err == nil {
-		err = rest.LoadTLSFiles(config)
-	}
+	endpoint, err := m.Endpoint()
 	if err != nil {
-		return karmada.JoinRequest{}, &member.Error{Reason: member.ReasonMisconfigured, Err: err}
+		return karmada.JoinRequest{}, err
 	}
-	r := karmada.JoinRequest{
-		Name: c.Name, Member: m, Server: config.Host, CA: config.CAData, Insecure: config.Insecure,
+	if endpoint.Insecure && !j.flags.allowInsecure {
+		return karmada.JoinRequest{}, &cli.Error{Code: cli.ExitRefused, Err: fmt.Errorf("context %s does not verify the server's certificate, and so would the hub: --allow-insecure allows it", c.Context)}
+	}
+	return karmada.JoinRequest{
+		Name: c.Name, Member: m, Endpoint: endpoint,
 		Role: j.role, Namespaces: j.flags.namespaces, Impersonator: j.impersonator(),
 		Labels: j.labels, Provider: j.flags.provider, Region: j.flags.region, Zones: j.flags.zones,
-	}
-	if config.Insecure && !j.flags.allowInsecure {
-		return r, &cli.Error{Code: cli.ExitRefused, Err: fmt.Errorf("context %s does not verify the server's certificate, and so would the hub: --allow-insecure allows it", c.Context)}
-	}
-	if config.Proxy != nil {
-		proxy, err := config.Proxy(nil)
-		if err != nil {
-			return r, &member.Error{Reason: member.ReasonMisconfigured, Err: err}
-		}
-		r.ProxyURL = proxy.String()
-	}
-	return r, nil
+	}, nil
 }
 
 // make joins the clusters side by side, and reports.

@@ -16,16 +16,23 @@ func newCmdUnjoin(env *cli.Env) *cobra.Command {
 	flags := &unjoinFlags{env: env, clusters: cli.NewClusterFlags(env), fleet: cli.NewFleetFlag(env)}
 	cmd := &cobra.Command{
 		Use:   "unjoin MEMBER...",
-		Short: "Take clusters out of a fleet",
-		Long: `Take clusters out of a fleet.
+		Short: "Take clusters out of a fleet, or from a Karmada control plane",
+		Long: `Take clusters out of a fleet, or from a Karmada control plane.
 
 A member is named by its member name, its context or a glob. It goes from the fleet file; no cluster is asked, so one that
 is dead, or whose context is gone, goes like any other. A fleet without members stays, and stays the current one.
 
+With --from karmada=CONTEXT they leave that control plane: first the hub takes back what it propagated, then its account,
+rights and tokens go, those that we made and those that karmadactl made under its names. What other control planes use stays,
+and so does a namespace that we did not make. A cluster that does not answer goes with --force, and what is left there is said.
+
 Exit codes: 0 done, 1 the file could not be written, 2 usage, or no such member, 5 refused or not confirmed. But for 0,
-nothing was written.`,
+nothing was written; with --from also 3 some clusters left, 4 the hub is still at it, 6 something is left in a cluster.`,
 		Example: `  # One member of the current fleet
   kubectl fleet unjoin apac
+
+  # A dead cluster goes from a Karmada control plane
+  kubectl fleet unjoin apac --from karmada=hub --force
 
   # Several members of another, without a question
   kubectl fleet unjoin 'test-*' --fleet lab --yes`,

@@ -86,8 +86,7 @@ func (u *hubUnjoin) requests(ctx context.Context) (map[string]karmada.UnjoinRequ
 				return nil, err
 			}
 		case !u.flags.force:
-			var usage *cli.Error
-			if errors.As(err, &usage) {
+			if usage, is := errors.AsType[*cli.Error](err); is {
 				usage.Hint = "--force takes a cluster away to which there is no context"
 			}
 			return nil, err

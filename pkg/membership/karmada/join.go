@@ -19,11 +19,9 @@ type JoinRequest struct {
 	// Name is the cluster's on the hub.
 	Name   string
 	Member *member.Member
-	// Server, ProxyURL, CA and Insecure are how the user reaches it, and so will
-	// the hub. Without a CA it is the cluster's own.
-	Server, ProxyURL string
-	CA               []byte
-	Insecure         bool
+	// Endpoint is how the user reaches it, and so will the hub. Without a CA it is
+	// the cluster's own.
+	Endpoint member.Endpoint
 
 	// Role is what the hub may do there: in Namespaces, if there are any.
 	Role       Role
@@ -60,7 +58,7 @@ type Join struct {
 // reading, asking for permission and, unless client is set, by dry runs of the
 // servers. A safety check that says no is a *membership.RefusedError.
 func PlanJoin(ctx context.Context, h *Hub, r JoinRequest, client bool) (*Join, error) {
-	j := &joining{hub: h, request: r, ca: r.CA}
+	j := &joining{hub: h, request: r, ca: r.Endpoint.CA}
 	var err error
 	if j.uid, err = uidOf(ctx, r.Member); err != nil {
 		return nil, err

@@ -101,18 +101,18 @@ func (j *joining) hubObjects() []*unstructured.Unstructured {
 	}
 	objects := []*unstructured.Unstructured{newObject(kindNamespace, "", namespace, nil, nil), secret(name, credentials)}
 	spec := map[string]any{
-		"syncMode": "Push", "id": j.uid, "apiEndpoint": j.request.Server,
+		"syncMode": "Push", "id": j.uid, "apiEndpoint": j.request.Endpoint.Server,
 		"secretRef": map[string]any{"namespace": namespace, "name": name},
 	}
 	if j.request.Impersonator {
 		objects = append(objects, secret(impersonationSecretName(name), impersonation))
 		spec["impersonatorSecretRef"] = map[string]any{"namespace": namespace, "name": impersonationSecretName(name)}
 	}
-	if j.request.Insecure {
+	if j.request.Endpoint.Insecure {
 		spec["insecureSkipTLSVerification"] = true
 	}
-	if j.request.ProxyURL != "" {
-		spec["proxyURL"] = j.request.ProxyURL
+	if j.request.Endpoint.ProxyURL != "" {
+		spec["proxyURL"] = j.request.Endpoint.ProxyURL
 	}
 	for field, value := range map[string]string{"provider": j.request.Provider, "region": j.request.Region} {
 		if value != "" {

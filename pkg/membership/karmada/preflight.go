@@ -9,10 +9,10 @@ import (
 	"sync"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/membership"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // permitted is nil if the user may do all of these verbs to all of these
