@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"flag"
 	"io"
 	"strconv"
@@ -40,7 +41,7 @@ func (*logLevel) Type() string { return "level" }
 func (l *logLevel) Set(value string) error {
 	level, err := strconv.Atoi(value)
 	if err != nil {
-		return err
+		return errors.New("a level is a number")
 	}
 	l.level = level
 	if level > 0 {

@@ -24,7 +24,8 @@ func Main(newCommand func(*Env) *cobra.Command) ExitCode {
 	root := newCommand(env)
 	env.Plugin = root.Name()
 	prepare(root, env)
-	return env.conclude(ctx, root.ExecuteContext(ctx))
+	ran, err := root.ExecuteContextC(ctx)
+	return env.conclude(ctx, ran, err)
 }
 
 // interruptible ends the context on the first SIGINT, SIGTERM or SIGHUP, with
@@ -52,6 +53,7 @@ func prepare(root *cobra.Command, env *Env) {
 	// "kubectl fleet", not "kubectl-fleet", in usage, help and suggestions.
 	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: env.DisplayName()}
 	addLogFlags(root.PersistentFlags(), env)
+	refuseUnknown(root)
 	addCompletion(root, env)
 }
 
@@ -74,8 +76,9 @@ func RunE(run func(ctx context.Context, args []string) error) func(*cobra.Comman
 	}
 }
 
-// conclude says the error, if it has not been said, and chooses the exit code.
-func (e *Env) conclude(ctx context.Context, err error) ExitCode {
+// conclude says the error of the command that ran, if it has not been said, and
+// chooses the exit code.
+func (e *Env) conclude(ctx context.Context, cmd *cobra.Command, err error) ExitCode {
 	var ran runError
 	var coded *Error
 	code := ExitFailed
@@ -86,7 +89,7 @@ func (e *Env) conclude(ctx context.Context, err error) ExitCode {
 	case errors.As(err, &coded):
 		code, hint, err = coded.Code, coded.Hint, coded.Err
 	case !errors.As(err, &ran):
-		code, hint = ExitUsage, "see '"+e.DisplayName()+" --help'"
+		code, hint = ExitUsage, usageHint(cmd, err)
 	}
 	if errors.Is(context.Cause(ctx), ErrInterrupted) && code != ExitOK {
 		code = ExitInterrupted

@@ -192,7 +192,7 @@ func (f *ClusterFlags) chosenFleet() (*v1alpha1.Fleet, error) {
 		return nil, nil
 	}
 	if file == nil {
-		return nil, fmt.Errorf("no fleet is called %q: there is no fleet file %s", name, path)
+		return nil, &inventory.NoFleetFileError{Fleet: name, Path: path}
 	}
 	return inventory.FindFleet(file, name)
 }

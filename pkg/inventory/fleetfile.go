@@ -33,6 +33,9 @@ func ParseFleetFile(path string, raw []byte) (config *v1alpha1.FleetConfig, unkn
 	if err := yaml.Unmarshal(raw, config); err != nil {
 		return nil, nil, fmt.Errorf("fleet file %s: %w", path, err)
 	}
+	if config.Kind == "" && config.APIVersion == "" {
+		return nil, nil, fmt.Errorf("fleet file %s has no kind: want apiVersion: %s and kind: %s", path, v1alpha1.APIVersion, v1alpha1.FleetConfigKind)
+	}
 	if config.Kind != v1alpha1.FleetConfigKind || config.APIVersion != v1alpha1.APIVersion {
 		return nil, nil, fmt.Errorf("fleet file %s is %q of %q; this release reads %s of %s",
 			path, config.Kind, config.APIVersion, v1alpha1.FleetConfigKind, v1alpha1.APIVersion)
@@ -52,6 +55,13 @@ func ParseFleetFile(path string, raw []byte) (config *v1alpha1.FleetConfig, unkn
 		unknown = append(unknown, fmt.Sprintf("fleet file %s: ignored: %s", path, field))
 	}
 	return config, unknown, nil
+}
+
+// NoFleetFileError says that a fleet was named and there is no fleet file.
+type NoFleetFileError struct{ Fleet, Path string }
+
+func (e *NoFleetFileError) Error() string {
+	return fmt.Sprintf("no fleet is called %q: there is no fleet file %s", e.Fleet, e.Path)
 }
 
 // FindFleet returns the fleet of that name, or an error that lists those there

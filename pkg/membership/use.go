@@ -11,6 +11,9 @@ const currentFleet = "currentFleet"
 // Use makes a fleet of the file the current one, which commands are about that
 // name none. It returns that fleet, or an error that lists those there are.
 func (f *FleetFile) Use(fleet string) (*v1alpha1.Fleet, error) {
+	if f.was == nil {
+		return nil, &inventory.NoFleetFileError{Fleet: fleet, Path: f.path}
+	}
 	found, err := inventory.FindFleet(f.config, fleet)
 	if err != nil {
 		return nil, err

@@ -31,7 +31,7 @@ Exit codes: 0 shown, 2 usage, no such fleet, or a file that cannot be read.`,
 
   # The contexts of one fleet
   kubectl fleet config view --fleet prod -o json | jq -r '.fleets[].members[].context'`,
-		Args:              cobra.NoArgs,
+		Args:              cli.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: cli.RunE(func(ctx context.Context, _ []string) error {
 			options, err := flags.toOptions()

@@ -23,9 +23,9 @@ func newCmdDiff(env *cli.Env) *cobra.Command {
 The clusters that agree are put together; the largest group is the reference that the others are compared with. Items of
 lists are matched by name, or by another key such as a port's number. What a Secret holds is shown as hashes only.
 
-What each cluster sets by itself is not compared, but with --all-fields: the status; UIDs, versions, generations, times and
-managed fields; what was applied last, kept as an annotation; addresses and node ports of Services; counters of rollouts;
-the labels that controllers give; the nodes of pods; the volumes of claims. All of it:
+What each cluster sets by itself is not compared: managed fields and, but with --all-fields, the status; UIDs, versions,
+generations and times; what was applied last, kept as an annotation; addresses and node ports of Services; counters of
+rollouts; the labels that controllers give; the nodes of pods; the volumes of claims. All of it:
 https://github.com/kubectl-fleet/kubectl-fleet/blob/main/docs/diff.md
 
 Exit codes: 0 all clusters agree, 1 they differ (or some do not have the object), 2 usage, 3 some clusters failed,

@@ -43,7 +43,7 @@ Exit codes: 0 all clusters answered, 1 none did, 2 usage, 3 some clusters failed
 
   # Reasons by count, for programs
   kubectl fleet events -A -o custom-columns=REASON:.reason,COUNT:.count,CLUSTERS:.clusters`,
-		Args: cobra.NoArgs,
+		Args: cli.NoArgs,
 		RunE: cli.RunE(func(ctx context.Context, _ []string) error {
 			options, err := flags.toOptions()
 			if err != nil {

@@ -185,7 +185,7 @@ func (o *execOptions) exec(ctx context.Context, s cli.Selection, pod *query.Pod,
 		streams.Stdin = o.env.In
 	}
 	if o.tty && !o.env.InTerminal() {
-		o.env.Note("no terminal for the command: ours is none")
+		o.env.Note("-t is passed over: what is typed here comes from no terminal")
 		o.tty = false
 	}
 	if !o.tty {

@@ -32,7 +32,8 @@ the tag and digest are those asked for: "pay:1.*" matches the first only. Segmen
 cut short and may stand alone, and what has no registry is on docker.io.
 
 A type that you may not list, or that a cluster does not have, is named on stderr, and is no failure unless you asked
-for it by --type. Exit codes: 0 all clusters answered, 1 none did or an object is nowhere, 2 usage, 3 some clusters failed.`,
+for it by --type. Exit codes: 0 all clusters answered, also if a glob or an image is nowhere; 1 none did, or the object of
+a name is nowhere; 2 usage; 3 some clusters failed.`,
 		Example: `  # Which clusters have anything called ledger
   kubectl fleet find ledger
 
@@ -92,12 +93,14 @@ func (f *findFlags) toOptions(args []string) (*findOptions, error) {
 		return nil, err
 	}
 	o := &findOptions{env: f.env, clusters: f.clusters, output: output, request: query.FindRequest{Namespace: f.namespace, Types: f.types}}
-	for flag, value := range map[string]string{"namespace": f.namespace, "image": f.image, "type": strings.Join(f.types, "")} {
+	for flag, value := range map[string]string{"namespace": f.namespace, "type": strings.Join(f.types, "")} {
 		if f.flags.Changed(flag) && value == "" {
 			return nil, cli.UsageError(fmt.Errorf("--%s is empty: leave it away to look everywhere", flag))
 		}
 	}
 	switch {
+	case f.flags.Changed("image") && f.image == "":
+		err = errors.New("--image is empty: want as much of an image as you know")
 	case f.allNamespaces && f.namespace != "":
 		err = errors.New("-A and -n cannot be combined")
 	case f.image != "" && (len(args) > 0 || len(f.types) > 0):

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/fields"
@@ -138,10 +139,16 @@ func (f *getFlags) toRequest(o *getOptions, args []string) error {
 		return err
 	}
 	if _, err := labels.Parse(f.selector); err != nil {
-		return err
+		return fmt.Errorf("--selector: %w", err)
 	}
 	if _, err := fields.ParseSelector(f.fieldSelector); err != nil {
-		return err
+		return fmt.Errorf("--field-selector: %w", err)
+	}
+	switch {
+	case f.limit < 0:
+		return fmt.Errorf("--limit must not be less than 0, is %d", f.limit)
+	case f.chunkSize < 0:
+		return fmt.Errorf("--chunk-size must not be less than 0, is %d", f.chunkSize)
 	}
 	o.request = query.Request{
 		Items: items, Namespace: f.namespace, AllNamespaces: f.allNamespaces,

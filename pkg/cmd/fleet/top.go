@@ -87,6 +87,8 @@ func (f *topFlags) toOptions(args []string) (*topOptions, error) {
 	case len(args) == 1 && slices.Contains([]string{"nodes", "node", "no"}, args[0]):
 	case len(args) == 1 && slices.Contains([]string{"pods", "pod", "po"}, args[0]):
 		o.request.Pods = true
+	case len(args) > 1:
+		return nil, cli.UsageError(fmt.Errorf("top takes no names, and got %q: -l chooses by label", args[1]))
 	default:
 		return nil, cli.UsageError(errors.New("want nodes or pods"))
 	}
@@ -101,7 +103,9 @@ func (f *topFlags) toOptions(args []string) (*topOptions, error) {
 		err = query.Request{Namespace: f.namespace}.Validate()
 	}
 	if err == nil {
-		_, err = labels.Parse(f.selector)
+		if _, err = labels.Parse(f.selector); err != nil {
+			err = fmt.Errorf("--selector: %w", err)
+		}
 	}
 	if err != nil {
 		return nil, cli.UsageError(err)

@@ -25,7 +25,7 @@ func NewCmdVersion(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Show the version of the plugin, of its client library and, with --server, of every cluster",
-		Args:  cobra.NoArgs,
+		Args:  cli.NoArgs,
 		RunE: cli.RunE(func(ctx context.Context, _ []string) error {
 			parsed, err := output.Parse()
 			if err != nil {

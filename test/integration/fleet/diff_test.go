@@ -56,7 +56,7 @@ func TestDiff(t *testing.T) {
 		}
 	}
 	p.run(t, "diff", "service/web", "-n", ns).want(t, 0)
-	if others := clusters[:len(clusters)-1]; len(others) > 0 {
+	if others := clusters[:len(clusters)-1]; len(others) > 1 {
 		p.run(t, "diff", "deploy/web", "-n", ns, "-C", strings.Join(others, ",")).want(t, 0)
 	}
 
