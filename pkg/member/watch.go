@@ -55,7 +55,7 @@ func (m *Member) Watch(ctx context.Context, r WatchRequest) iter.Seq2[WatchEvent
 			switch err := frames.Decode(&frame); {
 			case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 				return
-			case errors.Is(err, io.ErrUnexpectedEOF):
+			case err == io.ErrUnexpectedEOF: //nolint:errorlint // wrapped, it is the connection's own, which has said so
 				yield(WatchEvent{}, &Error{Reason: ReasonUnreachable, Err: fmt.Errorf("connection lost: %w", err)})
 				return
 			case err != nil:

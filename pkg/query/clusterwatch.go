@@ -22,6 +22,8 @@ type clusterWatch struct {
 	columns []metav1.TableColumnDefinition
 	version string // resourceVersion reached; empty: list first
 	listed  bool   // at least once: what is new in a later list is a change
+	moved   bool   // the type is not, or no longer, where discovery said
+	has     bool   // it is known that the cluster has what is watched
 	seen    map[string]seenRow
 }
 
@@ -38,24 +40,54 @@ func newClusterWatch(w *watching, m *member.Member) *clusterWatch {
 // run lists if it must, and watches until the watch ends. connected is called
 // whenever the server has answered.
 func (c *clusterWatch) run(ctx context.Context, connected func()) error {
+	var err error
 	if c.version == "" {
-		if err := c.list(ctx); err != nil {
-			return err
-		}
-		connected()
+		err = c.list(ctx, connected)
 	}
-	err := c.watch(ctx, connected)
-	if errors.Is(err, errAgain) {
+	if err == nil {
+		err = c.watch(ctx, func() {
+			c.moved = false
+			connected()
+		})
+	}
+	switch {
+	case errors.Is(err, errAgain):
 		c.version = ""
+		return nil
+	case member.ReasonOf(err) == member.ReasonNotFound && !c.moved:
+		c.version, c.moved = "", true
 		return nil
 	}
 	return err
 }
 
+// lacksType: once the type is there, all that is of it is new.
+func (c *clusterWatch) lacksType() {
+	c.version, c.moved, c.listed, c.has = "", true, true, false
+	c.w.settle(c.m.Cluster().Name, standing{missing: []absence{{item: 0}}})
+}
+
+// found says whether the cluster has what is watched, where that is news.
+func (c *clusterWatch) found(any bool) {
+	names := c.w.request.Items[0].Names
+	switch {
+	case c.has: // what is gone by now has been shown as deleted
+	case any || len(names) == 0:
+		c.has = true
+		c.w.settle(c.m.Cluster().Name, standing{})
+	default:
+		c.w.settle(c.m.Cluster().Name, standing{missing: []absence{{item: 0, name: names[0]}}})
+	}
+}
+
 // list shows what is new, changed or gone since what was seen before.
-func (c *clusterWatch) list(ctx context.Context) error {
+func (c *clusterWatch) list(ctx context.Context, connected func()) error {
 	item := c.w.request.Items[0]
-	resource, err := c.m.Resource(ctx, item.Type)
+	resolve := c.m.Resource
+	if c.moved {
+		resolve = c.m.ResourceNow
+	}
+	resource, err := resolve(ctx, item.Type)
 	if err != nil {
 		return err
 	}
@@ -96,6 +128,8 @@ func (c *clusterWatch) list(ctx context.Context) error {
 	}
 	first := !c.listed
 	c.seen, c.version, c.listed = now, version, true
+	connected()
+	c.found(len(now) > 0)
 	sortRows(fresh)
 	if !first || !c.w.options.Only {
 		c.w.show(part{cluster: c.m.Cluster().Name, columns: c.columns, rows: fresh})
@@ -149,6 +183,9 @@ func (c *clusterWatch) take(event member.WatchEvent) error {
 			c.seen[key] = r
 		}
 		changed = append(changed, r.row.after(event.Type))
+	}
+	if len(c.seen) > 0 {
+		c.found(true)
 	}
 	sortRows(changed)
 	c.w.show(part{cluster: c.m.Cluster().Name, columns: c.columns, rows: changed})

@@ -32,41 +32,44 @@ type WatchSink interface {
 	Rows(table *metav1.Table) error
 	// Object is new, changed or deleted.
 	Object(event watch.EventType, object Object) error
-	// Lost says that a cluster is not seen any longer; it is tried again.
-	Lost(cluster string, err error)
-	// Back says that a cluster is seen again.
-	Back(cluster string)
+	// Lost says that a cluster is not seen any longer or, if it never was, not
+	// yet; it is tried again.
+	Lost(cluster string, err error, never bool)
+	// Back says that a cluster that was lost is seen, before its rows.
+	Back(cluster string, never bool)
+	// Failed are clusters that are given up.
+	Failed(failures []fanout.Failure)
+	// Lacking is what clusters do not have that answered. They are looked at
+	// further, for as long as another cluster has it or may have it.
+	Lacking(absent []Absence)
 }
 
 // Watch shows what there is and then each change, of all clusters in one
 // stream, until ctx ends. A watch that ends is resumed where it was; after a
 // time in which the server has forgotten that, the collection is listed anew and
 // what is different is shown. A cluster that cannot be reached is tried again
-// for as long as it takes; one that refuses (no rights, no such type) is given
-// up and reported.
+// for as long as it takes, one without the type is looked at now and then, and
+// one that refuses is given up; the sink hears of each at once. When no cluster
+// is left that has or may have what is asked for, the watch ends: the report has
+// all failures, and what is absent everywhere.
 func Watch(ctx context.Context, f Fleet, r Request, o WatchOptions, sink WatchSink) (Report, error) {
-	w := &watching{request: r, options: o, sink: sink, merger: merger{layout: layout{cluster: r.Columns.Cluster, namespace: r.AllNamespaces, event: o.EventColumn}}}
+	w := &watching{
+		request: r, options: o, sink: sink,
+		merger: merger{layout: layout{cluster: r.Columns.Cluster, namespace: r.AllNamespaces, event: o.EventColumn}},
+		census: census{clusters: f.Clusters, standings: map[string]standing{}, unheard: map[string]bool{}},
+	}
 	ctx, w.stop = context.WithCancelCause(ctx)
 	defer w.stop(errStopped)
 	all := f.Fanout
 	all.Concurrency = len(f.Clusters) // a watch has no end: all of them, or some are never seen
-	results := fanout.Collect(ctx, f.Clusters, all, func(ctx context.Context, c inventory.Cluster) (*watched, error) {
-		return w.cluster(ctx, f.Members, c)
-	})
-	report := Report{Asked: len(results), Shown: w.shown}
-	var clusters []answered
-	for _, result := range results {
-		switch {
-		case result.Value != nil && result.Value.missing != nil:
-			clusters = append(clusters, answered{cluster: result.Cluster, missing: result.Value.missing})
-		case result.Err != nil && member.ReasonOf(result.Err) != member.ReasonCanceled:
-			report.Failures = append(report.Failures, fanout.Failure{Cluster: result.Cluster.Name, Err: result.Err})
-		default:
-			clusters = append(clusters, answered{cluster: result.Cluster})
+	for _, result := range fanout.Each(ctx, f.Clusters, all, func(ctx context.Context, c inventory.Cluster) (struct{}, error) {
+		return struct{}{}, w.cluster(ctx, f.Members, c)
+	}) {
+		if ctx.Err() == nil {
+			w.settle(result.Cluster.Name, standing{err: result.Err})
 		}
 	}
-	report.Absent = absences(r, clusters)
-	return report, w.failed
+	return w.conclude(), w.failed
 }
 
 // watching is one watch over the fleet.
@@ -80,10 +83,8 @@ type watching struct {
 	merger merger
 	shown  int
 	failed error
+	census census
 }
-
-// watched is what is left of the watch of one cluster.
-type watched struct{ missing []absence }
 
 // backoff is how long to wait before a cluster that is lost is tried again.
 func backoff() wait.Backoff {
@@ -91,9 +92,9 @@ func backoff() wait.Backoff {
 }
 
 // cluster watches one cluster until ctx ends or the cluster refuses.
-func (w *watching) cluster(ctx context.Context, members *member.Pool, c inventory.Cluster) (*watched, error) {
+func (w *watching) cluster(ctx context.Context, members *member.Pool, c inventory.Cluster) error {
 	pause := backoff()
-	lost := false
+	lost, never := false, true
 	var watcher *clusterWatch
 	for {
 		m, err := members.Member(ctx, c)
@@ -104,27 +105,27 @@ func (w *watching) cluster(ctx context.Context, members *member.Pool, c inventor
 			err = watcher.run(ctx, func() {
 				pause = backoff()
 				if lost {
-					lost = false
-					w.tell(func(s WatchSink) { s.Back(c.Name) })
+					w.tell(func(s WatchSink) { s.Back(c.Name, never) })
 				}
+				lost, never = false, false
 			})
 		}
 		switch reason := member.ReasonOf(err); {
 		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		case err == nil: // the server ended the watch: go on
 			continue
+		case watcher == nil && reason == member.ReasonNotInstalled, givesUp(reason):
+			return err
 		case reason == member.ReasonNotInstalled:
-			return &watched{missing: []absence{{item: 0}}}, nil
-		case givesUp(reason):
-			return nil, err
-		}
-		if !lost {
+			lost, never = false, false
+			watcher.lacksType()
+		case !lost:
 			lost = true
-			w.tell(func(s WatchSink) { s.Lost(c.Name, err) })
+			w.tell(func(s WatchSink) { s.Lost(c.Name, err, never) })
 		}
 		if err := pauseFor(ctx, pause.Step()); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }

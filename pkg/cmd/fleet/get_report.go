@@ -38,25 +38,41 @@ func (o *getOptions) conclude(report query.Report, printed error) error {
 // conclude says which clusters failed or lack something, and chooses the exit
 // code.
 func conclude(env *cli.Env, report query.Report, printed error) error {
-	nowhere := false
+	nowhere := sayAbsences(env, report)
+	env.SayFailures(report.Failures)
+	return verdict(report, nowhere, printed)
+}
+
+// verdict is the exit code of a result, with the error of printing it; nil if
+// all is well.
+func verdict(report query.Report, nowhere bool, printed error) error {
+	failed := cli.Verdict(report.Asked, report.Failures)
+	if failed == nil && (nowhere || printed != nil) {
+		failed = &cli.Error{Code: cli.ExitFailed}
+	}
+	if failed == nil {
+		return nil
+	}
+	failed.Err = printed
+	return failed
+}
+
+// sayAbsences says what was asked for and is missing where.
+func sayAbsences(env *cli.Env, report query.Report) (nowhere bool) {
 	for _, absent := range report.Absent {
 		if absent.Everywhere {
 			nowhere = true
 			sayNowhere(env, absent, report)
-			continue
+		} else {
+			sayLacking(env, absent)
 		}
-		env.Note("%s: %s", strings.Join(absent.Clusters, ", "), absent.Err)
 	}
-	env.SayFailures(report.Failures)
-	verdict := cli.Verdict(report.Asked, report.Failures)
-	if verdict == nil && (nowhere || printed != nil) {
-		verdict = &cli.Error{Code: cli.ExitFailed}
-	}
-	if verdict == nil {
-		return nil
-	}
-	verdict.Err = printed
-	return verdict
+	return nowhere
+}
+
+// sayLacking says that some clusters do not have what was asked for.
+func sayLacking(env *cli.Env, absent query.Absence) {
+	env.Note("%s: %s", strings.Join(absent.Clusters, ", "), absent.Err)
 }
 
 // sayNowhere says that no cluster that answered has what was asked for.

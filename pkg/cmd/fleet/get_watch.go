@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/query"
@@ -28,7 +29,8 @@ func (o *getOptions) printWatch(ctx context.Context, s cli.Selection) error {
 	if ctx.Err() != nil { // how a watch ends
 		return context.Cause(ctx)
 	}
-	return o.conclude(report, nil)
+	// The failures have been said as they came.
+	return verdict(report, sayAbsences(o.env, report), nil)
 }
 
 // watchPrinter writes rows to stdout, and to stderr which clusters go and come.
@@ -49,9 +51,29 @@ func (p *watchPrinter) Object(event watch.EventType, object query.Object) error 
 }
 
 // Lost implements query.WatchSink.
-func (p *watchPrinter) Lost(cluster string, err error) {
-	p.env.Note("%s is lost and tried again: %s: %s", cluster, member.ReasonOf(err), err)
+func (p *watchPrinter) Lost(cluster string, err error, never bool) {
+	what := "lost"
+	if never {
+		what = "not reached"
+	}
+	p.env.Note("%s: %s: %s: %s; trying again", cluster, what, member.ReasonOf(err), err)
 }
 
 // Back implements query.WatchSink.
-func (p *watchPrinter) Back(cluster string) { p.env.Note("%s is back", cluster) }
+func (p *watchPrinter) Back(cluster string, never bool) {
+	what := "back"
+	if never {
+		what = "reached"
+	}
+	p.env.Note("%s: %s", cluster, what)
+}
+
+// Failed implements query.WatchSink.
+func (p *watchPrinter) Failed(failures []fanout.Failure) { p.env.SayFailures(failures) }
+
+// Lacking implements query.WatchSink.
+func (p *watchPrinter) Lacking(absent []query.Absence) {
+	for _, a := range absent {
+		sayLacking(p.env, a)
+	}
+}

@@ -109,11 +109,11 @@ func TestWatchOutlivesACluster(t *testing.T) {
 
 	t.Run("killed", func(t *testing.T) {
 		p.fleet.Kill(t, dying) // mended when this subtest ends
-		w.sees(t, "note: "+dying+" is lost")
+		w.sees(t, "note: "+dying+": lost: ")
 		create(live, "meanwhile")
 		w.sees(t, "ADDED", live, "meanwhile")
 	})
-	w.sees(t, "note: "+dying+" is back")
+	w.sees(t, "note: "+dying+": back")
 	create(dying, "after")
 	w.sees(t, "ADDED", dying, "after")
 	if err := p.client(t, dying).CoreV1().ConfigMaps("watched").Delete(t.Context(), "before", metav1.DeleteOptions{}); err != nil {
