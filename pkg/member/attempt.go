@@ -113,6 +113,7 @@ type bound struct {
 	m      *Member
 	host   string
 	limit  time.Duration
+	began  time.Time
 	timer  *time.Timer
 	pace   pace
 
@@ -120,7 +121,7 @@ type bound struct {
 }
 
 func newBound(ctx context.Context, cancel context.CancelCauseFunc, m *Member, host string) *bound {
-	b := &bound{ctx: ctx, cancel: cancel, m: m, host: host, limit: m.options.Timeout}
+	b := &bound{ctx: ctx, cancel: cancel, m: m, host: host, limit: m.options.Timeout, began: time.Now()}
 	b.timer = time.AfterFunc(b.limit, func() { b.cancel(b.timeout()) })
 	return b
 }
@@ -184,8 +185,9 @@ func (b *bound) explain(err error) error {
 	case cause != nil:
 		return canceled(b.ctx)
 	case errors.As(err, &network) && network.Timeout() && !isDial(err):
-		// net/http has a bound of its own for handshakes.
+		// net/http has a bound of its own for handshakes (adr/0002).
 		timeout = b.timeout()
+		timeout.Timeout = min(timeout.Timeout, time.Since(b.began).Round(time.Second))
 		return &Error{Reason: reasonOf(timeout), Err: timeout}
 	}
 	if b.answered.Load() {

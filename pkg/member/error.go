@@ -41,8 +41,16 @@ func ReasonOf(err error) Reason {
 	return reasonOf(err)
 }
 
-// Incomplete says that a list was cut off after rows of it had come.
+// Incomplete says that a list was cut off after rows of it had come. What the
+// server does not have, or does not let the user have, was not begun: that keeps
+// its own reason, beside the rows of other types.
 func Incomplete(rows int, err error) error {
+	if reason := ReasonOf(err); reason == ReasonForbidden || reason == ReasonNotInstalled {
+		return err
+	}
+	if rows == 1 {
+		return &Error{Reason: ReasonIncomplete, Err: fmt.Errorf("cut off after 1 row: %s: %w", ReasonOf(err), err)}
+	}
 	return &Error{Reason: ReasonIncomplete, Err: fmt.Errorf("cut off after %d rows: %s: %w", rows, ReasonOf(err), err)}
 }
 

@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
@@ -31,6 +32,31 @@ type Absence struct {
 type NotFoundError struct{ Type, Name string }
 
 func (e *NotFoundError) Error() string { return fmt.Sprintf("%s %q not found", e.Type, e.Name) }
+
+// NoFieldError is a field to sort by that no object has, as in kubectl: the
+// order would be none, and with a limit the choice arbitrary.
+type NoFieldError struct{ Field string }
+
+func (e *NoFieldError) Error() string { return fmt.Sprintf("no object has %s to sort by", e.Field) }
+
+// noField is the absence of a field to sort by, if none of some keys is there.
+func noField(r Request, f Fleet, keys iter.Seq[sortKey]) (absent []Absence) {
+	some := false
+	for key := range keys {
+		if key.class != keyMissing {
+			return nil
+		}
+		some = true
+	}
+	if !some {
+		return nil
+	}
+	missing := Absence{Err: &NoFieldError{Field: r.SortBy}, Everywhere: true}
+	for _, c := range f.Clusters {
+		missing.Clusters = append(missing.Clusters, c.Name)
+	}
+	return []Absence{missing}
+}
 
 // answered is what one cluster that did not fail has not.
 type answered struct {

@@ -48,6 +48,17 @@ func Objects(ctx context.Context, f Fleet, r Request, take func(Object) error) (
 	if err != nil {
 		return report, err
 	}
+	keys := func(yield func(sortKey) bool) {
+		for _, o := range all {
+			if !yield(o.key) {
+				return
+			}
+		}
+	}
+	if absent := noField(r, f, keys); len(absent) > 0 {
+		report.Shown, report.Absent = 0, append(report.Absent, absent...)
+		return report, nil
+	}
 	slices.SortStableFunc(all, func(a, b keyed) int { return a.key.compare(b.key) })
 	if r.Limit > 0 && len(all) > r.Limit {
 		all, report.Limited = all[:r.Limit], true

@@ -37,7 +37,7 @@ func Tables(ctx context.Context, f Fleet, r Request, patience time.Duration, sho
 	if r.SortBy != "" || r.Limit > 0 {
 		patience = 0 // what is first is known only when all is there
 	}
-	g := &gathering{request: r, show: show, mergers: make([]*merger, len(r.Items))}
+	g := &gathering{fleet: f, request: r, show: show, mergers: make([]*merger, len(r.Items))}
 	results := make(fanout.Results[*clusterTables], len(f.Clusters))
 	arrived := make(chan int)
 	ctx, stop := context.WithCancelCause(ctx)
@@ -65,17 +65,19 @@ func Tables(ctx context.Context, f Fleet, r Request, patience time.Duration, sho
 		}
 	}
 	report.Failures = results.Failures((*clusterTables).rows)
-	report.Absent = absences(r, clusters)
+	report.Absent = append(absences(r, clusters), g.absent...)
 	return report, nil
 }
 
 // gathering puts the clusters' tables together as they arrive.
 type gathering struct {
+	fleet   Fleet
 	request Request
 	show    func([]*metav1.Table) error
 	mergers []*merger // one an item, once something is shown of it
 	shown   int
 	limited bool
+	absent  []Absence
 }
 
 func (g *gathering) gather(results fanout.Results[*clusterTables], arrived <-chan int, patience time.Duration) error {
@@ -112,6 +114,11 @@ func (g *gathering) gather(results fanout.Results[*clusterTables], arrived <-cha
 // flush shows what these clusters gave.
 func (g *gathering) flush(results fanout.Results[*clusterTables], which []int) error {
 	slices.Sort(which)
+	if g.request.SortBy != "" {
+		if g.absent = noField(g.request, g.fleet, keysOf(results)); len(g.absent) > 0 {
+			return nil
+		}
+	}
 	var tables []*metav1.Table
 	for item := range g.request.Items {
 		var parts []part
@@ -130,6 +137,24 @@ func (g *gathering) flush(results fanout.Results[*clusterTables], which []int) e
 		tables = append(tables, g.mergers[item].merge(parts, rows))
 	}
 	return g.show(tables)
+}
+
+// keysOf are the keys of all rows.
+func keysOf(results fanout.Results[*clusterTables]) iter.Seq[sortKey] {
+	return func(yield func(sortKey) bool) {
+		for _, result := range results {
+			if result.Value == nil {
+				continue
+			}
+			for _, p := range result.Value.items {
+				for i := range p.rows {
+					if !yield(*p.rows[i].key) {
+						return
+					}
+				}
+			}
+		}
+	}
 }
 
 // first takes as many rows as the limit still allows.

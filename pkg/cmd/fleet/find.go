@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -123,6 +124,12 @@ func (f *findFlags) toOptions(args []string) (*findOptions, error) {
 	return o, nil
 }
 
+// isNowhere is true for an object that is in no cluster that answered.
+func isNowhere(absent query.Absence) bool {
+	_, object := errors.AsType[*query.NotFoundError](absent.Err)
+	return object && absent.Everywhere
+}
+
 func (o *findOptions) run(ctx context.Context) error {
 	selection, err := o.clusters.Select(ctx)
 	if err != nil {
@@ -134,6 +141,9 @@ func (o *findOptions) run(ctx context.Context) error {
 	waited.Done()
 	printed := o.write(found, report)
 	err = conclude(o.env, report, printed)
+	if len(o.request.Types) == 0 && slices.ContainsFunc(report.Absent, isNowhere) {
+		o.env.Note("%d types were looked at, those of workloads and their configuration; --type names others, such as nodes", len(query.FindTypes()))
+	}
 	if printed == nil {
 		sayNothing(o.env, o.output, report, o.request.Namespace)
 	}
