@@ -75,7 +75,7 @@ func hintFor(reason member.Reason, cluster, plugin string) string {
 	case member.ReasonUnreachable, member.ReasonServerError, member.ReasonInvalidAnswer:
 		return fmt.Sprintf("%s version --server %s -v=6 shows the request", plugin, alone)
 	case member.ReasonTimeout, member.ReasonIncomplete:
-		return "--cluster-timeout=30s waits longer for each answer"
+		return "a greater --cluster-timeout waits longer for each answer"
 	case member.ReasonUntrusted:
 		return "the certificate-authority of that context does not fit the server: fetch its kubeconfig again"
 	case member.ReasonLoginFailed:

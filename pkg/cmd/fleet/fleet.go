@@ -13,11 +13,12 @@ func NewCmdFleet(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "kubectl-fleet",
 		Short: "See and change many clusters as one",
-		Long: `kubectl fleet asks and changes many clusters as one.
+		Long: `kubectl fleet sees and changes many clusters as one.
 
-It needs no server: the clusters are those of your kubeconfig, or the members of a fleet in your fleet file
-($KUBECTL_FLEET_CONFIG, by default ~/.kube/fleets.yaml). A cluster that is down or slow never hides or delays the
-others: it is named on stderr, with a reason, and the exit code is 3.`,
+It needs no server: the clusters are those of your kubeconfig, the members of a fleet in your fleet file
+($KUBECTL_FLEET_CONFIG, by default ~/.kube/fleets.yaml), or those that a hub lists (--inventory). A cluster that is down
+or slow never hides the others, and holds them up for --cluster-timeout at most: it is named on stderr, with a reason, and
+the exit code is 3.`,
 	}
 	cmd.AddCommand(
 		newCmdConfig(env),
