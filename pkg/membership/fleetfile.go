@@ -69,6 +69,14 @@ func (f *FleetFile) Path() string { return f.path }
 // Config is what the file means. It is not to be changed.
 func (f *FleetFile) Config() *v1alpha1.FleetConfig { return f.config }
 
+// find returns the fleet of that name, or an error that says what there is.
+func (f *FleetFile) find(fleet string) (*v1alpha1.Fleet, error) {
+	if f.was == nil {
+		return nil, &inventory.NoFleetFileError{Fleet: fleet, Path: f.path}
+	}
+	return inventory.FindFleet(f.config, fleet)
+}
+
 // ConflictError says that somebody else wrote the file since it was opened.
 type ConflictError struct{ Path string }
 

@@ -36,7 +36,7 @@ type choice struct {
 
 // choose finds the members that names, contexts and globs mean.
 func (f *FleetFile) choose(fleetName string, names []string, list Lister) (choice, error) {
-	fleet, err := inventory.FindFleet(f.config, fleetName)
+	fleet, err := f.find(fleetName)
 	if err != nil {
 		return choice{}, err
 	}

@@ -1,9 +1,6 @@
 package membership
 
-import (
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
-)
+import "github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 
 // currentFleet is the field of v1alpha1.FleetConfig.
 const currentFleet = "currentFleet"
@@ -11,10 +8,7 @@ const currentFleet = "currentFleet"
 // Use makes a fleet of the file the current one, which commands are about that
 // name none. It returns that fleet, or an error that lists those there are.
 func (f *FleetFile) Use(fleet string) (*v1alpha1.Fleet, error) {
-	if f.was == nil {
-		return nil, &inventory.NoFleetFileError{Fleet: fleet, Path: f.path}
-	}
-	found, err := inventory.FindFleet(f.config, fleet)
+	found, err := f.find(fleet)
 	if err != nil {
 		return nil, err
 	}
