@@ -68,11 +68,11 @@ func (c *clusterWatch) lacksType() {
 }
 
 // found says whether the cluster has what is watched, where that is news.
-func (c *clusterWatch) found(any bool) {
+func (c *clusterWatch) found(some bool) {
 	names := c.w.request.Items[0].Names
 	switch {
 	case c.has: // what is gone by now has been shown as deleted
-	case any || len(names) == 0:
+	case some || len(names) == 0:
 		c.has = true
 		c.w.settle(c.m.Cluster().Name, standing{})
 	default:
