@@ -17,12 +17,17 @@ type Fleet struct {
 
 // ask connects to every cluster and runs fn there.
 func ask[T any](ctx context.Context, f Fleet, fn func(ctx context.Context, m *member.Member) (T, error)) fanout.Results[T] {
-	return fanout.Collect(ctx, f.Clusters, f.Fanout, func(ctx context.Context, c inventory.Cluster) (T, error) {
+	return fanout.Collect(ctx, f.Clusters, f.Fanout, connected(f, fn))
+}
+
+// connected connects to a cluster before it runs fn.
+func connected[T any](f Fleet, fn func(ctx context.Context, m *member.Member) (T, error)) fanout.Func[T] {
+	return func(ctx context.Context, c inventory.Cluster) (T, error) {
 		m, err := f.Members.Member(ctx, c)
 		if err != nil {
 			var none T
 			return none, err
 		}
 		return fn(ctx, m)
-	})
+	}
 }

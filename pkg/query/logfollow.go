@@ -2,233 +2,146 @@ package query
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync"
-	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
 // LogEvents hears what happens to logs that are followed. Calls come one at a
 // time, and never beside one that takes a line.
 type LogEvents interface {
-	// Lost: a cluster does not answer; its logs are taken up again when it does.
-	Lost(cluster string, err error)
-	// Back: a cluster that was lost answers again.
-	Back(cluster string)
+	// Begun: every cluster has answered, failed or is being tried again, and there
+	// is something to wait for. It comes at most once.
+	Begun(report LogReport)
+	// Lost: a cluster does not answer, or never did; it is tried again.
+	Lost(cluster string, err error, never bool)
+	// Back: a cluster that was lost, or never answered, answers.
+	Back(cluster string, never bool)
+	// Failed: a cluster, or a log of it, is not followed any longer.
+	Failed(cluster string, err error)
+	// Gone: a pod is no more, though its containers had not ended.
+	Gone(pod *Pod)
+	// Full: a new log has to wait until another ends.
+	Full(source LogSource)
 }
 
-// How long to wait before a log is asked for again: at first, and at most.
-const (
-	shortPause = 250 * time.Millisecond
-	longPause  = 8 * time.Second
-)
+// TooManyLogsError says that there are more logs than may be followed at once.
+type TooManyLogsError struct{ Most int }
+
+func (e *TooManyLogsError) Error() string {
+	return fmt.Sprintf("there are more than %d logs to follow", e.Most)
+}
 
 // FollowLogs hands over the lines of all logs as they come, and takes up those
-// that break off where they were. It returns when every container has ended for
-// good, when ctx does, or with the error of take.
-func FollowLogs(ctx context.Context, f Fleet, sources []LogSource, o corev1.PodLogOptions, events LogEvents, take func(LogLine) error) ([]LogFailure, error) {
+// that break off where they were. Each cluster is on its own: one that does not
+// answer is tried again for as long as it takes. Pods that join those selected,
+// or those of the workload named, are followed, too. It returns when every
+// container has ended for good, when ctx does, or with the error of take.
+func FollowLogs(ctx context.Context, f Fleet, r LogRequest, most int, events LogEvents, take func(LogLine) error) (LogReport, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errStopped)
-	crowd := &followers{members: f.Members, events: events, take: take, lost: map[string]bool{}, cancel: cancel}
-	o.Follow, o.Timestamps = true, true // by their times lines are known again
-	errs := make([]error, len(sources))
-	lines := make([]int, len(sources))
-	var workers sync.WaitGroup
-	for i := range sources {
-		workers.Go(func() {
-			one := &follower{followers: crowd, source: &sources[i], options: o}
-			errs[i] = one.follow(ctx)
-			lines[i] = one.lines
-		})
+	r.Options.Follow, r.Options.Timestamps = true, true // by their times lines are known again
+	crowd := &followers{members: f.Members, request: r, most: most, cancel: cancel, events: events, take: take}
+	byName := make(map[string]*clusterFollower, len(f.Clusters))
+	for _, c := range f.Clusters {
+		one := newClusterFollower(crowd, c)
+		crowd.clusters = append(crowd.clusters, one)
+		byName[c.Name] = one
 	}
-	workers.Wait()
-	var failures []LogFailure
-	for i, err := range errs {
-		if err != nil {
-			failures = append(failures, LogFailure{Source: &sources[i], Err: err, Lines: lines[i]})
-		}
-	}
-	return failures, crowd.stopped
+	all := f.Fanout
+	all.Concurrency = len(f.Clusters) // they have no end: all of them, or some are never seen
+	results := fanout.Collect(ctx, f.Clusters, all, func(ctx context.Context, c inventory.Cluster) (*podFinder, error) {
+		one := byName[c.Name]
+		err := one.follow(ctx)
+		return one.first, err
+	})
+	return crowd.report(results), crowd.stopped
 }
 
 // followers is what the logs that are followed share.
 type followers struct {
 	members *member.Pool
-	events  LogEvents
+	request LogRequest
+	most    int
 	cancel  context.CancelCauseFunc
 
-	mu      sync.Mutex
-	take    func(LogLine) error
-	lost    map[string]bool
-	stopped error // of take
+	mu        sync.Mutex // guards what follows, here and in each cluster
+	events    LogEvents
+	take      func(LogLine) error
+	clusters  []*clusterFollower
+	following int // logs, now
+	begun     bool
+	stopped   error // what ended it all, if neither the user nor the end of all logs
 }
 
 func (f *followers) hand(line LogLine) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.stopped == nil {
-		f.stopped = f.take(line)
-	}
-	if f.stopped != nil {
-		f.cancel(f.stopped)
+		if err := f.take(line); err != nil {
+			f.stop(err)
+		}
 	}
 	return f.stopped
 }
 
-// reached says, where it is news, that a cluster does not answer or does again.
-func (f *followers) reached(cluster string, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.lost[cluster] == (err != nil) {
-		return
-	}
-	f.lost[cluster] = err != nil
-	if err != nil {
-		f.events.Lost(cluster, err)
-	} else {
-		f.events.Back(cluster)
-	}
+// stop ends everything. It is called with mu held.
+func (f *followers) stop(err error) {
+	f.stopped = err
+	f.cancel(err)
 }
 
-// follower follows one log.
-type follower struct {
-	*followers
-	source  *LogSource
-	options corev1.PodLogOptions
-	lines   int
-	// last is the time of the last line, and seen how many lines have it: where
-	// to go on, for the server knows whole seconds only.
-	last time.Time
-	seen int
-}
-
-func (f *follower) follow(ctx context.Context) error {
-	pause := shortPause
-	last := false // the container has ended: what is read now is the rest
-	for {
-		before := f.lines
-		err := f.stream(ctx, last)
-		if f.lines > before {
-			pause = shortPause
+// settle is called, with mu held, when a cluster has news. It says once what all
+// clusters together began with, and ends everything when nothing is left to come.
+func (f *followers) settle() {
+	resting := true
+	for _, c := range f.clusters {
+		if !c.heard {
+			return
 		}
-		switch {
-		case ctx.Err() != nil:
-			return nil //nolint:nilerr // who stopped us knows it
-		case err == nil && last:
-			return nil
-		case err != nil && !f.passing(err):
-			return err
-		case err != nil && isAway(err):
-			f.reached(f.source.Pod.Cluster.Name, err)
-		}
-		for {
-			if err := pauseFor(ctx, pause); err != nil {
-				return nil //nolint:nilerr // who stopped us knows it
-			}
-			pause = min(2*pause, longPause)
-			ended, err := f.ended(ctx)
-			if err == nil {
-				f.reached(f.source.Pod.Cluster.Name, nil)
-				last = ended
-				break
-			}
-			switch {
-			case ctx.Err() != nil, member.IsObjectNotFound(err):
-				return nil //nolint:nilerr // the pod is gone, and its log with it
-			case !isAway(err):
-				return err
-			}
-			f.reached(f.source.Pod.Cluster.Name, err)
-		}
+		resting = resting && c.resting()
+	}
+	switch {
+	case resting:
+		f.cancel(errStopped)
+	case !f.begun:
+		f.begun = true
+		f.events.Begun(f.report(f.results()))
 	}
 }
 
-// stream reads what is new, as long as it comes. A line that was cut off comes
-// again whole, unless it is the last there will be.
-func (f *follower) stream(ctx context.Context, last bool) error {
-	o := f.options
-	skip := 0
-	if !f.last.IsZero() {
-		o.SinceTime, o.SinceSeconds, o.TailLines = new(metav1.NewTime(f.last)), nil, nil
-		skip = f.seen
+// results are what is known of the clusters so far.
+func (f *followers) results() fanout.Results[*podFinder] {
+	results := make(fanout.Results[*podFinder], len(f.clusters))
+	for i, c := range f.clusters {
+		results[i] = fanout.Result[*podFinder]{Cluster: c.cluster, Value: c.first}
 	}
-	resumed := f.last
-	next := func(line LogLine) error {
-		at, err := time.Parse(time.RFC3339Nano, line.Time)
-		switch {
-		case err != nil: // a line without a time cannot be known again
-		case at.Before(resumed):
-			return nil
-		case at.Equal(resumed) && skip > 0:
-			skip--
-			return nil
-		case at.Equal(f.last):
-			f.seen++
-		default:
-			f.last, f.seen = at, 1
+	return results
+}
+
+// report sums up. A cluster that has not answered is left out of what is missing,
+// and is no failure: it was being tried.
+func (f *followers) report(results fanout.Results[*podFinder]) LogReport {
+	report := LogReport{Report: Report{Asked: len(results)}}
+	var clusters []answered
+	for i, result := range results {
+		c := f.clusters[i]
+		if c.first != nil {
+			clusters = append(clusters, answered{cluster: c.cluster, missing: c.first.missing})
 		}
-		f.lines++
-		return f.hand(line)
-	}
-	rest, err := readLog(ctx, f.members, f.source, o, next)
-	if rest != nil && err == nil && last {
-		return next(*rest)
-	}
-	return err
-}
-
-// passing tells a failure that may pass from one that will not.
-func (f *follower) passing(err error) bool {
-	reason := member.ReasonOf(err)
-	return isAway(err) || (reason == member.ReasonInvalid && f.lines == 0 && !f.options.Previous) || member.IsObjectNotFound(err)
-}
-
-// isAway: the cluster, or the node, does not answer now.
-func isAway(err error) bool {
-	switch member.ReasonOf(err) { //nolint:exhaustive // these alone pass by themselves
-	case member.ReasonUnreachable, member.ReasonTimeout, member.ReasonServerError, member.ReasonThrottled:
-		return true
-	}
-	return false
-}
-
-// ended asks whether the container has ended for good.
-func (f *follower) ended(ctx context.Context) (bool, error) {
-	m, err := f.members.Member(ctx, f.source.Pod.Cluster)
-	if err != nil {
-		return false, err
-	}
-	pods, err := m.Resource(ctx, "pods")
-	if err != nil {
-		return false, err
-	}
-	ask := member.ListRequest{Resource: pods, Namespace: f.source.Pod.Namespace, Name: f.source.Pod.Name}
-	for page, err := range m.Objects(ctx, ask) {
-		if err != nil {
-			return false, err
+		if result.Err != nil && member.ReasonOf(result.Err) != member.ReasonCanceled {
+			report.Failures = append(report.Failures, fanout.Failure{Cluster: c.cluster.Name, Err: result.Err})
 		}
-		if len(page) > 0 { // it was asked for by name: one page of one pod
-			pod := corev1.Pod{}
-			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(page[0].Object, &pod); err != nil {
-				return false, &member.Error{Reason: member.ReasonInvalidAnswer, Err: err}
-			}
-			return f.options.Previous || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed, nil
-		}
+		report.Sources = append(report.Sources, c.sources...)
+		report.Lacking = append(report.Lacking, c.lacking...)
+		report.Broken = append(report.Broken, c.broken...)
 	}
-	return false, errors.New("no pod and no error")
-}
-
-// pauseFor sleeps, unless ctx ends first.
-func pauseFor(ctx context.Context, pause time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(pause):
-		return nil
+	report.Absent = absences(f.request.Pods, clusters)
+	for i := range report.Absent { // a cluster that is still tried may have it
+		report.Absent[i].Everywhere = report.Absent[i].Everywhere && len(clusters)+len(report.Failures) == report.Asked
 	}
+	return report
 }

@@ -1,11 +1,8 @@
 package query
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"io"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +11,29 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
+
+// LogRequest is whose logs are wanted, and what of them.
+type LogRequest struct {
+	// Pods finds the pods.
+	Pods Request
+	// Container is wanted of each pod; empty: the one that ContainerOf chooses.
+	Container string
+	// All wants every container.
+	All     bool
+	Options corev1.PodLogOptions
+}
+
+// LogReport is what reading logs has to say beside the lines.
+type LogReport struct {
+	// Report is that of looking for the pods.
+	Report
+	// Sources are the logs that were read.
+	Sources []LogSource
+	// Lacking are pods without the container asked for.
+	Lacking []*NoContainerError
+	// Broken are the logs that could not be read to their end.
+	Broken []LogFailure
+}
 
 // LogLine is one line of a log, without its end.
 type LogLine struct {
@@ -31,50 +51,41 @@ type LogFailure struct {
 	Lines int
 }
 
-// logsAhead is how many lines of a log are read ahead of its turn.
-const logsAhead = 1024
-
-// ReadLogs reads the logs to their end, as many at once as clusters would be,
-// and hands over their lines: source by source, in the order given. It returns
-// the failures, or the error of take, which ends it.
-func ReadLogs(ctx context.Context, f Fleet, sources []LogSource, o corev1.PodLogOptions, take func(LogLine) error) ([]LogFailure, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	concurrency := f.Fanout.Concurrency
-	if concurrency <= 0 {
-		concurrency = fanout.DefaultConcurrency
+// ReadLogs reads the logs of all clusters to their end, as many at once as
+// clusters would be, and hands over their lines: source by source, in the order
+// of the clusters. With a patience above 0, clusters whose pods are not known
+// when it is over do not hold up the others, and come after those that are there.
+// The error is that of take, which ends everything.
+func ReadLogs(ctx context.Context, f Fleet, r LogRequest, patience time.Duration, take func(LogLine) error) (LogReport, error) {
+	reading := newLogReading(ctx, f, r)
+	defer reading.stop()
+	turns := &turns{arrived: reading.arrived, done: make([]bool, len(f.Clusters))}
+	if patience > 0 {
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		turns.over = timer.C
 	}
-	readers := make([]*logReader, len(sources))
-	for i := range sources {
-		readers[i] = &logReader{members: f.Members, source: &sources[i], lines: make(chan LogLine, logsAhead)}
-	}
-	var workers sync.WaitGroup
-	defer workers.Wait()
-	defer cancel(errStopped)
-	slots := make(chan struct{}, concurrency)
-	workers.Go(func() {
-		for _, r := range readers {
-			// In order, so that the one whose turn it is always has a slot.
-			slots <- struct{}{}
-			workers.Go(func() {
-				defer func() { <-slots }()
-				r.read(ctx, o)
-			})
-		}
-	})
-	var failures []LogFailure
-	for _, r := range readers {
-		n := 0
-		for line := range r.lines {
-			n++
-			if err := take(line); err != nil {
-				return failures, err
+	broken := make([][]LogFailure, len(f.Clusters))
+	for range f.Clusters {
+		i := turns.next()
+		for _, reader := range reading.readers[i] {
+			if err := reader.handOver(take); err != nil {
+				return LogReport{}, err
+			}
+			// What the user ended is no failure of the cluster.
+			if reader.err != nil && member.ReasonOf(reader.err) != member.ReasonCanceled {
+				broken[i] = append(broken[i], LogFailure{Source: reader.source, Err: cutOff(reader.handed, reader.err), Lines: reader.handed})
 			}
 		}
-		if r.err != nil {
-			failures = append(failures, LogFailure{Source: r.source, Err: cutOff(n, r.err), Lines: n})
-		}
 	}
-	return failures, nil
+	var report LogReport
+	var pods []Pod
+	pods, report.Report = podsOf(r.Pods, reading.found)
+	report.Sources, report.Lacking = r.sources(pods)
+	for _, failures := range broken {
+		report.Broken = append(report.Broken, failures...)
+	}
+	return report, nil
 }
 
 // cutOff marks a failure after which something is shown.
@@ -85,77 +96,97 @@ func cutOff(lines int, err error) error {
 	return member.Incomplete(lines, err)
 }
 
-// logReader reads one log to its end.
-type logReader struct {
+// logReading is logs that are being read to their end.
+type logReading struct {
+	request LogRequest
 	members *member.Pool
-	source  *LogSource
-	lines   chan LogLine
-	err     error // to be read when lines is closed
+	cancel  context.CancelCauseFunc
+	slots   chan struct{}
+	workers sync.WaitGroup
+	// arrived has each cluster's index when its pods are known; found and readers
+	// of that index may be read from then on.
+	arrived chan int
+	found   fanout.Results[*podFinder]
+	readers [][]*logReader
 }
 
-func (r *logReader) read(ctx context.Context, o corev1.PodLogOptions) {
-	defer close(r.lines)
-	rest, err := readLog(ctx, r.members, r.source, o, func(line LogLine) error {
-		select {
-		case r.lines <- line:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
+func newLogReading(ctx context.Context, f Fleet, r LogRequest) *logReading {
+	ctx, cancel := context.WithCancelCause(ctx)
+	concurrency := f.Fanout.Concurrency
+	if concurrency <= 0 {
+		concurrency = fanout.DefaultConcurrency
+	}
+	l := &logReading{
+		request: r, members: f.Members, cancel: cancel, slots: make(chan struct{}, concurrency),
+		arrived: make(chan int, len(f.Clusters)),
+		found:   make(fanout.Results[*podFinder], len(f.Clusters)), readers: make([][]*logReader, len(f.Clusters)),
+	}
+	l.workers.Go(func() {
+		find := func(ctx context.Context, m *member.Member) (*podFinder, error) { return findPods(ctx, m, r.Pods) }
+		for i, result := range fanout.Each(ctx, f.Clusters, f.Fanout, connected(f, find)) {
+			l.found[i] = result
+			if result.Err == nil {
+				l.readers[i] = l.start(ctx, result.Value.pods)
+			}
+			l.arrived <- i
 		}
 	})
-	if rest != nil {
-		select {
-		case r.lines <- *rest:
-		case <-ctx.Done():
-		}
-	}
-	r.err = err
+	return l
 }
 
-// readLog hands over every whole line of one log. What stands behind the last of
-// them is the rest, whole or not: it may be cut off.
-func readLog(ctx context.Context, members *member.Pool, source *LogSource, o corev1.PodLogOptions, take func(LogLine) error) (rest *LogLine, err error) {
-	m, err := members.Member(ctx, source.Pod.Cluster)
-	if err != nil {
-		return nil, err
+// stop ends what is still read, and waits for it.
+func (l *logReading) stop() {
+	l.cancel(errStopped)
+	l.workers.Wait()
+}
+
+// start begins to read the logs of these pods, as far as there are slots.
+func (l *logReading) start(ctx context.Context, pods []Pod) []*logReader {
+	sources, _ := l.request.sources(pods)
+	readers := make([]*logReader, len(sources))
+	for i := range sources {
+		readers[i] = newLogReader(ctx, l.members, &sources[i], l.request.Options)
 	}
-	o.Container = source.Container
-	body, err := m.PodLogs(ctx, source.Pod.Namespace, source.Pod.Name, o)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = body.Close() }()
-	lines := bufio.NewReaderSize(body, 1<<15)
+	l.workers.Go(func() {
+		for _, reader := range readers {
+			select {
+			case l.slots <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			l.workers.Go(func() {
+				defer func() { <-l.slots }()
+				reader.readAhead()
+			})
+		}
+	})
+	return readers
+}
+
+// turns says which cluster is shown next.
+type turns struct {
+	arrived <-chan int
+	over    <-chan time.Time // nil: the order is that of the clusters
+	late    bool
+	here    []int // arrived, and not shown
+	done    []bool
+}
+
+// next waits for the first cluster that is not shown, or when patience is over
+// for any of those.
+func (t *turns) next() int {
 	for {
-		text, err := lines.ReadBytes('\n')
-		if err != nil && len(text) > 0 {
-			line := logLine(source, text, o.Timestamps)
-			rest = &line
+		slices.Sort(t.here)
+		if len(t.here) > 0 && (t.late || t.here[0] == slices.Index(t.done, false)) {
+			i := t.here[0]
+			t.here, t.done[i] = t.here[1:], true
+			return i
 		}
-		switch {
-		case err == io.EOF: // and not one that a broken connection wraps
-			return rest, nil
-		case err != nil:
-			return rest, err
-		}
-		if err := take(logLine(source, text, o.Timestamps)); err != nil {
-			return nil, err
+		select {
+		case i := <-t.arrived:
+			t.here = append(t.here, i)
+		case <-t.over:
+			t.late = true
 		}
 	}
-}
-
-func logLine(source *LogSource, text []byte, stamped bool) LogLine {
-	line := LogLine{Source: source, Text: string(bytes.TrimSuffix(text, []byte("\n")))}
-	if !stamped {
-		return line
-	}
-	if stamp, rest, _ := strings.Cut(line.Text, " "); isStamp(stamp) {
-		line.Time, line.Text = stamp, rest
-	}
-	return line
-}
-
-func isStamp(text string) bool {
-	_, err := time.Parse(time.RFC3339Nano, text)
-	return err == nil
 }

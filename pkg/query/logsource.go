@@ -40,29 +40,29 @@ func (e *NoContainerError) Error() string {
 	return fmt.Sprintf("container %q not found in pod %q, which has: %s", e.Container, e.Pod.Name, strings.Join(containerNames(&e.Pod.Pod), ", "))
 }
 
-// LogSources are the logs to read of the pods: of one container each, or with
-// all of every container, those that prepare the pod first. A pod without the
-// container asked for is missing, and no source.
-func LogSources(pods []Pod, container string, all bool) (sources []LogSource, missing []*NoContainerError) {
+// sources are the logs to read of the pods: of one container each, or with All
+// of every container, those that prepare the pod first. A pod without the
+// container asked for lacks it, and is no source.
+func (r LogRequest) sources(pods []Pod) (sources []LogSource, lacking []*NoContainerError) {
 	for i := range pods {
 		pod := &pods[i]
 		names := containerNames(&pod.Pod)
 		source := LogSource{Pod: pod, Others: len(names) > 1}
-		if all {
+		if r.All {
 			for _, source.Container = range names {
 				sources = append(sources, source)
 			}
 			continue
 		}
-		chosen, defaulted, err := ContainerOf(pod, container)
+		chosen, defaulted, err := ContainerOf(pod, r.Container)
 		if err != nil {
-			missing = append(missing, err)
+			lacking = append(lacking, err)
 			continue
 		}
 		source.Container, source.Defaulted = chosen, defaulted
 		sources = append(sources, source)
 	}
-	return sources, missing
+	return sources, lacking
 }
 
 // ContainerOf chooses a container as kubectl does: the one asked for, else the

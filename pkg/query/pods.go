@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
@@ -26,24 +27,30 @@ type Pod struct {
 // and those that belong to the workloads and services that it names. They are in
 // the order of the clusters, in each as its server sorts them.
 func FindPods(ctx context.Context, f Fleet, r Request) ([]Pod, Report) {
-	results := ask(ctx, f, func(ctx context.Context, m *member.Member) (*podFinder, error) {
-		found := &podFinder{ctx: ctx, m: m, r: r}
-		return found, found.find()
-	})
+	return podsOf(r, ask(ctx, f, func(ctx context.Context, m *member.Member) (*podFinder, error) {
+		return findPods(ctx, m, r)
+	}))
+}
+
+// podsOf puts together what was found in each cluster.
+func podsOf(r Request, results fanout.Results[*podFinder]) ([]Pod, Report) {
 	report := Report{Asked: len(results), Failures: results.Failures(nil)}
 	var pods []Pod
 	var clusters []answered
 	for _, result := range results {
-		if result.Err != nil {
-			continue
-		}
-		clusters = append(clusters, answered{cluster: result.Cluster, missing: result.Value.missing})
-		for _, pod := range result.Value.pods {
-			pods = append(pods, Pod{Cluster: result.Cluster, Pod: pod})
+		if result.Err == nil {
+			clusters = append(clusters, answered{cluster: result.Cluster, missing: result.Value.missing})
+			pods = append(pods, result.Value.pods...)
 		}
 	}
 	report.Absent = absences(r, clusters)
 	return pods, report
+}
+
+// findPods finds the pods of one cluster.
+func findPods(ctx context.Context, m *member.Member, r Request) (*podFinder, error) {
+	found := &podFinder{ctx: ctx, m: m, r: r}
+	return found, found.find()
 }
 
 // podFinder finds the pods of one cluster.
@@ -51,7 +58,7 @@ type podFinder struct {
 	ctx     context.Context //nolint:containedctx // lives for one search
 	m       *member.Member
 	r       Request
-	pods    []corev1.Pod
+	pods    []Pod
 	missing []absence
 }
 
@@ -83,15 +90,17 @@ func (f *podFinder) addList(page runtime.Object) error {
 	if !is {
 		return &member.Error{Reason: member.ReasonInvalid, Err: fmt.Errorf("a selector selects pods, not a %T", page)}
 	}
-	f.pods = append(f.pods, list.Items...)
+	for _, pod := range list.Items {
+		f.pods = append(f.pods, Pod{Cluster: f.m.Cluster(), Pod: pod})
+	}
 	return nil
 }
 
 // addOf adds the object itself if it is a pod, else the pods that it selects.
 func (f *podFinder) addOf(object *unstructured.Unstructured, resource member.Resource) error {
 	if resource.GroupKind() == (schema.GroupKind{Kind: "Pod"}) {
-		pod := corev1.Pod{}
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &pod); err != nil {
+		pod := Pod{Cluster: f.m.Cluster()}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &pod.Pod); err != nil {
 			return &member.Error{Reason: member.ReasonInvalidAnswer, Err: err}
 		}
 		f.pods = append(f.pods, pod)

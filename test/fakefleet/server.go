@@ -74,6 +74,13 @@ func (s *Server) Load(documents []byte) error {
 	return s.store.load(documents)
 }
 
+// Unload removes objects, which are namespaced.
+func (s *Server) Unload(documents []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.store.unload(documents)
+}
+
 // Intercept lets a handler answer first, whatever the faults. Requests that it
 // answers are not logged. It must be called before the first request.
 func (s *Server) Intercept(answer func(w http.ResponseWriter, r *http.Request) (done bool)) {

@@ -41,7 +41,26 @@ func (s *store) loadBase(cluster string) error {
 	return nil
 }
 
-func (s *store) load(documents []byte) error {
+func (s *store) load(documents []byte) error { return each(documents, s.put) }
+
+// unload removes the objects of these names.
+func (s *store) unload(documents []byte) error {
+	return each(documents, func(object *unstructured.Unstructured) error {
+		if object.GetNamespace() == "" {
+			object.SetNamespace("default")
+		}
+		before := len(s.objects)
+		s.objects = slices.DeleteFunc(s.objects, func(o *unstructured.Unstructured) bool { return same(o, object) })
+		if len(s.objects) == before {
+			return fmt.Errorf("%s %q: not there", object.GetKind(), object.GetName())
+		}
+		s.changes = append(s.changes, change{event: watch.Deleted, object: object})
+		return nil
+	})
+}
+
+// each hands over the objects of documents.
+func each(documents []byte, do func(*unstructured.Unstructured) error) error {
 	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(documents), 1<<12)
 	for {
 		var document runtime.RawExtension
@@ -56,7 +75,7 @@ func (s *store) load(documents []byte) error {
 		if err := object.UnmarshalJSON(document.Raw); err != nil {
 			return err
 		}
-		if err := s.put(object); err != nil {
+		if err := do(object); err != nil {
 			return err
 		}
 	}
@@ -74,9 +93,7 @@ func (s *store) put(object *unstructured.Unstructured) error {
 		s.kinds = append(s.kinds, kindOf(object))
 	}
 	before := len(s.objects)
-	s.objects = slices.DeleteFunc(s.objects, func(o *unstructured.Unstructured) bool {
-		return o.GroupVersionKind() == object.GroupVersionKind() && o.GetNamespace() == object.GetNamespace() && o.GetName() == object.GetName()
-	})
+	s.objects = slices.DeleteFunc(s.objects, func(o *unstructured.Unstructured) bool { return same(o, object) })
 	event := watch.Added
 	if len(s.objects) < before {
 		event = watch.Modified
@@ -87,6 +104,10 @@ func (s *store) put(object *unstructured.Unstructured) error {
 		return strings.Compare(a.GetNamespace()+"/"+a.GetName(), b.GetNamespace()+"/"+b.GetName())
 	})
 	return nil
+}
+
+func same(a, b *unstructured.Unstructured) bool {
+	return a.GroupVersionKind() == b.GroupVersionKind() && a.GetNamespace() == b.GetNamespace() && a.GetName() == b.GetName()
 }
 
 // kindAt is the type at a path; nil if the server has none there.

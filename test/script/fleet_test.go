@@ -20,6 +20,7 @@ import (
 //	                                       NAME_url, NAME_ca (NAME_pem in
 //	                                       base64), NAME_token into the environment
 //	fleet load SERVERS FILE…               adds objects from YAML
+//	fleet unload SERVERS FILE              removes the (namespaced) objects of the YAML
 //	fleet secret SERVER NAMESPACE/NAME KEY FILE   adds a Secret with the file
 //	fleet member HUB NAME SERVER           puts a server behind the proxy of a
 //	                                       Karmada control plane
@@ -51,6 +52,9 @@ func cmdFleet(ts *testscript.TestScript, neg bool, args []string) {
 			}
 			return nil
 		})
+	case "unload":
+		arguments(ts, neg, args, 2, 2)
+		s.each(ts, args[0], func(server *fakefleet.Server) error { return server.Unload([]byte(ts.ReadFile(args[1]))) })
 	case "secret":
 		arguments(ts, neg, args, 4, 4)
 		ts.Check(s.server(ts, args[0]).Load(secret(ts, args[1], args[2], ts.ReadFile(args[3]))))

@@ -52,21 +52,11 @@ func (p *watchPrinter) Object(event watch.EventType, object query.Object) error 
 
 // Lost implements query.WatchSink.
 func (p *watchPrinter) Lost(cluster string, err error, never bool) {
-	what := "lost"
-	if never {
-		what = "not reached"
-	}
-	p.env.Note("%s: %s: %s: %s; trying again", cluster, what, member.ReasonOf(err), err)
+	sayLost(p.env, cluster, err, never)
 }
 
 // Back implements query.WatchSink.
-func (p *watchPrinter) Back(cluster string, never bool) {
-	what := "back"
-	if never {
-		what = "reached"
-	}
-	p.env.Note("%s: %s", cluster, what)
-}
+func (p *watchPrinter) Back(cluster string, never bool) { sayBack(p.env, cluster, never) }
 
 // Failed implements query.WatchSink.
 func (p *watchPrinter) Failed(failures []fanout.Failure) { p.env.SayFailures(failures) }
@@ -76,4 +66,22 @@ func (p *watchPrinter) Lacking(absent []query.Absence) {
 	for _, a := range absent {
 		sayLacking(p.env, a)
 	}
+}
+
+// sayLost says that a cluster does not answer any longer, or never did.
+func sayLost(env *cli.Env, cluster string, err error, never bool) {
+	what := "lost"
+	if never {
+		what = "not reached"
+	}
+	env.Note("%s: %s: %s: %s; trying again", cluster, what, member.ReasonOf(err), err)
+}
+
+// sayBack says that a cluster answers again, or for the first time.
+func sayBack(env *cli.Env, cluster string, never bool) {
+	what := "back"
+	if never {
+		what = "reached"
+	}
+	env.Note("%s: %s", cluster, what)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/progress"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/query"
 )
 
@@ -35,9 +36,14 @@ func newCmdLogs(env *cli.Env) *cobra.Command {
 A pod's name means that pod wherever it is; TYPE/NAME means all pods of that workload or service, -l those with a label.
 Every line begins with [CLUSTER/POD], or [CLUSTER/POD/CONTAINER] where the pod has several containers.
 
-With -f lines come as they are written, from all at once. A log that breaks off is taken up again where it was; stderr
-says when a cluster goes and comes back. Without -f, logs come whole, one after the other, sorted by cluster, namespace and pod. With -o json each line is an object with the
-fields cluster, namespace, pod, container, time and line.
+Without -f, logs come whole, one after the other, sorted by cluster, namespace and pod. Each cluster is read at once; piped,
+the lines of one that is slow are waited for, and on a terminal those of the others come first.
+
+With -f lines come as they are written, from each cluster as soon as it answers. A log that breaks off is taken up again
+where it was, and a cluster that does not answer is tried again; stderr says when it goes and comes back. Pods that come later
+to a workload or a label are followed, too; a pod that is gone is noted.
+
+With -o json each line is an object with the fields cluster, namespace, pod, container, time and line.
 
 Exit codes: 0 every log was read, 1 none was or the pod is nowhere, 2 usage, 3 some clusters or logs failed.`,
 		Example: `  # The pod of this name, from every cluster that has it
@@ -104,20 +110,18 @@ func (f *logsFlags) addFlags(flags *pflag.FlagSet) {
 }
 
 type logsOptions struct {
-	env       *cli.Env
-	clusters  *cli.ClusterFlags
-	request   query.Request
-	container string
-	all       bool
-	log       corev1.PodLogOptions
-	printing  printers.LogOptions
-	follow    bool
-	most      int
+	env      *cli.Env
+	clusters *cli.ClusterFlags
+	request  query.LogRequest
+	printing printers.LogOptions
+	follow   bool
+	most     int
 }
 
 func (f *logsFlags) toOptions(args []string) (*logsOptions, error) {
 	o := &logsOptions{
-		env: f.env, clusters: f.clusters, container: f.container, all: f.allContainers, follow: f.follow, most: f.most,
+		env: f.env, clusters: f.clusters, follow: f.follow, most: f.most,
+		request:  query.LogRequest{Container: f.container, All: f.allContainers},
 		printing: printers.LogOptions{Timestamps: f.timestamps, Terminal: f.env.OutTerminal},
 	}
 	switch f.output {
@@ -135,14 +139,14 @@ func (f *logsFlags) toOptions(args []string) (*logsOptions, error) {
 	if f.container != "" && f.allContainers {
 		return nil, cli.UsageError(errors.New("--container and --all-containers exclude each other"))
 	}
-	err := f.which(args, &o.request)
+	err := f.which(args, &o.request.Pods)
 	if err == nil {
-		o.log, err = f.logOptions()
+		o.request.Options, err = f.logOptions()
 	}
 	if err != nil {
 		return nil, cli.UsageError(err)
 	}
-	o.log.Timestamps = f.timestamps || o.printing.JSON
+	o.request.Options.Timestamps = f.timestamps || o.printing.JSON
 	return o, nil
 }
 
@@ -206,19 +210,23 @@ func (o *logsOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer selection.Warnings.Say(o.env)
-	line := selection.ShowWaiting(o.env)
-	pods, report := query.FindPods(ctx, fleetOf(selection), o.request)
-	line.Done()
-	sources, missing := query.LogSources(pods, o.container, o.all)
-	o.sayDefaulted(sources)
-
 	printer := printers.NewLogPrinter(o.env.Out, o.printing)
 	if o.follow {
-		return o.runFollow(ctx, selection, logsResult{report: report, sources: sources, missing: missing}, printer)
+		return o.runFollow(ctx, selection, printer)
 	}
-	failures, err := query.ReadLogs(ctx, fleetOf(selection), sources, o.log, printer.Print)
-	if err != nil && ctx.Err() == nil {
+	patience := time.Duration(0) // piped output is in the order of the clusters, always
+	if o.env.OutTerminal {
+		patience = progress.Patience
+	}
+	line := selection.ShowWaiting(o.env)
+	report, err := query.ReadLogs(ctx, fleetOf(selection), o.request, patience, func(l query.LogLine) error {
+		defer line.Pause()()
+		return printer.Print(l)
+	})
+	line.Done()
+	if err != nil {
 		return err // of writing: the stream is gone
 	}
-	return o.conclude(ctx, logsResult{report: report, sources: sources, missing: missing, failures: failures})
+	o.sayLacking(report)
+	return o.conclude(ctx, report)
 }

@@ -11,31 +11,24 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/query"
 )
 
-// logsResult is what came of reading logs.
-type logsResult struct {
-	// report is that of looking for the pods.
-	report   query.Report
-	sources  []query.LogSource
-	missing  []*query.NoContainerError
-	failures []query.LogFailure
-}
-
-// conclude says on stderr what the lines cannot show, and chooses the exit code.
-func (o *logsOptions) conclude(ctx context.Context, r logsResult) error {
-	nowhere := o.sayAbsent(r)
-	failed := append([]fanout.Failure{}, r.report.Failures...)
-	for _, f := range r.failures {
+// conclude says on stderr which clusters and logs failed, and chooses the exit
+// code.
+func (o *logsOptions) conclude(ctx context.Context, r query.LogReport) error {
+	failed := append([]fanout.Failure{}, r.Failures...)
+	for _, f := range r.Broken {
 		source := strings.TrimPrefix(f.Source.String(), f.Source.Pod.Cluster.Name+"/")
 		failed = append(failed, fanout.Failure{Cluster: f.Source.Pod.Cluster.Name, Err: fmt.Errorf("%s: %w", source, f.Err), Rows: f.Lines})
 	}
-	o.env.SayFailures(failed)
 	if ctx.Err() != nil {
+		o.env.SayFailures(failed)
 		return context.Cause(ctx)
 	}
+	nowhere := o.sayNowhere(r)
+	o.env.SayFailures(failed)
 	// A log is worth as much as a cluster: some are there, some are not.
-	complete := len(r.sources) - len(r.failures)
-	if len(r.sources) == 0 {
-		complete = r.report.Asked - len(r.report.Failures)
+	complete := len(r.Sources) - len(r.Broken)
+	if len(r.Sources) == 0 {
+		complete = r.Asked - len(r.Failures)
 	}
 	if verdict := cli.Verdict(complete+len(failed), failed); verdict != nil {
 		return verdict
@@ -43,30 +36,42 @@ func (o *logsOptions) conclude(ctx context.Context, r logsResult) error {
 	if nowhere {
 		return &cli.Error{Code: cli.ExitFailed}
 	}
-	if len(r.sources) == 0 {
-		_, _ = fmt.Fprintf(o.env.ErrOut, "No pods found in %s.\n", clusters(r.report.Asked))
+	if len(r.Sources) == 0 {
+		_, _ = fmt.Fprintf(o.env.ErrOut, "No pods found in %s.\n", clusters(r.Asked))
 	}
 	return nil
 }
 
-// sayAbsent says which clusters lack the pod, and which pods the container. It
-// returns whether what was asked for is nowhere.
-func (o *logsOptions) sayAbsent(r logsResult) (nowhere bool) {
-	for _, absent := range r.report.Absent {
+// sayLacking says which clusters lack what others have, and which pods the
+// container or show only one of theirs.
+func (o *logsOptions) sayLacking(r query.LogReport) {
+	for _, absent := range r.Absent {
+		if !absent.Everywhere {
+			o.env.Note("%s: %s", strings.Join(absent.Clusters, ", "), absent.Err)
+		}
+	}
+	if len(r.Sources) > 0 {
+		for _, lacking := range r.Lacking {
+			o.env.Note("%s: %s", lacking.Pod.Cluster.Name, lacking)
+		}
+	}
+	o.sayDefaulted(r.Sources)
+}
+
+// sayNowhere says that what was asked for is nowhere, and returns whether it is.
+func (o *logsOptions) sayNowhere(r query.LogReport) (nowhere bool) {
+	if len(r.Sources) > 0 {
+		return false
+	}
+	for _, absent := range r.Absent {
 		if absent.Everywhere {
 			nowhere = true
-			sayNowhere(o.env, absent, r.report)
-			continue
+			sayNowhere(o.env, absent, r.Report)
 		}
-		o.env.Note("%s: %s", strings.Join(absent.Clusters, ", "), absent.Err)
 	}
-	for _, absent := range r.missing {
-		if len(r.sources) == 0 {
-			nowhere = true
-			_, _ = fmt.Fprintf(o.env.ErrOut, "error: %s: %s\n", absent.Pod.Cluster.Name, printers.Escape(absent.Error()))
-			continue
-		}
-		o.env.Note("%s: %s", absent.Pod.Cluster.Name, absent)
+	for _, lacking := range r.Lacking {
+		nowhere = true
+		_, _ = fmt.Fprintf(o.env.ErrOut, "error: %s: %s\n", lacking.Pod.Cluster.Name, printers.Escape(lacking.Error()))
 	}
 	return nowhere
 }
