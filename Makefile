@@ -4,7 +4,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build testbed demo test bench check lint generate clean
+.PHONY: help build testbed demo test bench proof check lint generate clean
 
 # One set of settings for everything, so that nothing is compiled twice.
 export CGO_ENABLED := 0
@@ -32,6 +32,10 @@ test: testbed ## Run all tests: unit, script, testbed, and integration on a real
 
 bench: testbed ## Measure us beside our peers; RUNS=5, ONLY=REGEX of the titles
 	@.ci/bench -runs '$(or $(RUNS),5)' -only '$(ONLY)'
+
+proof: testbed ## Run the long matrices (minutes each); their dated results are in docs/proof
+	bin/testbed build --with karmada
+	go test -count=1 -v -timeout 60m ./test/proof/...
 
 check: ## Run everything that is checked and is no test
 	@.ci/check
