@@ -192,7 +192,8 @@ func others(stdout string) string {
 		return string(text)
 	}
 	var lines []string
-	for line := range strings.Lines(allClusters(stdout)) {
+	// Where one cluster has failed nobody can say that all agree.
+	for line := range strings.Lines(strings.ReplaceAll(allClusters(stdout), "<all agree>", "<agree>")) {
 		if first, _, _ := strings.Cut(strings.TrimSpace(line), " "); first != "" && first != bad {
 			lines = append(lines, line)
 		}
