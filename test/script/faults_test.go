@@ -195,10 +195,10 @@ func others(stdout string) string {
 	// Where one cluster has failed nobody can say that all agree.
 	for line := range strings.Lines(strings.ReplaceAll(allClusters(stdout), "<all agree>", "<agree>")) {
 		if first, _, _ := strings.Cut(strings.TrimSpace(line), " "); first != "" && first != bad {
-			lines = append(lines, line)
+			lines = append(lines, strings.TrimSpace(line))
 		}
 	}
-	return strings.Join(lines, "")
+	return strings.Join(lines, "\n")
 }
 
 // allClusters is what a command says without what differs between two runs, and
