@@ -21,6 +21,9 @@ func addCompletion(cmd *cobra.Command, env *Env) {
 		"clusters": func(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return completeClusters(cmd, env, typed), cobra.ShellCompDirectiveNoFileComp
 		},
+		"context": func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return completeContexts(cmd, env), cobra.ShellCompDirectiveNoFileComp
+		},
 		"fleet": func(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return CompleteFleet(env)(cmd, nil, typed)
 		},
@@ -64,11 +67,22 @@ func completeClusters(cmd *cobra.Command, env *Env, typed string) []cobra.Comple
 	if strings.HasPrefix(typed[len(before):], "^") {
 		before += "^"
 	}
-	names := make([]cobra.Completion, len(distinct))
-	for i, c := range distinct {
-		names[i] = before + c.Name
+	chosen := strings.FieldsFunc(before, func(r rune) bool { return r == ',' || r == '^' })
+	var names []cobra.Completion
+	for _, c := range distinct {
+		if !slices.Contains(chosen, c.Name) {
+			names = append(names, before+c.Name)
+		}
 	}
 	return names
+}
+
+// completeContexts offers every context of the kubeconfig.
+func completeContexts(cmd *cobra.Command, env *Env) []cobra.Completion {
+	flags := flagsTyped(cmd, env)
+	flags.contexts = true
+	listed, _ := flags.list(cmd.Context()) // nothing after an error
+	return names(listed.clusters, nil, func(c inventory.Cluster) string { return c.Context })
 }
 
 // CompleteFleet completes an argument that is the name of a fleet.
