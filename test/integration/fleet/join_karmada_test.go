@@ -153,6 +153,18 @@ spec:
 		return nil
 	}
 	eventually(t, "Karmada propagates to what we joined", there)
+
+	// A token is replaced by deleting its Secret, which ends it, and joining again:
+	// Karmada writes with the new one. (Some of its watches keep the old one.)
+	old := l.hubToken(t, "c1")
+	l.kubectl(t, "--context", "c1", "delete", "secret", "karmada-c1", "-n", "karmada-cluster").want(t, 0)
+	l.run(t, "join", "c1", toHub, "--yes", "--labels", "env=test", "--region", "eu").want(t, 0)
+	if l.hubToken(t, "c1") == old {
+		t.Error("the hub has the old token")
+	}
+	l.kubectl(t, "--context", "c1", "delete", "cm", "propagated", "-n", "default").want(t, 0)
+	l.onHub(t, "annotate", "cm", "propagated", "-n", "default", "changed=yes").want(t, 0)
+	eventually(t, "Karmada propagates with the new token", there)
 	l.onHub(t, "delete", "-f", manifest).want(t, 0)
 
 	for _, cluster := range []string{"c1", "c2"} {
@@ -162,6 +174,12 @@ spec:
 	if err := nothing(l.clusters(t)); err != nil {
 		t.Error(err)
 	}
+}
+
+// hubToken is the token that the hub has for a cluster.
+func (l *karmadaLab) hubToken(t *testing.T, cluster string) string {
+	t.Helper()
+	return l.onHub(t, "get", "secret", cluster, "-n", "karmada-cluster", "-o", "jsonpath={.data.token}").want(t, 0).stdout
 }
 
 func nothing(left []string) error {
