@@ -32,10 +32,7 @@ func (e *Env) SayFailures(failures []fanout.Failure) {
 	first := map[member.Reason]string{}
 	for _, f := range failures {
 		reason := member.ReasonOf(f.Err)
-		text := string(reason)
-		if said := f.Err.Error(); said != text { // "Unauthorized" is all that some servers say
-			text += ": " + said
-		}
+		text := fmt.Sprintf("%s: %s", reason, f.Err) // always both: scripts cut at the second colon
 		if i := slices.IndexFunc(groups, func(g *group) bool { return g.text == text }); i >= 0 {
 			groups[i].clusters = append(groups[i].clusters, f.Cluster)
 		} else {
