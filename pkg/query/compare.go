@@ -7,7 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/query/drift"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/drift"
 )
 
 // Compare asks every cluster for the one object that the request names and

@@ -10,7 +10,7 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/query"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/query/drift"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/drift"
 )
 
 func newCmdDiff(env *cli.Env) *cobra.Command {

@@ -12,6 +12,9 @@ import (
 type Object struct {
 	*unstructured.Unstructured
 	Origin Origin
+	// Document is the text that the object was written in, which begins at Origin;
+	// nil for an item of a list.
+	Document []byte
 }
 
 // Origin is where an object was written.

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	kjson "sigs.k8s.io/json"
 
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/query/drift"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/drift"
 )
 
 func normal(text []byte) map[string]any {

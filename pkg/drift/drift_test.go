@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/query/drift"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/drift"
 )
 
 func object(t testing.TB, text string) *unstructured.Unstructured {
