@@ -13,8 +13,11 @@ type Object struct {
 	*unstructured.Unstructured
 	Origin Origin
 	// Document is the text that the object was written in, which begins at Origin;
-	// nil for an item of a list.
+	// nil where there is none, as of a live object.
 	Document []byte
+	// Within is where the object is in its document: nothing, or items and an
+	// index for an item of a list.
+	Within Path
 }
 
 // Origin is where an object was written.
