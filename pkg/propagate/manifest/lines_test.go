@@ -60,3 +60,14 @@ func TestLinesErrorf(t *testing.T) {
 		t.Errorf("Child changed its parent: %v", path)
 	}
 }
+
+// Of an object that was read, the lines are the file's.
+func TestLinesOfParsed(t *testing.T) {
+	objects, err := manifest.Parse("f", []byte("# first\n---\n\n# second\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: A\n  metadata: {name: a}\n- apiVersion: v1\n  kind: B\n  metadata:\n    name: b\n"))
+	if err != nil || len(objects) != 2 {
+		t.Fatal(objects, err)
+	}
+	if got, want := objects[1].Lines().Of(manifest.Path{"metadata", "name"}).String(), "f:14"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
