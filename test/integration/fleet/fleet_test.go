@@ -74,7 +74,7 @@ func (p *plugin) kubectl(t *testing.T, args ...string) result {
 
 func (p *plugin) exec(t *testing.T, path string, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience) // cleanups, too, run commands
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, path, args...)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,22 +17,48 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/karmada"
-	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
 )
 
-// karmadaLab is two clusters, a Karmada, and what a test does to them.
+// karmadaLab is the fleet's Karmada, to which tests join clusters of it. It is as
+// it was when the test ends.
 type karmadaLab struct {
 	*plugin
-	fleet *testfleet.Fleet
-	hub   string
+	hub string
 }
 
 const toHub, fromHub = "--to=karmada=" + karmada.Hub, "--from=karmada=" + karmada.Hub
 
 func newKarmadaLab(t *testing.T) *karmadaLab {
 	t.Helper()
-	f, hub, with := newKarmada(t)
-	return &karmadaLab{with(f.Kubeconfig(), hub), f, hub}
+	l := &karmadaLab{newPlugin(t), ""}
+	l.hub = l.fleet.Hub(t, karmada.Hub)
+	l.plugin = l.with(l.fleet.Kubeconfig(), l.hub)
+	if err := nothing(l.clusters(t)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.leave(t) })
+	return l
+}
+
+// leave takes away what a test has not, be it that it failed.
+func (l *karmadaLab) leave(t *testing.T) {
+	t.Helper()
+	if left := l.clusters(t); len(left) > 0 {
+		l.run(t, append([]string{"unjoin", fromHub, "--yes", "--force"}, left...)...).want(t, 0)
+	}
+	for _, cluster := range l.fleet.Clusters() {
+		if len(l.traces(t, cluster)) > 0 {
+			l.kubectl(t, "--context", cluster, "delete", "ns", "karmada-cluster", "--ignore-not-found").want(t, 0)
+			l.kubectl(t, "--context", cluster, "delete", "clusterroles,clusterrolebindings", "-l", "app.kubernetes.io/managed-by=kubectl-fleet").want(t, 0)
+		}
+	}
+}
+
+// with is the plugin over some kubeconfigs.
+func (p *plugin) with(kubeconfigs ...string) *plugin {
+	other := *p
+	other.env = append(slices.Clone(p.env), "KUBECONFIG="+strings.Join(kubeconfigs, string(filepath.ListSeparator)))
+	return &other
 }
 
 func (l *karmadaLab) onHub(t *testing.T, args ...string) result {
@@ -39,10 +66,13 @@ func (l *karmadaLab) onHub(t *testing.T, args ...string) result {
 	return l.kubectl(t, append([]string{"--context", karmada.Hub}, args...)...)
 }
 
-func (l *karmadaLab) karmadactl(t *testing.T, verb, cluster string) result {
+func (l *karmadaLab) karmadactl(t *testing.T, verb, cluster string, more ...string) result {
 	t.Helper()
-	return l.exec(t, l.fleet.Binary(t, "karmadactl"), verb, cluster, "--kubeconfig", l.hub, "--karmada-context", karmada.Hub,
-		"--cluster-kubeconfig", l.fleet.Kubeconfig(), "--cluster-context", cluster)
+	args := []string{
+		verb, cluster, "--kubeconfig", l.hub, "--karmada-context", karmada.Hub,
+		"--cluster-kubeconfig", l.fleet.Kubeconfig(), "--cluster-context", cluster,
+	}
+	return l.exec(t, l.fleet.Binary(t, "karmadactl"), append(args, more...)...)
 }
 
 // traces are what a join left in a cluster: accounts, rights, Secrets.
@@ -61,24 +91,45 @@ func (l *karmadaLab) traces(t *testing.T, cluster string) []string {
 	return traces
 }
 
-func (l *karmadaLab) clusters(t *testing.T) []string {
+// clusters are those of the hub, or of these the ones that it has.
+func (l *karmadaLab) clusters(t *testing.T, among ...string) []string {
 	t.Helper()
-	return strings.Fields(l.onHub(t, "get", "clusters", "-o", "name").want(t, 0).stdout)
+	names := strings.Fields(l.onHub(t, "get", "clusters", "-o", "jsonpath={.items[*].metadata.name}").want(t, 0).stdout)
+	return slices.DeleteFunc(names, func(name string) bool { return len(among) > 0 && !slices.Contains(among, name) })
+}
+
+// sideBySide does the same to several clusters: Karmada takes 15 seconds and
+// more to let one go.
+func sideBySide(do func(cluster string), clusters ...string) {
+	var wg sync.WaitGroup
+	for _, cluster := range clusters {
+		wg.Go(func() { do(cluster) })
+	}
+	wg.Wait()
 }
 
 func TestJoinKarmada(t *testing.T) {
 	l := newKarmadaLab(t)
 	t.Run("refused", l.testRefused)
-	t.Run("karmadactl takes ours for its own", l.testOurs)
-	t.Run("ours takes what karmadactl made", l.testKarmadactls)
-	t.Run("a role to view", l.testView)
-	t.Run("a dead member", l.testDead)
+	t.Run("c1 and c2", func(t *testing.T) {
+		t.Parallel()
+		t.Run("karmadactl takes ours for its own", l.testOurs)
+		t.Run("ours takes what karmadactl made", l.testKarmadactls)
+	})
+	t.Run("c3", func(t *testing.T) {
+		t.Parallel()
+		t.Run("a role to view", l.testView)
+		t.Run("a dead member", l.testDead)
+	})
 }
 
 // Nothing is written where a check says no.
 func (l *karmadaLab) testRefused(t *testing.T) {
 	// Somebody who may do some of it, but give no rights away.
 	for context, more := range map[string]string{"c1": "", karmada.Hub: ",clusters.cluster.karmada.io"} {
+		t.Cleanup(func() {
+			l.kubectl(t, "--context", context, "delete", "clusterrole,clusterrolebinding", "some", "--ignore-not-found").want(t, 0)
+		})
 		l.kubectl(t, "--context", context, "create", "clusterrole", "some", "--verb=*", "--resource=namespaces,serviceaccounts,secrets"+more).want(t, 0)
 		l.kubectl(t, "--context", context, "create", "clusterrolebinding", "some", "--clusterrole=some", "--user=somebody").want(t, 0)
 	}
@@ -124,7 +175,7 @@ func (l *karmadaLab) testOurs(t *testing.T) {
 	if other := l.run(t, "join", "c1", toHub, "--name", "other", "--yes"); other.code != 5 || !strings.Contains(other.stderr, "already, as c1") {
 		t.Errorf("the same cluster under another name: %d %s", other.code, other.stderr)
 	}
-	read := l.exec(t, l.fleet.Binary(t, "karmadactl"), "get", "clusters", "--kubeconfig", l.hub, "--karmada-context", karmada.Hub).want(t, 0)
+	read := l.exec(t, l.fleet.Binary(t, "karmadactl"), "get", "clusters", "c1", "c2", "--kubeconfig", l.hub, "--karmada-context", karmada.Hub).want(t, 0)
 	if strings.Count(read.stdout, "True") != 2 {
 		t.Errorf("karmadactl reads:\n%s", read.stdout)
 	}
@@ -167,11 +218,11 @@ spec:
 	eventually(t, "Karmada propagates with the new token", there)
 	l.onHub(t, "delete", "-f", manifest).want(t, 0)
 
+	sideBySide(func(cluster string) { l.karmadactl(t, "unjoin", cluster) }, "c1", "c2")
 	for _, cluster := range []string{"c1", "c2"} {
-		l.karmadactl(t, "unjoin", cluster).want(t, 0)
 		eventually(t, "karmadactl unjoins "+cluster, func() error { return nothing(l.traces(t, cluster)) })
 	}
-	if err := nothing(l.clusters(t)); err != nil {
+	if err := nothing(l.clusters(t, "c1", "c2")); err != nil {
 		t.Error(err)
 	}
 }
@@ -190,7 +241,7 @@ func nothing(left []string) error {
 }
 
 func (l *karmadaLab) testKarmadactls(t *testing.T) {
-	l.karmadactl(t, "join", "c1").want(t, 0)
+	sideBySide(func(cluster string) { l.karmadactl(t, "join", cluster) }, "c1", "c2")
 	adopted := l.run(t, "join", "c1", toHub, "--yes", "--region", "us", "--wait").want(t, 0)
 	if !strings.Contains(adopted.stdout, "update") || strings.Contains(adopted.stdout, "create") {
 		t.Errorf("what karmadactl made is not taken over:\n%s", adopted.stdout)
@@ -198,10 +249,7 @@ func (l *karmadaLab) testKarmadactls(t *testing.T) {
 	if region := l.onHub(t, "get", "cluster", "c1", "-o", "jsonpath={.spec.region}").want(t, 0).stdout; region != "us" {
 		t.Errorf("region %q", region)
 	}
-	l.run(t, "unjoin", "c1", fromHub, "--yes").want(t, 0)
-
-	l.karmadactl(t, "join", "c2").want(t, 0)
-	l.run(t, "unjoin", "c2", fromHub, "--yes").want(t, 0)
+	l.run(t, "unjoin", "c1", "c2", fromHub, "--yes").want(t, 0)
 	for _, cluster := range []string{"c1", "c2"} {
 		// Its namespace, and the account that all hubs share, are not ours.
 		eventually(t, "what is left in "+cluster, func() error {
@@ -211,9 +259,9 @@ func (l *karmadaLab) testKarmadactls(t *testing.T) {
 			}
 			return nil
 		})
-		l.kubectl(t, "--context", cluster, "delete", "ns", "karmada-cluster").want(t, 0)
 	}
-	if err := nothing(l.clusters(t)); err != nil {
+	sideBySide(func(cluster string) { l.kubectl(t, "--context", cluster, "delete", "ns", "karmada-cluster") }, "c1", "c2")
+	if err := nothing(l.clusters(t, "c1", "c2")); err != nil {
 		t.Error(err)
 	}
 }
@@ -221,17 +269,17 @@ func (l *karmadaLab) testKarmadactls(t *testing.T) {
 // The token that the hub gets for the role view reads and does not write: it is
 // tried.
 func (l *karmadaLab) testView(t *testing.T) {
-	l.run(t, "join", "c1", toHub, "--role", "view", "--yes", "--wait").want(t, 0)
+	l.run(t, "join", "c3", toHub, "--role", "view", "--yes", "--wait").want(t, 0)
 	hub, err := kubernetes.NewForConfig(l.fleet.RESTConfig(t, karmada.Hub))
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := hub.CoreV1().Secrets("karmada-cluster").Get(t.Context(), "c1", metav1.GetOptions{})
+	secret, err := hub.CoreV1().Secrets("karmada-cluster").Get(t.Context(), "c3", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	viewer, err := kubernetes.NewForConfig(&rest.Config{
-		Host: l.fleet.RESTConfig(t, "c1").Host, BearerToken: string(secret.Data["token"]), TLSClientConfig: rest.TLSClientConfig{CAData: secret.Data["caBundle"]},
+		Host: l.fleet.RESTConfig(t, "c3").Host, BearerToken: string(secret.Data["token"]), TLSClientConfig: rest.TLSClientConfig{CAData: secret.Data["caBundle"]},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -246,31 +294,31 @@ func (l *karmadaLab) testView(t *testing.T) {
 			t.Errorf("it can %s: %v", what, err)
 		}
 	}
-	if _, err := hub.CoreV1().Secrets("karmada-cluster").Get(t.Context(), "c1-impersonator", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+	if _, err := hub.CoreV1().Secrets("karmada-cluster").Get(t.Context(), "c3-impersonator", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the hub may impersonate: %v", err)
 	}
-	l.run(t, "unjoin", "c1", fromHub, "--yes").want(t, 0)
-	eventually(t, "nothing is left", func() error { return nothing(append(l.traces(t, "c1"), l.clusters(t)...)) })
+	l.run(t, "unjoin", "c3", fromHub, "--yes").want(t, 0)
+	eventually(t, "nothing is left", func() error { return nothing(append(l.traces(t, "c3"), l.clusters(t, "c3")...)) })
 }
 
 // A member that is dead goes from the hub only if that is insisted on; what is
 // left in it is said, and goes when it is back.
 func (l *karmadaLab) testDead(t *testing.T) {
-	l.run(t, "join", "c1", "c2", toHub, "--yes", "--wait").want(t, 0)
+	l.run(t, "join", "c3", toHub, "--yes", "--wait").want(t, 0)
 	t.Run("while it is dead", func(t *testing.T) {
-		l.fleet.Kill(t, "c2")
-		refused := l.run(t, "unjoin", "c2", fromHub, "--yes").want(t, 5)
-		if !strings.Contains(refused.stderr, "--force") || len(l.clusters(t)) != 2 {
+		l.fleet.Kill(t, "c3")
+		refused := l.run(t, "unjoin", "c3", fromHub, "--yes").want(t, 5)
+		if !strings.Contains(refused.stderr, "--force") || len(l.clusters(t, "c3")) != 1 {
 			t.Errorf("%s", refused.stderr)
 		}
-		forced := l.run(t, "unjoin", "c2", fromHub, "--yes", "--force", "--timeout", "5s").want(t, 6)
-		if !strings.Contains(forced.stderr, "left in c2") || !strings.Contains(forced.stderr, "karmada-c2") {
+		forced := l.run(t, "unjoin", "c3", fromHub, "--yes", "--force", "--timeout", "5s").want(t, 6)
+		if !strings.Contains(forced.stderr, "left in c3") || !strings.Contains(forced.stderr, "karmada-c3") {
 			t.Errorf("%s", forced.stderr)
 		}
-		if got := l.clusters(t); len(got) != 1 || !strings.HasSuffix(got[0], "/c1") {
-			t.Errorf("clusters %q", got)
+		if err := nothing(l.clusters(t, "c3")); err != nil {
+			t.Error(err)
 		}
 	})
-	l.run(t, "unjoin", "c2", fromHub, "--yes").want(t, 0)
-	eventually(t, "nothing is left in c2", func() error { return nothing(l.traces(t, "c2")) })
+	l.run(t, "unjoin", "c3", fromHub, "--yes").want(t, 0)
+	eventually(t, "nothing is left in c3", func() error { return nothing(l.traces(t, "c3")) })
 }
