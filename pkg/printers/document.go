@@ -14,7 +14,7 @@ func Document(w io.Writer, f Format, value any, terminal bool) error {
 	switch f.Name {
 	case FormatJSON:
 		text, err = json.MarshalIndent(value, "", jsonIndent)
-		text = append(text, '\n')
+		text = append(escapeJSON(text), '\n')
 	case FormatYAML:
 		text, err = marshalYAML(value)
 	default:

@@ -22,7 +22,7 @@ func NewEventPrinter(w io.Writer, f Format, withEvent bool, o ListOptions) (Even
 	case f.Name == FormatJSON || f.Name == FormatYAML:
 		return nil, fmt.Errorf("-o %s is one document, and a watch has no end: -o %s is an object a line", f.Name, FormatJSONLines)
 	case f.Name == FormatJSONLines && withEvent:
-		return eventLines{w}, nil
+		return eventLines{jsonWriter{w}}, nil
 	case withEvent:
 		return nil, fmt.Errorf("-o %s has no place for what happened: tables and -o %s have", f.Name, FormatJSONLines)
 	case f.Name == FormatJSONPath || f.Name == FormatCustomColumns:

@@ -1,8 +1,11 @@
 package printers
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
+	"unicode"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -10,6 +13,39 @@ import (
 )
 
 const jsonIndent = "    " // kubectl's
+
+// jsonWriter passes JSON on with what JSON may hold and a terminal obeys in the
+// other form that JSON has for it: control characters beyond those that JSON
+// escapes itself, and the marks that reverse the direction of text. It does so
+// wherever it writes to: the output has one form, and its meaning is the same.
+// A character is written whole.
+type jsonWriter struct{ w io.Writer }
+
+func (j jsonWriter) Write(text []byte) (int, error) {
+	if _, err := j.w.Write(escapeJSON(text)); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
+
+// escapeJSON also escapes what is no character, or the mark of a byte order.
+func escapeJSON(text []byte) []byte {
+	beyond := func(r rune) bool {
+		return r >= 0x7f && r <= 0x9f || r == 0xfeff || r == 0xfffe || r == 0xffff || unicode.Is(unicode.Bidi_Control, r)
+	}
+	if bytes.IndexFunc(text, beyond) < 0 {
+		return text
+	}
+	var escaped bytes.Buffer
+	for _, r := range string(text) {
+		if beyond(r) {
+			fmt.Fprintf(&escaped, `\u%04x`, r)
+		} else {
+			escaped.WriteRune(r)
+		}
+	}
+	return escaped.Bytes()
+}
 
 // jsonList streams one List: memory does not grow with the number of items.
 type jsonList struct {

@@ -30,9 +30,9 @@ type ListOptions struct {
 func NewListPrinter(w io.Writer, f Format, o ListOptions) (ListPrinter, error) {
 	switch f.Name {
 	case FormatJSON:
-		return &jsonList{w: w}, nil
+		return &jsonList{w: jsonWriter{w}}, nil
 	case FormatJSONLines:
-		return &jsonLines{w: w}, nil
+		return &jsonLines{w: jsonWriter{w}}, nil
 	case FormatYAML:
 		return &yamlList{w: w}, nil
 	case FormatName:

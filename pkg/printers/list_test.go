@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
@@ -113,6 +114,40 @@ func TestJSONIsIndentedAsKubectlDoes(t *testing.T) {
 	wanted := lines(strings.ReplaceAll(string(want), "1e+06", "1000000"))
 	if diff := cmp.Diff(wanted, lines(got)); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}
+
+// What JSON may hold and a terminal obeys is escaped in every form of JSON, and
+// means the same.
+func TestJSONIsSafeForATerminal(t *testing.T) {
+	const evil = "\x7f\u0085\u009b1m\u061c\u200e\u200f\u202a\u202e\u2066\u2069\ufeff"
+	o := object("Deployment", "web")
+	o.SetAnnotations(map[string]string{"evil": "é世" + evil})
+	var event, document bytes.Buffer
+	events, err := printers.NewEventPrinter(&event, printers.Format{Name: printers.FormatJSONLines}, true, printers.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := events.Print("c", watch.Added, o); err != nil {
+		t.Fatal(err)
+	}
+	if err := printers.Document(&document, printers.Format{Name: printers.FormatJSON}, o.Object, false); err != nil {
+		t.Fatal(err)
+	}
+	want := `"evil": "é世\u007f\u0085\u009b1m\u061c\u200e\u200f\u202a\u202e\u2066\u2069\ufeff"`
+	for form, text := range map[string]string{
+		"json": printed(t, "json", nil, o), "jsonl": printed(t, "jsonl", nil, o), "event": event.String(), "document": document.String(),
+	} {
+		if !json.Valid([]byte(text)) || strings.ContainsAny(text, "\x7f\u0085\u009b\u200e\u202e\u2066") {
+			t.Errorf("%s: %q", form, text)
+		}
+		if !strings.Contains(strings.ReplaceAll(text, `"evil":"`, `"evil": "`), want) {
+			t.Errorf("%s: want %s in %s", form, want, text)
+		}
+	}
+	failed := printed(t, "json", []v1alpha1.Failure{{Cluster: "c", Message: "no \u202eway"}})
+	if !strings.Contains(failed, `"no \u202eway"`) {
+		t.Errorf("failures: %q", failed)
 	}
 }
 

@@ -26,7 +26,7 @@ type LogOptions struct {
 // NewLogPrinter returns a printer that writes each line at once.
 func NewLogPrinter(w io.Writer, o LogOptions) LogPrinter {
 	if o.JSON {
-		encoder := json.NewEncoder(w)
+		encoder := json.NewEncoder(jsonWriter{w})
 		encoder.SetEscapeHTML(false)
 		return &jsonLog{encoder: encoder}
 	}

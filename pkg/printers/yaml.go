@@ -3,7 +3,6 @@ package printers
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -60,13 +59,5 @@ func marshalYAML(value any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var safe bytes.Buffer
-	for _, r := range string(text) {
-		if (r >= 0x7f && r <= 0x9f) || r == 0xfeff || r == 0xfffe || r == 0xffff {
-			fmt.Fprintf(&safe, `\u%04x`, r)
-		} else {
-			safe.WriteRune(r)
-		}
-	}
-	return yaml.JSONToYAML(safe.Bytes())
+	return yaml.JSONToYAML(escapeJSON(text))
 }
