@@ -87,7 +87,7 @@ func (u *hubUnjoin) requests(ctx context.Context) (map[string]karmada.UnjoinRequ
 			}
 		case !u.flags.force:
 			if usage, is := errors.AsType[*cli.Error](err); is {
-				usage.Hint = "--force takes a cluster away to which there is no context"
+				usage.Hint = "a cluster is named by its context, whatever the hub calls it; --force takes one away by the hub's name to which there is no context"
 			}
 			return nil, err
 		}

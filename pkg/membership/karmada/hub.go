@@ -79,6 +79,16 @@ func (h *Hub) admits(name, uid string) error {
 	return nil
 }
 
+// clusterOf is the hub's cluster of a UID, nil if it has none.
+func (h *Hub) clusterOf(uid string) *unstructured.Unstructured {
+	for _, cluster := range h.clusters {
+		if id, _, _ := unstructured.NestedString(cluster.Object, "spec", "id"); id == uid {
+			return cluster
+		}
+	}
+	return nil
+}
+
 // ErrNotReady is a cluster that the hub does not say is ready.
 var ErrNotReady = errors.New("not ready")
 

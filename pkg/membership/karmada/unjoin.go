@@ -16,7 +16,8 @@ import (
 
 // UnjoinRequest is a cluster that is to leave a hub.
 type UnjoinRequest struct {
-	// Name is the cluster's on the hub.
+	// Name is the cluster's on the hub. If the hub has none of that name, the one
+	// with the UID of Member is meant, which has joined under another name.
 	Name string
 	// Member is the way to the cluster, nil where there is none.
 	Member *member.Member
@@ -43,20 +44,25 @@ type Unjoin struct {
 // another hub's label, or no mark of a join to this hub, is left alone.
 func PlanUnjoin(ctx context.Context, h *Hub, r UnjoinRequest) (*Unjoin, error) {
 	u := &Unjoin{hub: h, request: r}
-	cluster := h.clusters[r.Name]
-	if mode, _, _ := unstructured.NestedString(bareObject(cluster), "spec", "syncMode"); mode == "Pull" {
-		return nil, refusal("%s is in pull mode, by an agent that runs there: karmadactl unregister takes it away", r.Name)
-	}
-	var unreached error
-	if r.Member == nil {
-		unreached = errors.New("there is no way to it")
-	} else if u.uid, unreached = uidOf(ctx, r.Member); unreached == nil {
-		if id, _, _ := unstructured.NestedString(bareObject(cluster), "spec", "id"); id != "" && id != u.uid {
-			return nil, refusal("%s of %s is another cluster (its kube-system has the UID %s) than the one behind its context (%s)", r.Name, h.Name, id, u.uid)
-		}
+	unreached := errors.New("there is no way to it")
+	if r.Member != nil {
+		u.uid, unreached = uidOf(ctx, r.Member)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
+	}
+	cluster := h.clusters[r.Name]
+	if cluster == nil && unreached == nil {
+		if cluster = h.clusterOf(u.uid); cluster != nil {
+			r.Name = cluster.GetName()
+			u.request.Name = r.Name
+		}
+	}
+	if mode, _, _ := unstructured.NestedString(bareObject(cluster), "spec", "syncMode"); mode == "Pull" {
+		return nil, refusal("%s is in pull mode, by an agent that runs there: karmadactl unregister takes it away", r.Name)
+	}
+	if id, _, _ := unstructured.NestedString(bareObject(cluster), "spec", "id"); unreached == nil && id != "" && id != u.uid {
+		return nil, refusal("%s of %s is another cluster (its kube-system has the UID %s) than the one behind its context (%s)", r.Name, h.Name, id, u.uid)
 	}
 	if err := u.planHub(ctx, cluster); err != nil {
 		return nil, err

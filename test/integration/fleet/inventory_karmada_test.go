@@ -14,9 +14,9 @@ import (
 func TestInventoryKarmada(t *testing.T) {
 	l := newKarmadaLab(t)
 	f := l.fleet
-	own, alone := l.with(f.Kubeconfig()), l.with(l.hub)
+	own, alone := l.with(f.Kubeconfig()), l.with(l.kubeconfig)
 	l.karmadactl(t, "join", "c1", "--cluster-region", "region-of-c1").want(t, 0)
-	l.run(t, "join", "c2", toHub, "--yes", "--region", "region-of-c2").want(t, 0)
+	l.run(t, "join", "c2", l.to(), "--yes", "--region", "region-of-c2").want(t, 0)
 	inventory := []string{"--inventory", "karmada=" + karmada.Hub}
 	eventually(t, "Karmada has told the members whom it may impersonate", func() error {
 		if r := alone.run(t, append([]string{"get", "nodes"}, inventory...)...); r.code != 0 {

@@ -19,20 +19,20 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/karmada"
 )
 
-// karmadaLab is the fleet's Karmada, to which tests join clusters of it. It is as
-// it was when the test ends.
+// karmadaLab is a Karmada, to which tests join clusters of the shared fleet. They
+// are as they were when the test ends.
 type karmadaLab struct {
 	*plugin
-	hub string
+	// hub is its context, in a kubeconfig that has no other.
+	hub, kubeconfig string
 }
 
-const toHub, fromHub = "--to=karmada=" + karmada.Hub, "--from=karmada=" + karmada.Hub
-
+// newKarmadaLab is the Karmada of the shared fleet.
 func newKarmadaLab(t *testing.T) *karmadaLab {
 	t.Helper()
-	l := &karmadaLab{newPlugin(t), ""}
-	l.hub = l.fleet.Hub(t, karmada.Hub)
-	l.plugin = l.with(l.fleet.Kubeconfig(), l.hub)
+	p := newPlugin(t)
+	file := p.fleet.Hub(t, karmada.Hub)
+	l := &karmadaLab{p.with(p.fleet.Kubeconfig(), file), karmada.Hub, file}
 	if err := nothing(l.clusters(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -40,16 +40,23 @@ func newKarmadaLab(t *testing.T) *karmadaLab {
 	return l
 }
 
+func (l *karmadaLab) to() string { return "--to=karmada=" + l.hub }
+
+func (l *karmadaLab) from() string { return "--from=karmada=" + l.hub }
+
 // leave takes away what a test has not, be it that it failed.
 func (l *karmadaLab) leave(t *testing.T) {
 	t.Helper()
 	if left := l.clusters(t); len(left) > 0 {
-		l.run(t, append([]string{"unjoin", fromHub, "--yes", "--force"}, left...)...).want(t, 0)
+		for i, name := range left {
+			left[i] = strings.TrimSuffix(name, again)
+		}
+		l.run(t, append([]string{"unjoin", l.from(), "--yes", "--force"}, left...)...).want(t, 0)
 	}
 	for _, cluster := range l.fleet.Clusters() {
 		if len(l.traces(t, cluster)) > 0 {
 			l.kubectl(t, "--context", cluster, "delete", "ns", "karmada-cluster", "--ignore-not-found").want(t, 0)
-			l.kubectl(t, "--context", cluster, "delete", "clusterroles,clusterrolebindings", "-l", "app.kubernetes.io/managed-by=kubectl-fleet").want(t, 0)
+			l.kubectl(t, "--context", cluster, "delete", "clusterroles,clusterrolebindings", "-l", "karmada.io/system=true").want(t, 0)
 		}
 	}
 }
@@ -63,13 +70,13 @@ func (p *plugin) with(kubeconfigs ...string) *plugin {
 
 func (l *karmadaLab) onHub(t *testing.T, args ...string) result {
 	t.Helper()
-	return l.kubectl(t, append([]string{"--context", karmada.Hub}, args...)...)
+	return l.kubectl(t, append([]string{"--context", l.hub}, args...)...)
 }
 
 func (l *karmadaLab) karmadactl(t *testing.T, verb, cluster string, more ...string) result {
 	t.Helper()
 	args := []string{
-		verb, cluster, "--kubeconfig", l.hub, "--karmada-context", karmada.Hub,
+		verb, cluster, "--kubeconfig", l.kubeconfig, "--karmada-context", l.hub,
 		"--cluster-kubeconfig", l.fleet.Kubeconfig(), "--cluster-context", cluster,
 	}
 	return l.exec(t, l.fleet.Binary(t, "karmadactl"), append(args, more...)...)
@@ -138,15 +145,15 @@ func (l *karmadaLab) testRefused(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"join", "c1", toHub, "--yes", "--token-ttl", "1h"}, 5, "--token-ttl"},
+		{[]string{"join", "c1", l.to(), "--yes", "--token-ttl", "1h"}, 5, "--token-ttl"},
 		{[]string{"join", "c1", "--to=karmada=c2", "--yes"}, 1, "context c2 is no Karmada control plane"},
-		{[]string{"join", "c1", toHub}, 5, "no terminal"},
-		{[]string{"join", "c1", toHub, "--yes", "--as", "somebody"}, 5, "in c1 you may not create clusterrolebindings.rbac.authorization.k8s.io"},
-		{[]string{"join", "c1", toHub, "--yes", "--role", "captain"}, 2, "no such file"},
+		{[]string{"join", "c1", l.to()}, 5, "no terminal"},
+		{[]string{"join", "c1", l.to(), "--yes", "--as", "somebody"}, 5, "in c1 you may not create clusterrolebindings.rbac.authorization.k8s.io"},
+		{[]string{"join", "c1", l.to(), "--yes", "--role", "captain"}, 2, "no such file"},
 		{[]string{"join", "c1", "--role", "view", "--yes"}, 2, "--role is for a hub"},
-		{[]string{"join", "karmada", toHub, "--yes"}, 2, "cannot join itself"},
-		{[]string{"join", "c1", toHub, "--yes", "--labels", "a b=c"}, 2, "a b"},
-		{[]string{"unjoin", "c1", fromHub, "--yes"}, 1, "has no cluster c1"},
+		{[]string{"join", "karmada", l.to(), "--yes"}, 2, "cannot join itself"},
+		{[]string{"join", "c1", l.to(), "--yes", "--labels", "a b=c"}, 2, "a b"},
+		{[]string{"unjoin", "c1", l.from(), "--yes"}, 1, "has no cluster c1"},
 	} {
 		got := l.run(t, tc.args...)
 		if got.code != tc.code || !strings.Contains(got.stderr, tc.says) {
@@ -154,7 +161,7 @@ func (l *karmadaLab) testRefused(t *testing.T) {
 		}
 	}
 	for _, mode := range []string{"client", "server"} {
-		plan := l.run(t, "join", "c1", "c2", toHub, "--dry-run", mode).want(t, 0)
+		plan := l.run(t, "join", "c1", "c2", l.to(), "--dry-run", mode).want(t, 0)
 		if strings.Count(plan.stdout, "create (dry run)") != 20 {
 			t.Errorf("--dry-run=%s:\n%s", mode, plan.stdout)
 		}
@@ -165,17 +172,17 @@ func (l *karmadaLab) testRefused(t *testing.T) {
 }
 
 func (l *karmadaLab) testOurs(t *testing.T) {
-	joined := l.run(t, "join", "c1", "c2", toHub, "--yes", "--wait", "--labels", "env=test", "--region", "eu", "-o", "yaml").want(t, 0)
+	joined := l.run(t, "join", "c1", "c2", l.to(), "--yes", "--wait", "--labels", "env=test", "--region", "eu", "-o", "yaml").want(t, 0)
 	if strings.Contains(joined.stdout+joined.stderr, "token:") || !strings.Contains(joined.stderr, "do not expire") {
 		t.Errorf("the result shows a token, or does not say that tokens do not expire:\n%s\n%s", joined.stdout, joined.stderr)
 	}
-	if again := l.run(t, "join", "c1", "c2", toHub, "--yes", "--labels", "env=test", "--region", "eu").want(t, 0); strings.Contains(again.stdout, "create") || strings.Contains(again.stdout, "update") {
+	if again := l.run(t, "join", "c1", "c2", l.to(), "--yes", "--labels", "env=test", "--region", "eu").want(t, 0); strings.Contains(again.stdout, "create") || strings.Contains(again.stdout, "update") {
 		t.Errorf("joining again changes something:\n%s", again.stdout)
 	}
-	if other := l.run(t, "join", "c1", toHub, "--name", "other", "--yes"); other.code != 5 || !strings.Contains(other.stderr, "already, as c1") {
+	if other := l.run(t, "join", "c1", l.to(), "--name", "other", "--yes"); other.code != 5 || !strings.Contains(other.stderr, "already, as c1") {
 		t.Errorf("the same cluster under another name: %d %s", other.code, other.stderr)
 	}
-	read := l.exec(t, l.fleet.Binary(t, "karmadactl"), "get", "clusters", "c1", "c2", "--kubeconfig", l.hub, "--karmada-context", karmada.Hub).want(t, 0)
+	read := l.exec(t, l.fleet.Binary(t, "karmadactl"), "get", "clusters", "c1", "c2", "--kubeconfig", l.kubeconfig, "--karmada-context", l.hub).want(t, 0)
 	if strings.Count(read.stdout, "True") != 2 {
 		t.Errorf("karmadactl reads:\n%s", read.stdout)
 	}
@@ -209,7 +216,7 @@ spec:
 	// Karmada writes with the new one. (Some of its watches keep the old one.)
 	old := l.hubToken(t, "c1")
 	l.kubectl(t, "--context", "c1", "delete", "secret", "karmada-c1", "-n", "karmada-cluster").want(t, 0)
-	l.run(t, "join", "c1", toHub, "--yes", "--labels", "env=test", "--region", "eu").want(t, 0)
+	l.run(t, "join", "c1", l.to(), "--yes", "--labels", "env=test", "--region", "eu").want(t, 0)
 	if l.hubToken(t, "c1") == old {
 		t.Error("the hub has the old token")
 	}
@@ -242,14 +249,14 @@ func nothing(left []string) error {
 
 func (l *karmadaLab) testKarmadactls(t *testing.T) {
 	sideBySide(func(cluster string) { l.karmadactl(t, "join", cluster) }, "c1", "c2")
-	adopted := l.run(t, "join", "c1", toHub, "--yes", "--region", "us", "--wait").want(t, 0)
+	adopted := l.run(t, "join", "c1", l.to(), "--yes", "--region", "us", "--wait").want(t, 0)
 	if !strings.Contains(adopted.stdout, "update") || strings.Contains(adopted.stdout, "create") {
 		t.Errorf("what karmadactl made is not taken over:\n%s", adopted.stdout)
 	}
 	if region := l.onHub(t, "get", "cluster", "c1", "-o", "jsonpath={.spec.region}").want(t, 0).stdout; region != "us" {
 		t.Errorf("region %q", region)
 	}
-	l.run(t, "unjoin", "c1", "c2", fromHub, "--yes").want(t, 0)
+	l.run(t, "unjoin", "c1", "c2", l.from(), "--yes").want(t, 0)
 	for _, cluster := range []string{"c1", "c2"} {
 		// Its namespace, and the account that all hubs share, are not ours.
 		eventually(t, "what is left in "+cluster, func() error {
@@ -269,7 +276,7 @@ func (l *karmadaLab) testKarmadactls(t *testing.T) {
 // The token that the hub gets for the role view reads and does not write: it is
 // tried.
 func (l *karmadaLab) testView(t *testing.T) {
-	l.run(t, "join", "c3", toHub, "--role", "view", "--yes", "--wait").want(t, 0)
+	l.run(t, "join", "c3", l.to(), "--role", "view", "--yes", "--wait").want(t, 0)
 	hub, err := kubernetes.NewForConfig(l.fleet.RESTConfig(t, karmada.Hub))
 	if err != nil {
 		t.Fatal(err)
@@ -297,21 +304,21 @@ func (l *karmadaLab) testView(t *testing.T) {
 	if _, err := hub.CoreV1().Secrets("karmada-cluster").Get(t.Context(), "c3-impersonator", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the hub may impersonate: %v", err)
 	}
-	l.run(t, "unjoin", "c3", fromHub, "--yes").want(t, 0)
+	l.run(t, "unjoin", "c3", l.from(), "--yes").want(t, 0)
 	eventually(t, "nothing is left", func() error { return nothing(append(l.traces(t, "c3"), l.clusters(t, "c3")...)) })
 }
 
 // A member that is dead goes from the hub only if that is insisted on; what is
 // left in it is said, and goes when it is back.
 func (l *karmadaLab) testDead(t *testing.T) {
-	l.run(t, "join", "c3", toHub, "--yes", "--wait").want(t, 0)
+	l.run(t, "join", "c3", l.to(), "--yes", "--wait").want(t, 0)
 	t.Run("while it is dead", func(t *testing.T) {
 		l.fleet.Kill(t, "c3")
-		refused := l.run(t, "unjoin", "c3", fromHub, "--yes").want(t, 5)
+		refused := l.run(t, "unjoin", "c3", l.from(), "--yes").want(t, 5)
 		if !strings.Contains(refused.stderr, "--force") || len(l.clusters(t, "c3")) != 1 {
 			t.Errorf("%s", refused.stderr)
 		}
-		forced := l.run(t, "unjoin", "c3", fromHub, "--yes", "--force", "--timeout", "5s").want(t, 6)
+		forced := l.run(t, "unjoin", "c3", l.from(), "--yes", "--force", "--timeout", "5s").want(t, 6)
 		if !strings.Contains(forced.stderr, "left in c3") || !strings.Contains(forced.stderr, "karmada-c3") {
 			t.Errorf("%s", forced.stderr)
 		}
@@ -319,6 +326,6 @@ func (l *karmadaLab) testDead(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	l.run(t, "unjoin", "c3", fromHub, "--yes").want(t, 0)
+	l.run(t, "unjoin", "c3", l.from(), "--yes").want(t, 0)
 	eventually(t, "nothing is left in c3", func() error { return nothing(l.traces(t, "c3")) })
 }
