@@ -95,7 +95,7 @@ func hintFor(reason member.Reason, cluster, plugin string) string {
 			return "--inventory wants the context of the hub itself; kubectl config get-contexts lists the contexts"
 		}
 	case member.ReasonNotFound, member.ReasonInvalid, member.ReasonExpired,
-		member.ReasonCanceled, member.ReasonInternal:
+		member.ReasonRefused, member.ReasonUnhealthy, member.ReasonCanceled, member.ReasonInternal:
 	}
 	return ""
 }

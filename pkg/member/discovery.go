@@ -58,6 +58,21 @@ func (m *Member) Resource(ctx context.Context, typed string) (Resource, error) {
 	return r, m.classify(err)
 }
 
+// ResourceOf resolves a kind as manifests name it. fresh is for a kind that may
+// have been made a moment ago: what was learned before is not trusted.
+func (m *Member) ResourceOf(ctx context.Context, kind schema.GroupVersionKind, fresh bool) (Resource, error) {
+	typed := kind.Kind + "." + kind.Version + "." + kind.Group
+	resolve := m.Resource
+	if fresh {
+		resolve = m.ResourceNow
+	}
+	r, err := resolve(ctx, typed)
+	if err == nil && (r.Kind != kind.Kind || r.Version != kind.Version || r.Group != kind.Group) {
+		err = &Error{Reason: ReasonNotInstalled, Err: &NotInstalledError{Type: typed}}
+	}
+	return r, err
+}
+
 // types returns the index, whose requests from now on end with ctx. The caller
 // holds m.discovering.
 func (m *Member) types(ctx context.Context) (*typeIndex, error) {

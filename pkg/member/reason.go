@@ -40,6 +40,10 @@ const (
 	// ReasonWrongCluster: another cluster answers than the one that joined the
 	// fleet: its UID is not the one in the fleet file.
 	ReasonWrongCluster Reason = "WrongCluster"
+	// ReasonRefused: a check of ours, or of the server beforehand, said no.
+	ReasonRefused Reason = "Refused"
+	// ReasonUnhealthy: what was brought there does not work there.
+	ReasonUnhealthy Reason = "Unhealthy"
 	// ReasonCanceled: the user or another cluster's failure ended it.
 	ReasonCanceled Reason = "Canceled"
 	// ReasonInternal: a defect of this program.

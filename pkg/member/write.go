@@ -53,6 +53,32 @@ func (m *Member) Apply(ctx context.Context, r Resource, object *unstructured.Uns
 	return asObject(path, data)
 }
 
+// Create makes an object that is not there yet. One that is there is an
+// IsAlreadyExists error.
+func (m *Member) Create(ctx context.Context, r Resource, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	return m.send(ctx, m.rest.Post(), ListRequest{Resource: r, Namespace: object.GetNamespace()}, object)
+}
+
+// Update replaces an object, if it is still of the resourceVersion given. One
+// that has changed is an IsConflict error.
+func (m *Member) Update(ctx context.Context, r Resource, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	return m.send(ctx, m.rest.Put(), ListRequest{Resource: r, Namespace: object.GetNamespace(), Name: object.GetName()}, object)
+}
+
+// send sends a whole object.
+func (m *Member) send(ctx context.Context, req *rest.Request, at ListRequest, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	body, err := object.MarshalJSON()
+	if err != nil {
+		return nil, m.classify(err)
+	}
+	path := at.path()
+	data, err := m.write(ctx, req.AbsPath(path).Param("fieldManager", FieldManager).SetHeader("Content-Type", "application/json").Body(body), WriteOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return asObject(path, data)
+}
+
 // Delete deletes an object, if it is still the one of that UID. What it owns
 // goes after it.
 func (m *Member) Delete(ctx context.Context, r Resource, namespace, name string, uid types.UID, o WriteOptions) error {

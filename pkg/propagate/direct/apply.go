@@ -1,0 +1,218 @@
+package direct
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+)
+
+// establishWait bounds the wait for definitions that were applied to be served.
+const establishWait = 30 * time.Second
+
+// Idle is true if nothing is written and the set is as it is: the cluster needs
+// no run.
+func (p *Plan) Idle() bool {
+	writes, _ := p.Counts()
+	return writes == 0 && p.set.Journal.Phase == set.PhaseDone
+}
+
+// Prepare keeps in the cluster what a run will do there, before any cluster is
+// changed: the run can be taken up from it.
+func (p *Plan) Prepare(ctx context.Context, run set.Run) error {
+	journal := p.set.Journal
+	again := journal.Run.ID == run.ID && journal.Phase != set.PhaseDone
+	if !again {
+		journal.Revision++
+	}
+	journal.Run, journal.Phase = run, set.PhasePending
+	revision := p.revision(journal.Revision)
+	for _, o := range revision.Objects {
+		journal.Covers(o.GroupVersionKind().GroupKind(), o.GetNamespace())
+	}
+	if !p.set.Exists() { // Keep needs the namespace, and Save makes it
+		p.set.Journal = set.Journal{}
+		if err := p.set.Save(ctx); err != nil {
+			return err
+		}
+	}
+	if err := p.set.Keep(ctx, revision); err != nil {
+		return err
+	}
+	p.current = revision
+	p.set.Journal = journal
+	return p.set.Save(ctx)
+}
+
+// revision is what the plan makes of the cluster. What was found, and what was
+// taken, is remembered as long as the object is in the set.
+func (p *Plan) revision(number int) *set.Revision {
+	r := &set.Revision{Number: number, Base: p.set.Journal.Done, Objects: []*unstructured.Unstructured{}}
+	for _, c := range p.Changes {
+		if c.Action == ActionDelete || c.Action == ActionRelease {
+			continue
+		}
+		ref := c.ref()
+		if c.Action != ActionKeep {
+			r.Objects = append(r.Objects, c.Object.Unstructured)
+		}
+		if p.current.IsFound(ref) || c.live != nil && c.live.GetLabels()[set.PartOfLabel] == "" {
+			r.Found = append(r.Found, ref)
+		}
+		if taken := cmp.Or(p.current.TakenOf(ref), c.taken); taken != nil {
+			r.Taken = append(r.Taken, taken)
+		}
+	}
+	return r
+}
+
+// Apply makes the changes. Whatever ends it, doing it again completes it. done
+// hears of each change that was made, one at a time for each cluster.
+func (p *Plan) Apply(ctx context.Context, done func(*Change)) error {
+	p.set.Journal.Phase = set.PhaseApplying
+	if err := p.set.Save(ctx); err != nil {
+		return err
+	}
+	for at := range stages {
+		if err := p.applyStage(ctx, at, done); err != nil {
+			return err
+		}
+	}
+	for _, c := range p.Changes { // in the order that they were planned in
+		if err := p.drop(ctx, c); err != nil {
+			return fmt.Errorf("%s: %w", c.Object.What(), err)
+		}
+		if c.Action == ActionDelete || c.Action == ActionRelease {
+			done(c)
+		}
+	}
+	p.set.Journal.Phase = set.PhaseGating
+	return p.set.Save(ctx)
+}
+
+func (p *Plan) applyStage(ctx context.Context, at stage, done func(*Change)) error {
+	var changes []*Change
+	for _, c := range p.Changes {
+		if c.stage() == at && (c.Action == ActionCreate || c.Action == ActionUpdate || c.Action == ActionApply) {
+			changes = append(changes, c)
+		}
+	}
+	var telling sync.Mutex
+	err := each(ctx, changes, func(ctx context.Context, c *Change) error {
+		if err := p.apply(ctx, c); err != nil {
+			return &Problem{c.Object, err}
+		}
+		telling.Lock()
+		defer telling.Unlock()
+		done(c)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if at == stageDefinitions {
+		return p.awaitEstablished(ctx, changes)
+	}
+	return nil
+}
+
+func (p *Plan) apply(ctx context.Context, c *Change) error {
+	if c.Resource.Resource == "" { // its definition was applied a moment ago
+		r, err := p.member.ResourceOf(ctx, c.Object.GroupVersionKind(), true)
+		if err != nil {
+			return err
+		}
+		c.Resource = r
+		if err := (&planner{Plan: p}).place(c.Object, r); err != nil {
+			return err
+		}
+	}
+	_, err := p.member.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{Force: c.force})
+	if conflicts := conflictsOf(err); conflicts != nil {
+		return conflicts
+	}
+	return err
+}
+
+// awaitEstablished waits until the definitions that were applied are served.
+func (p *Plan) awaitEstablished(ctx context.Context, definitions []*Change) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, establishWait, errors.New("it is not established within "+establishWait.String()))
+	defer cancel()
+	for _, c := range definitions {
+		for {
+			live, err := p.member.Object(ctx, c.Resource, "", c.Object.GetName())
+			if err == nil && isEstablished(live) {
+				break
+			}
+			if err != nil && ctx.Err() == nil {
+				return &Problem{c.Object, err}
+			}
+			select {
+			case <-ctx.Done():
+				return &Problem{c.Object, context.Cause(ctx)}
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}
+	return nil
+}
+
+func isEstablished(crd *unstructured.Unstructured) bool {
+	conditions, _, _ := unstructured.NestedSlice(crd.Object, "status", "conditions")
+	for _, one := range conditions {
+		if condition, _ := one.(map[string]any); condition["type"] == "Established" {
+			return condition["status"] == "True"
+		}
+	}
+	return false
+}
+
+// drop deletes or releases.
+func (p *Plan) drop(ctx context.Context, c *Change) error {
+	switch c.Action {
+	case ActionDelete:
+		err := p.member.Delete(ctx, c.Resource, c.Object.GetNamespace(), c.Object.GetName(), c.live.GetUID(), member.WriteOptions{})
+		if member.IsObjectNotFound(err) {
+			return nil
+		}
+		return err
+	case ActionRelease:
+		return p.release(ctx, c)
+	case ActionCreate, ActionUpdate, ActionApply, ActionUnchanged, ActionKeep:
+	}
+	return nil
+}
+
+// release takes out of an object what the set put there, and gives back what it
+// took. What a manager no longer applies goes, if no other has it (KEP-555).
+func (p *Plan) release(ctx context.Context, c *Change) error {
+	if c.taken != nil {
+		_, err := p.member.Apply(ctx, c.Resource, c.taken, member.WriteOptions{Force: true})
+		return err // the values stay, with us as their manager
+	}
+	_, err := p.member.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{Force: true})
+	return err
+}
+
+// Finish says that the gate was passed.
+func (p *Plan) Finish(ctx context.Context) error {
+	p.set.Journal.Phase, p.set.Journal.Done = set.PhaseDone, p.set.Journal.Revision
+	if err := p.set.Save(ctx); err != nil {
+		return err
+	}
+	return p.set.Tidy(ctx)
+}
+
+// Error makes a problem an error.
+func (p *Problem) Error() string {
+	return fmt.Sprintf("%s: %v", p.Object.What(), p.Err)
+}
+
+func (p *Problem) Unwrap() error { return p.Err }

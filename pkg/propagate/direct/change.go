@@ -1,0 +1,80 @@
+package direct
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+)
+
+// Action is what happens to one object.
+type Action string
+
+// The actions.
+const (
+	ActionCreate Action = "Create"
+	// ActionUpdate: it is there, and something of it changes.
+	ActionUpdate Action = "Update"
+	// ActionApply: it is there; nobody asked the server what would change.
+	ActionApply     Action = "Apply"
+	ActionUnchanged Action = "Unchanged"
+	// ActionDelete: it is of the set, and is no longer wanted.
+	ActionDelete Action = "Delete"
+	// ActionRelease: it is no longer wanted, and was there before the set: what the
+	// set put into it is taken out.
+	ActionRelease Action = "Release"
+	// ActionKeep: it is no longer wanted, and is left.
+	ActionKeep Action = "Keep"
+)
+
+// Writes is true for the actions that write.
+func (a Action) Writes() bool { return a != ActionUnchanged && a != ActionKeep }
+
+// Change is what happens to one object of one cluster.
+type Change struct {
+	Action   Action
+	Resource member.Resource
+	// Object is what is applied; for what is no longer wanted, its name alone.
+	Object manifest.Object
+	// Fields are what changes in what is there: Reference before, Value after.
+	Fields []v1alpha1.Difference
+	// Why says more, for what is not plain.
+	Why string
+	// Untried: no server could try it, since what it needs is only planned.
+	Untried bool
+
+	live  *unstructured.Unstructured // nil: it is not there
+	force bool
+	taken *unstructured.Unstructured
+}
+
+func (c *Change) ref() set.Ref { return set.RefOf(c.Object.Unstructured) }
+
+// Problem is why one object cannot be applied.
+type Problem struct {
+	Object manifest.Object
+	Err    error
+}
+
+// RefusedError is a cluster to which a set cannot be brought as it is.
+type RefusedError struct{ Problems []Problem }
+
+func (e *RefusedError) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		at := ""
+		if origin := p.Object.Origin.String(); origin != "" {
+			at = origin + ": "
+		}
+		lines[i] = fmt.Sprintf("%s%s: %v", at, p.Object.What(), p.Err)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Reason classifies the failure.
+func (*RefusedError) Reason() member.Reason { return member.ReasonRefused }

@@ -1,0 +1,211 @@
+package direct
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/wait"
+)
+
+// Gate is what must hold in a cluster before a run goes on.
+type Gate struct {
+	// Timeout bounds the wait for everything to be current.
+	Timeout time.Duration
+	// Bake is how long it must stay so, without a container that restarts.
+	Bake time.Duration
+}
+
+// Health is how the objects of a set are in a cluster.
+type Health struct {
+	Total, Current int
+	// Waiting is what is not current, each with what its status says.
+	Waiting []string
+	// Baking is how long all has been current.
+	Baking time.Duration
+}
+
+// String is the health in a few words.
+func (h Health) String() string {
+	text := fmt.Sprintf("current %d/%d", h.Current, h.Total)
+	if len(h.Waiting) > 0 {
+		text += "; " + strings.Join(h.Waiting[:min(3, len(h.Waiting))], "; ")
+	}
+	return text
+}
+
+// GateError is a gate that was not passed.
+type GateError struct {
+	Health Health
+	// Failed is what will not become current; empty where time ran out.
+	Failed string
+	// After is the time that ran out.
+	After time.Duration
+}
+
+func (e *GateError) Error() string {
+	if e.Failed != "" {
+		return e.Failed
+	}
+	return fmt.Sprintf("not healthy within %s: %s", e.After, e.Health)
+}
+
+// Reason classifies the failure.
+func (e *GateError) Reason() member.Reason {
+	if e.Failed == "" {
+		return member.ReasonTimeout
+	}
+	return member.ReasonUnhealthy
+}
+
+// the pauses between two looks grow from the first to the last.
+const (
+	firstLook = 200 * time.Millisecond
+	lastLook  = 2 * time.Second
+	// patience is how long a cluster may fail to answer while it is waited for.
+	patience = 30 * time.Second
+)
+
+// Await passes the gate, or is a *GateError. look hears how it stands.
+func (p *Plan) Await(ctx context.Context, gate Gate, look func(Health)) error {
+	began := time.Now()
+	var currentSince, answered time.Time
+	answered = began
+	restarts := -1
+	for pause := firstLook; ; pause = min(pause*3/2, lastLook) {
+		health, failed, err := p.health(ctx)
+		now := time.Now()
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil && now.Sub(answered) > patience:
+			return err
+		case err != nil:
+			currentSince = time.Time{}
+		case failed != "":
+			return &GateError{Health: health, Failed: failed}
+		default:
+			answered = now
+			if health.Current < health.Total {
+				currentSince = time.Time{}
+				break
+			}
+			count, err := p.restarts(ctx)
+			if err != nil {
+				break
+			}
+			if currentSince.IsZero() {
+				currentSince = now
+			}
+			if restarts >= 0 && count > restarts {
+				return &GateError{Health: health, Failed: fmt.Sprintf("containers restarted %d times in the bake", count-restarts)}
+			}
+			restarts = count
+			if health.Baking = now.Sub(currentSince); health.Baking >= gate.Bake {
+				look(health)
+				return nil
+			}
+		}
+		look(health)
+		if currentSince.IsZero() && now.Sub(began) > gate.Timeout {
+			if err != nil {
+				return err
+			}
+			return &GateError{Health: health, After: gate.Timeout}
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// health looks once. failed is an object that will not become current.
+func (p *Plan) health(ctx context.Context) (h Health, failed string, err error) {
+	members, err := (&planner{Plan: p}).members(ctx)
+	if err != nil {
+		return h, "", err
+	}
+	for _, wanted := range p.current.Objects {
+		h.Total++
+		ref := set.RefOf(wanted)
+		at := slices.IndexFunc(members, func(m heldMember) bool { return set.RefOf(&m.Unstructured).Same(ref) })
+		if at < 0 {
+			h.Waiting = append(h.Waiting, ref.String()+": it is gone")
+			continue
+		}
+		switch verdict, message := wait.Of(&members[at].Unstructured); verdict {
+		case wait.Current:
+			h.Current++
+		case wait.Failed:
+			failed = fmt.Sprintf("%s failed: %s", ref, message)
+			h.Waiting = append(h.Waiting, failed)
+		case wait.InProgress:
+			h.Waiting = append(h.Waiting, ref.String()+": "+message)
+		}
+	}
+	return h, failed, nil
+}
+
+// restarts counts how often the containers of the set's workloads have restarted.
+func (p *Plan) restarts(ctx context.Context) (int, error) {
+	total := 0
+	for _, wanted := range p.current.Objects {
+		selector := podSelector(wanted)
+		if selector == "" {
+			continue
+		}
+		pods := member.ListRequest{Resource: podResource(), Namespace: wanted.GetNamespace(), LabelSelector: selector, Limit: 500}
+		for page, err := range p.member.Objects(ctx, pods) {
+			if err != nil {
+				return 0, err
+			}
+			for i := range page {
+				total += restartsOf(&page[i])
+			}
+		}
+	}
+	return total, nil
+}
+
+// podSelector selects the pods of a workload; empty if it has none of its own.
+func podSelector(o *unstructured.Unstructured) string {
+	switch o.GroupVersionKind().GroupKind().String() {
+	case "Deployment.apps", "StatefulSet.apps", "DaemonSet.apps":
+	default:
+		return ""
+	}
+	labels, _, _ := unstructured.NestedStringMap(o.Object, "spec", "selector", "matchLabels")
+	pairs := make([]string, 0, len(labels))
+	for name, value := range labels {
+		pairs = append(pairs, name+"="+value)
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, ",")
+}
+
+func restartsOf(pod *unstructured.Unstructured) int {
+	n := 0
+	for _, field := range []string{"containerStatuses", "initContainerStatuses"} {
+		statuses, _, _ := unstructured.NestedSlice(pod.Object, "status", field)
+		for _, one := range statuses {
+			if container, is := one.(map[string]any); is {
+				count, _, _ := unstructured.NestedInt64(container, "restartCount")
+				n += int(count)
+			}
+		}
+	}
+	return n
+}
+
+func podResource() member.Resource {
+	return member.Resource{GroupVersionResource: schema.GroupVersionResource{Version: "v1", Resource: "pods"}, Kind: "Pod", Namespaced: true}
+}

@@ -1,0 +1,60 @@
+package direct
+
+import (
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+)
+
+// mark is a label or annotation by which another tool knows what is its own, and
+// would put back what we change.
+type mark struct{ tool, label, annotation string }
+
+func marks() []mark {
+	return []mark{
+		{tool: "Flux (kustomization)", label: "kustomize.toolkit.fluxcd.io/name"},
+		{tool: "Flux (helm release)", label: "helm.toolkit.fluxcd.io/name"},
+		{tool: "Argo CD", annotation: "argocd.argoproj.io/tracking-id"},
+		{tool: "Argo CD", label: "argocd.argoproj.io/instance"},
+		{tool: "Helm", annotation: "meta.helm.sh/release-name"},
+		{tool: "Karmada", label: "karmada.io/managed"},
+		{tool: "Karmada", label: "work.karmada.io/permanent-id"},
+	}
+}
+
+// ownerOf is the tool that has an object under its care, and which of its things
+// has; empty if none does.
+func ownerOf(live *unstructured.Unstructured) (tool, which string) {
+	labels, annotations := live.GetLabels(), live.GetAnnotations()
+	for _, mark := range marks() {
+		which, is := labels[mark.label]
+		if mark.label == "" {
+			which, is = annotations[mark.annotation]
+		}
+		if is {
+			return mark.tool, which
+		}
+	}
+	return "", ""
+}
+
+// mayTake refuses what is another set's, or another tool's.
+func (p *planner) mayTake(live *unstructured.Unstructured) error {
+	if live.GetDeletionTimestamp() != nil {
+		return refused("it is being deleted: try again when it is gone")
+	}
+	switch part := live.GetLabels()[set.PartOfLabel]; {
+	case part == p.set.PartOf():
+		return nil // taken before
+	case part != "":
+		return refused("another set has it already (%s)", strings.TrimSuffix(part, "-v1"))
+	case p.options.TakeOver:
+		return nil
+	}
+	if tool, which := ownerOf(live); tool != "" {
+		return refused("%s has it (%s) and would put back what we change; --take-over takes it all the same", tool, which)
+	}
+	return nil
+}

@@ -1,0 +1,335 @@
+package direct
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/drift"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
+)
+
+// Options are how a set is brought to clusters.
+type Options struct {
+	// Set is its name.
+	Set string
+	// Namespace is where objects go that name none; "" is the cluster's own.
+	Namespace string
+	// StateNamespace is where the set is remembered.
+	StateNamespace string
+	// ForceConflicts takes fields over from other managers.
+	ForceConflicts bool
+	// TakeOver takes objects over from other tools.
+	TakeOver bool
+	// Prune deletes the members of the set that are no longer wanted.
+	Prune bool
+	// DeleteKinds are the protected kinds that may be deleted all the same.
+	DeleteKinds []string
+	// Untried plans without dry runs of the server.
+	Untried bool
+}
+
+// parallel is how many requests one cluster gets at a time: the API server's
+// share of a user, not ours, is what bounds it.
+const parallel = 8
+
+// Plan is what happens in one cluster.
+type Plan struct {
+	Cluster string
+	// Changes are in the order in which they are made.
+	Changes []*Change
+
+	options Options
+	member  *member.Member
+	set     *set.Set
+	base    *set.Revision // what had passed its gate last
+	current *set.Revision // what was applied last
+}
+
+// Counts counts the objects that are written, and of those the ones deleted.
+func (p *Plan) Counts() (writes, deletes int) {
+	for _, c := range p.Changes {
+		if c.Action.Writes() {
+			writes++
+		}
+		if c.Action == ActionDelete {
+			deletes++
+		}
+	}
+	return writes, deletes
+}
+
+// planner plans one cluster.
+type planner struct {
+	*Plan
+	resources map[schema.GroupVersionKind]member.Resource
+	planned   map[schema.GroupKind]bool // by CRDs among the objects
+	spaces    map[string]bool           // namespaces among the objects
+
+	mu       sync.Mutex
+	problems []Problem
+}
+
+// PlanCluster plans for one cluster, by reading and by dry runs: nothing is
+// written. What cannot be is a *RefusedError with every reason.
+func PlanCluster(ctx context.Context, m *member.Member, objects []manifest.Object, o Options) (*Plan, error) {
+	p := &planner{
+		Plan:      &Plan{Cluster: m.Cluster().Name, options: o, member: m},
+		resources: map[schema.GroupVersionKind]member.Resource{}, planned: map[schema.GroupKind]bool{}, spaces: map[string]bool{},
+	}
+	var err error
+	if p.set, err = set.Load(ctx, state.Store{Member: m, Namespace: o.StateNamespace}, o.Set); err != nil {
+		return nil, err
+	}
+	if p.current, err = p.set.Revision(ctx, p.set.Journal.Revision); err != nil {
+		return nil, err
+	}
+	p.base = p.current
+	if p.set.Journal.Done != p.set.Journal.Revision {
+		if p.base, err = p.set.Revision(ctx, p.set.Journal.Done); err != nil {
+			return nil, err
+		}
+	}
+	wanted, err := p.prepare(ctx, objects)
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, wanted, func(ctx context.Context, c *Change) error {
+		err := p.plan(ctx, c)
+		if isRefusal(err) { // all of them are said, a cluster that fails is asked no more
+			p.refuse(c.Object, err)
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	unwanted, err := p.unwanted(ctx, wanted)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.verdict(); err != nil {
+		return nil, err
+	}
+	p.Changes = append(inOrder(wanted), unwanted...)
+	return p.Plan, nil
+}
+
+func (p *planner) refuse(o manifest.Object, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.problems = append(p.problems, Problem{o, err})
+}
+
+// verdict is the refusal, in the order of the input.
+func (p *planner) verdict() error {
+	if len(p.problems) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(p.problems, func(a, b Problem) int {
+		return cmp.Or(strings.Compare(a.Object.Origin.Source, b.Object.Origin.Source), cmp.Compare(a.Object.Origin.Line, b.Object.Origin.Line))
+	})
+	return &RefusedError{Problems: p.problems}
+}
+
+// isRefusal tells what the user can mend in the objects, or by a flag, from a
+// cluster that does not work.
+func isRefusal(err error) bool {
+	if err == nil {
+		return false
+	}
+	switch member.ReasonOf(err) {
+	case member.ReasonRefused, member.ReasonInvalid, member.ReasonForbidden, member.ReasonNotFound, member.ReasonNotInstalled:
+		return true
+	}
+	return false
+}
+
+// prepare finds the types of the objects and gives them namespace and label.
+func (p *planner) prepare(ctx context.Context, objects []manifest.Object) ([]*Change, error) {
+	for _, o := range objects {
+		switch kind := o.GroupVersionKind().GroupKind(); kind {
+		case schema.GroupKind{Kind: "Namespace"}:
+			p.spaces[o.GetName()] = true
+		case schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}:
+			group, _, _ := unstructured.NestedString(o.Object, "spec", "group")
+			name, _, _ := unstructured.NestedString(o.Object, "spec", "names", "kind")
+			p.planned[schema.GroupKind{Group: group, Kind: name}] = true
+		}
+	}
+	changes := make([]*Change, 0, len(objects))
+	for _, o := range objects {
+		o.Unstructured = o.DeepCopy()
+		resource, installed, err := p.resource(ctx, o)
+		if err != nil {
+			if !isRefusal(err) {
+				return nil, err
+			}
+			p.refuse(o, err)
+			continue
+		}
+		if installed {
+			if err := p.place(o, resource); err != nil {
+				p.refuse(o, err)
+				continue
+			}
+		}
+		labels := maps.Clone(o.GetLabels())
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		labels[set.PartOfLabel] = p.set.PartOf()
+		o.SetLabels(labels)
+		changes = append(changes, &Change{Object: o, Resource: resource, Untried: !installed})
+	}
+	return changes, nil
+}
+
+// resource is the type of an object. installed is false where its CRD is only
+// planned.
+func (p *planner) resource(ctx context.Context, o manifest.Object) (r member.Resource, installed bool, err error) {
+	kind := o.GroupVersionKind()
+	if r, known := p.resources[kind]; known {
+		return r, true, nil
+	}
+	r, err = p.member.ResourceOf(ctx, kind, false)
+	if err == nil {
+		p.resources[kind] = r
+		return r, true, nil
+	}
+	if member.ReasonOf(err) != member.ReasonNotInstalled {
+		return r, false, err
+	}
+	if p.planned[kind.GroupKind()] {
+		return r, false, nil
+	}
+	return r, false, &member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf("the cluster has no kind %s of %s", kind.Kind, kind.GroupVersion())}
+}
+
+// place gives an object its namespace, as kubectl does.
+func (p *planner) place(o manifest.Object, r member.Resource) error {
+	switch given := o.GetNamespace(); {
+	case !r.Namespaced && given != "":
+		return refused("it is of the whole cluster, and names the namespace %s", given)
+	case !r.Namespaced:
+	case given == "" && p.options.Namespace != "":
+		o.SetNamespace(p.options.Namespace)
+	case given == "" && p.member.Cluster().Namespace != "":
+		o.SetNamespace(p.member.Cluster().Namespace)
+	case given == "":
+		o.SetNamespace("default")
+	case p.options.Namespace != "" && given != p.options.Namespace:
+		return refused("it names the namespace %s, and --namespace is %s", given, p.options.Namespace)
+	}
+	return nil
+}
+
+func refused(format string, args ...any) error {
+	return &member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf(format, args...)}
+}
+
+// plan decides about one object.
+func (p *planner) plan(ctx context.Context, c *Change) error {
+	c.Action = ActionCreate
+	if c.Untried {
+		c.Why = "its CRD is applied first"
+		return nil
+	}
+	live, err := p.member.Object(ctx, c.Resource, c.Object.GetNamespace(), c.Object.GetName())
+	switch {
+	case err == nil:
+		c.live = live
+		if err := p.mayTake(live); err != nil {
+			return err
+		}
+	case !member.IsObjectNotFound(err):
+		return err
+	}
+	if p.options.Untried {
+		if c.live != nil {
+			c.Action = ActionApply
+		}
+		return nil
+	}
+	after, err := p.member.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{DryRun: true})
+	if conflicts := conflictsOf(err); conflicts != nil {
+		if !p.options.ForceConflicts {
+			return conflicts
+		}
+		c.force = true
+		c.Why = "takes over " + conflicts.owners()
+		after, err = p.member.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{DryRun: true, Force: true})
+	}
+	if err != nil && c.live == nil && p.spaces[c.Object.GetNamespace()] && isNamespaceMissing(err, c.Object.GetNamespace()) {
+		c.Untried, c.Why = true, "its namespace is made first"
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if c.live == nil {
+		return nil
+	}
+	c.compare(after)
+	return nil
+}
+
+// compare finds what an apply changes.
+func (c *Change) compare(after *unstructured.Unstructured) {
+	if c.force {
+		c.taken = taken(c.Object.Unstructured, c.live)
+	}
+	if same(c.live, after) {
+		c.Action = ActionUnchanged
+		return
+	}
+	c.Action = ActionUpdate
+	c.Fields = drift.Fields(drift.Normal(c.live, drift.Options{}), drift.Normal(after, drift.Options{}))
+	if len(c.Fields) == 0 && c.Why == "" {
+		c.Why = "only who manages it"
+	}
+}
+
+// same compares two states of an object, but for what every write changes.
+func same(a, b *unstructured.Unstructured) bool {
+	bare := func(o *unstructured.Unstructured) map[string]any {
+		o = o.DeepCopy()
+		o.SetResourceVersion("")
+		unstructured.RemoveNestedField(o.Object, "metadata", "generation")
+		managers := o.GetManagedFields()
+		for i := range managers {
+			managers[i].Time = nil
+		}
+		o.SetManagedFields(managers)
+		return o.Object
+	}
+	return equal(bare(a), bare(b))
+}
+
+// each runs fn for every change, several at a time. After an error no more are
+// begun, and those that are under way end as they do.
+func each(ctx context.Context, changes []*Change, fn func(context.Context, *Change) error) error {
+	group, stopped := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for _, c := range changes {
+		group.Go(func() error {
+			if stopped.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return fn(ctx, c)
+		})
+	}
+	return group.Wait()
+}

@@ -1,0 +1,107 @@
+package direct
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+)
+
+// unwanted are the changes of what the set has in the cluster and is no longer
+// among the objects, in the order in which they are made.
+func (p *planner) unwanted(ctx context.Context, wanted []*Change) ([]*Change, error) {
+	var changes []*Change
+	members, err := p.members(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range members {
+		ref := set.RefOf(&members[i].Unstructured)
+		if slices.ContainsFunc(wanted, func(c *Change) bool { return c.ref().Same(ref) }) {
+			continue
+		}
+		changes = append(changes, p.drop(&members[i].Unstructured, members[i].resource))
+	}
+	slices.SortStableFunc(changes, func(a, b *Change) int { return int(b.stage() - a.stage()) })
+	return changes, nil
+}
+
+// heldMember is an object of the set as it is in the cluster.
+type heldMember struct {
+	unstructured.Unstructured
+
+	resource member.Resource
+}
+
+// members are the objects in the cluster that have the set's label.
+func (p *planner) members(ctx context.Context) ([]heldMember, error) {
+	var found []heldMember
+	for _, kind := range p.set.Journal.Kinds {
+		resource, err := p.member.Resource(ctx, kind.Kind+"."+kind.Group)
+		if member.ReasonOf(err) == member.ReasonNotInstalled && err != nil {
+			continue // with its definition all of its objects went
+		}
+		if err != nil {
+			return nil, err
+		}
+		namespaces := []string{""}
+		if resource.Namespaced {
+			namespaces = p.set.Journal.Namespaces
+		}
+		for _, namespace := range namespaces {
+			request := member.ListRequest{
+				Resource: resource, Namespace: namespace, LabelSelector: set.PartOfLabel + "=" + p.set.PartOf(), Limit: 500,
+			}
+			for page, err := range p.member.Objects(ctx, request) {
+				if err != nil {
+					return nil, err
+				}
+				for i := range page {
+					found = append(found, heldMember{page[i], resource})
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+// drop is the change of an object that is no longer wanted.
+func (p *planner) drop(live *unstructured.Unstructured, resource member.Resource) *Change {
+	c := &Change{Resource: resource, Object: manifest.Object{Unstructured: set.RefOf(live).Object()}, live: live}
+	kind := live.GroupVersionKind().GroupKind()
+	switch ref := set.RefOf(live); {
+	case !p.options.Prune:
+		c.Action, c.Why = ActionKeep, "no longer among the objects; --prune deletes it"
+	case live.GetDeletionTimestamp() != nil:
+		c.Action, c.Why = ActionKeep, "it is being deleted"
+	case p.current.IsFound(ref):
+		c.Action, c.Why, c.taken = ActionRelease, "it was there before the set", p.current.TakenOf(ref)
+	case isProtected(kind) && !p.mayDelete(kind):
+		c.Action, c.Why = ActionKeep, "its kind is protected; --delete-kinds "+kind.Kind+" deletes it"
+	default:
+		c.Action = ActionDelete
+	}
+	return c
+}
+
+// isProtected is true for the kinds whose deletion takes data or other objects
+// with it.
+func isProtected(kind schema.GroupKind) bool {
+	switch kind.String() {
+	case "Namespace", "CustomResourceDefinition.apiextensions.k8s.io", "PersistentVolumeClaim", "PersistentVolume":
+		return true
+	}
+	return false
+}
+
+func (p *planner) mayDelete(kind schema.GroupKind) bool {
+	return slices.ContainsFunc(p.options.DeleteKinds, func(named string) bool {
+		return strings.EqualFold(named, kind.Kind) || strings.EqualFold(named, kind.String())
+	})
+}

@@ -1,0 +1,151 @@
+package set
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Revision is what a set applies to a cluster, and what is needed to take it
+// back.
+type Revision struct {
+	Number int `json:"number"`
+	// Base is the revision that had passed its gate when this one was made; 0 if
+	// none had.
+	Base int `json:"base,omitempty"`
+	// Objects are what is applied, as it is for this cluster.
+	Objects []*unstructured.Unstructured `json:"objects"`
+	// Found are the objects of the set that were there before it came, and are
+	// not its own to delete.
+	Found []Ref `json:"found,omitempty"`
+	// Taken are the values that fields had which the set took from other
+	// managers: parts of objects.
+	Taken []*unstructured.Unstructured `json:"taken,omitempty"`
+}
+
+// Ref names an object in a cluster.
+type Ref struct {
+	schema.GroupVersionKind `json:",inline"`
+
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+}
+
+// RefOf names an object.
+func RefOf(o *unstructured.Unstructured) Ref {
+	return Ref{GroupVersionKind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
+}
+
+// Same is true for two names of one object, whatever their versions.
+func (r Ref) Same(other Ref) bool {
+	return r.GroupKind() == other.GroupKind() && r.Namespace == other.Namespace && r.Name == other.Name
+}
+
+// Object is an object of that name and with nothing in it.
+func (r Ref) Object() *unstructured.Unstructured {
+	o := &unstructured.Unstructured{}
+	o.SetGroupVersionKind(r.GroupVersionKind)
+	o.SetNamespace(r.Namespace)
+	o.SetName(r.Name)
+	return o
+}
+
+// String is Kind NAMESPACE/NAME.
+func (r Ref) String() string {
+	if r.Namespace == "" {
+		return r.Kind + " " + r.Name
+	}
+	return r.Kind + " " + r.Namespace + "/" + r.Name
+}
+
+// IsFound is true for an object that was there before the set.
+func (r *Revision) IsFound(ref Ref) bool {
+	return r != nil && slices.ContainsFunc(r.Found, ref.Same)
+}
+
+// TakenOf are the values that fields of an object had before the set took them;
+// nil if it took none.
+func (r *Revision) TakenOf(ref Ref) *unstructured.Unstructured {
+	if r == nil {
+		return nil
+	}
+	if i := slices.IndexFunc(r.Taken, func(o *unstructured.Unstructured) bool { return RefOf(o).Same(ref) }); i >= 0 {
+		return r.Taken[i]
+	}
+	return nil
+}
+
+// ObjectOf is what the revision applies to an object; nil if it does not.
+func (r *Revision) ObjectOf(ref Ref) *unstructured.Unstructured {
+	if r == nil {
+		return nil
+	}
+	if i := slices.IndexFunc(r.Objects, func(o *unstructured.Unstructured) bool { return RefOf(o).Same(ref) }); i >= 0 {
+		return r.Objects[i]
+	}
+	return nil
+}
+
+func (s *Set) document(number int) string {
+	return fmt.Sprintf("%s%s.r%d", recordPrefix, s.Name, number)
+}
+
+// Revision reads a revision; nil where it is not kept, or was never finished.
+func (s *Set) Revision(ctx context.Context, number int) (*Revision, error) {
+	if number == 0 {
+		return nil, nil
+	}
+	r := &Revision{}
+	found, err := s.store.Document(ctx, s.document(number), r)
+	if err != nil || !found {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Keep writes a revision.
+func (s *Set) Keep(ctx context.Context, r *Revision) error {
+	return s.store.PutDocument(ctx, s.document(r.Number), map[string]string{setLabel: s.Name}, r)
+}
+
+// Tidy deletes the revisions that are older than the last that are kept.
+func (s *Set) Tidy(ctx context.Context) error {
+	numbers, err := s.revisions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range numbers {
+		if n < s.Journal.Revision-keepRevisions && n != s.Journal.Done {
+			if err := s.store.DeleteDocument(ctx, s.document(n)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// revisions are the numbers of those kept, in order.
+func (s *Set) revisions(ctx context.Context) ([]int, error) {
+	records, err := s.store.List(ctx, setLabel+"="+s.Name)
+	if err != nil {
+		return nil, err
+	}
+	var numbers []int
+	for _, record := range records {
+		rest, is := strings.CutPrefix(record.Name, recordPrefix+s.Name+".r")
+		if !is {
+			continue
+		}
+		text, _, _ := strings.Cut(rest, ".")
+		if n, err := strconv.Atoi(text); err == nil && !slices.Contains(numbers, n) {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
