@@ -149,3 +149,27 @@ func (f *ClusterFlags) members(shared bool, warn func(inventory.Cluster, string)
 		Warn:      warn,
 	})
 }
+
+// Chosen is an error of usage unless something says which clusters are meant: a
+// command that changes clusters must not mean all of them because nobody said
+// otherwise.
+func (f *ClusterFlags) Chosen() error {
+	for _, flag := range []string{"clusters", "cluster-selector", "context", fleetFlag} {
+		if f.flags.Changed(flag) && (flag != fleetFlag || f.fleet != "") {
+			return nil
+		}
+	}
+	if !f.flags.Changed(fleetFlag) {
+		file, _, err := inventory.ReadFleetFile(f.env.FleetFile())
+		if err != nil {
+			return UsageError(err)
+		}
+		if f.env.defaultFleet(file) != "" {
+			return nil
+		}
+	}
+	return &Error{
+		Code: ExitUsage, Err: errors.New("which clusters? what changes clusters needs to be told"),
+		Hint: "-C a,b,'prod-*', --cluster-selector env=prod, or --fleet NAME; -C '*' means all",
+	}
+}

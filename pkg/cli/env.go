@@ -53,3 +53,19 @@ func (e *Env) FleetFile() string {
 	}
 	return filepath.Join(homedir.HomeDir(), ".kube", "fleets.yaml")
 }
+
+// Who is the person at work, as USER@HOST: what a run in a cluster is signed with.
+func (e *Env) Who() string {
+	name := e.Getenv("USER")
+	if name == "" {
+		name = e.Getenv("USERNAME") // on Windows
+	}
+	if name == "" {
+		name = "somebody"
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "somewhere"
+	}
+	return name + "@" + host
+}

@@ -81,7 +81,7 @@ func (s Store) Document(ctx context.Context, name string, into any) (found bool,
 		packed = append(packed, p.Data[partKey]...)
 	}
 	if sum := sha256.Sum256(packed); hex.EncodeToString(sum[:]) != parts[0].Annotations[sumAnnotation] {
-		return false, fmt.Errorf("Secrets %s/%s.*: their sum is not what was written: somebody else has changed them", s.Namespace, name)
+		return false, fmt.Errorf("secrets %s/%s.*: their sum is not what was written: somebody else has changed them", s.Namespace, name)
 	}
 	unpacker, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {

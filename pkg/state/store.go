@@ -123,7 +123,7 @@ func (s Store) Put(ctx context.Context, r *Record) error {
 	}
 	written, err := write(ctx, secrets(), &unstructured.Unstructured{Object: fields})
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || r.Version != "" && member.IsObjectNotFound(err) {
-		return fmt.Errorf("Secret %s/%s: %w", s.Namespace, r.Name, ErrChanged)
+		return fmt.Errorf("secret %s/%s: %w", s.Namespace, r.Name, ErrChanged)
 	}
 	if err != nil {
 		return err
@@ -144,7 +144,7 @@ func (s Store) Delete(ctx context.Context, r *Record) error {
 func asRecord(object *unstructured.Unstructured) (*Record, error) {
 	var secret corev1.Secret
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &secret); err != nil {
-		return nil, fmt.Errorf("Secret %s/%s: %w", object.GetNamespace(), object.GetName(), err)
+		return nil, fmt.Errorf("secret %s/%s: %w", object.GetNamespace(), object.GetName(), err)
 	}
 	return &Record{
 		Name: secret.Name, Labels: secret.Labels, Annotations: secret.Annotations, Data: secret.Data,

@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/query"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/drift"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/query"
 )
 
 func newCmdDiff(env *cli.Env) *cobra.Command {

@@ -9,6 +9,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/membership/karmada"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
 )
@@ -64,7 +65,7 @@ func sayPlanFailures(env *cli.Env, failures []fanout.Failure) error {
 	env.SayFailures(failures)
 	code := cli.ExitRefused
 	for _, f := range failures {
-		if !isRefusal(f.Err) {
+		if !isRefusal(f.Err) && member.ReasonOf(f.Err) != member.ReasonRefused {
 			code = cli.ExitFailed
 		}
 	}

@@ -107,7 +107,7 @@ func (p *Plan) applyStage(ctx context.Context, at stage, done func(*Change)) err
 	var telling sync.Mutex
 	err := each(ctx, changes, func(ctx context.Context, c *Change) error {
 		if err := p.apply(ctx, c); err != nil {
-			return &Problem{c.Object, err}
+			return &ObjectError{c.Object, err}
 		}
 		telling.Lock()
 		defer telling.Unlock()
@@ -152,11 +152,11 @@ func (p *Plan) awaitEstablished(ctx context.Context, definitions []*Change) erro
 				break
 			}
 			if err != nil && ctx.Err() == nil {
-				return &Problem{c.Object, err}
+				return &ObjectError{c.Object, err}
 			}
 			select {
 			case <-ctx.Done():
-				return &Problem{c.Object, context.Cause(ctx)}
+				return &ObjectError{c.Object, context.Cause(ctx)}
 			case <-time.After(100 * time.Millisecond):
 			}
 		}
@@ -211,8 +211,8 @@ func (p *Plan) Finish(ctx context.Context) error {
 }
 
 // Error makes a problem an error.
-func (p *Problem) Error() string {
+func (p *ObjectError) Error() string {
 	return fmt.Sprintf("%s: %v", p.Object.What(), p.Err)
 }
 
-func (p *Problem) Unwrap() error { return p.Err }
+func (p *ObjectError) Unwrap() error { return p.Err }

@@ -55,14 +55,14 @@ type Change struct {
 
 func (c *Change) ref() set.Ref { return set.RefOf(c.Object.Unstructured) }
 
-// Problem is why one object cannot be applied.
-type Problem struct {
+// ObjectError is why one object cannot be applied.
+type ObjectError struct {
 	Object manifest.Object
 	Err    error
 }
 
 // RefusedError is a cluster to which a set cannot be brought as it is.
-type RefusedError struct{ Problems []Problem }
+type RefusedError struct{ Problems []ObjectError }
 
 func (e *RefusedError) Error() string {
 	lines := make([]string, len(e.Problems))

@@ -40,6 +40,10 @@ type Options struct {
 	Untried bool
 }
 
+// DefaultStateNamespace is where sets are remembered, unless the user says
+// otherwise.
+const DefaultStateNamespace = state.DefaultNamespace
+
 // parallel is how many requests one cluster gets at a time: the API server's
 // share of a user, not ours, is what bounds it.
 const parallel = 8
@@ -47,6 +51,8 @@ const parallel = 8
 // Plan is what happens in one cluster.
 type Plan struct {
 	Cluster string
+	// UID is the cluster's identity: that of its namespace kube-system.
+	UID string
 	// Changes are in the order in which they are made.
 	Changes []*Change
 
@@ -78,7 +84,7 @@ type planner struct {
 	spaces    map[string]bool           // namespaces among the objects
 
 	mu       sync.Mutex
-	problems []Problem
+	problems []ObjectError
 }
 
 // PlanCluster plans for one cluster, by reading and by dry runs: nothing is
@@ -89,6 +95,9 @@ func PlanCluster(ctx context.Context, m *member.Member, objects []manifest.Objec
 		resources: map[schema.GroupVersionKind]member.Resource{}, planned: map[schema.GroupKind]bool{}, spaces: map[string]bool{},
 	}
 	var err error
+	if p.UID, err = whoIs(ctx, m); err != nil {
+		return nil, err
+	}
 	if p.set, err = set.Load(ctx, state.Store{Member: m, Namespace: o.StateNamespace}, o.Set); err != nil {
 		return nil, err
 	}
@@ -127,10 +136,22 @@ func PlanCluster(ctx context.Context, m *member.Member, objects []manifest.Objec
 	return p.Plan, nil
 }
 
+// whoIs is a cluster's UID. Another one than the inventory recorded is refused.
+func whoIs(ctx context.Context, m *member.Member) (string, error) {
+	identity, err := m.Identity(ctx)
+	if err != nil {
+		return "", err
+	}
+	if recorded := m.Cluster().UID; recorded != "" && recorded != identity.UID {
+		return "", &member.Error{Reason: member.ReasonWrongCluster, Err: fmt.Errorf("this cluster's UID is %s; the one that joined the fleet has %s", identity.UID, recorded)}
+	}
+	return identity.UID, nil
+}
+
 func (p *planner) refuse(o manifest.Object, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.problems = append(p.problems, Problem{o, err})
+	p.problems = append(p.problems, ObjectError{o, err})
 }
 
 // verdict is the refusal, in the order of the input.
@@ -138,7 +159,7 @@ func (p *planner) verdict() error {
 	if len(p.problems) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(p.problems, func(a, b Problem) int {
+	slices.SortStableFunc(p.problems, func(a, b ObjectError) int {
 		return cmp.Or(strings.Compare(a.Object.Origin.Source, b.Object.Origin.Source), cmp.Compare(a.Object.Origin.Line, b.Object.Origin.Line))
 	})
 	return &RefusedError{Problems: p.problems}
@@ -153,8 +174,9 @@ func isRefusal(err error) bool {
 	switch member.ReasonOf(err) {
 	case member.ReasonRefused, member.ReasonInvalid, member.ReasonForbidden, member.ReasonNotFound, member.ReasonNotInstalled:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // prepare finds the types of the objects and gives them namespace and label.
@@ -333,3 +355,6 @@ func each(ctx context.Context, changes []*Change, fn func(context.Context, *Chan
 	}
 	return group.Wait()
 }
+
+// Revision is the number of what is applied last; 0 if nothing is.
+func (p *Plan) Revision() int { return p.set.Journal.Revision }

@@ -1,0 +1,63 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// PropagationKind is the kind of what propagating does to one cluster.
+const PropagationKind = "Propagation"
+
+// Propagation is what happens, or happened, to a set in one cluster.
+type Propagation struct {
+	metav1.TypeMeta `json:",inline"`
+	// ObjectMeta has the set's name. The cluster is an annotation.
+	metav1.ObjectMeta `json:"metadata"`
+
+	// Via is direct, or karmada=CONTEXT.
+	Via string `json:"via"`
+	// Revision is the set's in the cluster; 0 where it has none yet.
+	Revision int `json:"revision,omitempty"`
+	// DryRun is client or server where nothing was written.
+	DryRun string `json:"dryRun,omitempty"`
+	// Phase is one of the constants below.
+	Phase string `json:"phase"`
+	// Health is how the objects are, such as "current 3/3".
+	Health string `json:"health,omitempty"`
+	// Message says why, where the phase does not.
+	Message string `json:"message,omitempty"`
+	// Changes are what happens to each object, in the order in which it does.
+	Changes []ObjectChange `json:"changes"`
+}
+
+// The values of Propagation.Phase.
+const (
+	// PropagationPlanned: nothing was written.
+	PropagationPlanned = "Planned"
+	// PropagationPending: kept in the cluster, and not begun.
+	PropagationPending = "Pending"
+	// PropagationApplied: all is written, and nobody waited for it.
+	PropagationApplied = "Applied"
+	// PropagationDone: all is written, and healthy.
+	PropagationDone = "Done"
+	// PropagationUnchanged: all was as it should be.
+	PropagationUnchanged = "Unchanged"
+	// PropagationFailed: a write failed, or what was written is not healthy.
+	PropagationFailed = "Failed"
+	// PropagationRolledBack: it failed somewhere, and this cluster has again what it
+	// had.
+	PropagationRolledBack = "RolledBack"
+)
+
+// ObjectChange is what happens to one object.
+type ObjectChange struct {
+	// Action is Create, Update, Apply, Unchanged, Delete, Release or Keep.
+	Action     string `json:"action"`
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Namespace  string `json:"namespace,omitempty"`
+	Name       string `json:"name"`
+	// Untried: no server was asked whether it would take it.
+	Untried bool   `json:"untried,omitempty"`
+	Why     string `json:"why,omitempty"`
+	// Differences are what changes in an object that is there: Reference is
+	// before, Value after. What Secrets hold is hashed.
+	Differences []Difference `json:"differences,omitempty"`
+}

@@ -1,0 +1,140 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+)
+
+func newCmdPropagate(env *cli.Env) *cobra.Command {
+	flags := &propagateFlags{env: env, clusters: cli.NewClusterFlags(env)}
+	cmd := &cobra.Command{
+		Use:   "propagate -f FILE|DIR|URL|- | -k KUSTOMIZATION",
+		Short: "Bring one application to many clusters",
+		Long: `Bring one application to many clusters.
+
+The objects are applied to each selected cluster by server-side apply, as a set of a name, which each cluster remembers
+(an ApplySet, KEP-3659). What would happen is found by dry runs of every server, shown, and asked about; if one cluster
+refuses, nothing is written to any. Fields that others manage are conflicts: they are listed, and nothing is taken
+over unless --force-conflicts says so.
+
+Exit codes: 0 done everywhere, 1 failed on every cluster, 2 usage, 3 failed on some, 4 not healthy in --timeout, 5 refused:
+nothing was written, 6 stopped in the middle: what was begun is there.`,
+		Example: `  # What would change, in which clusters
+  kubectl fleet propagate -f web.yaml -C east,west --dry-run=server
+
+  # Bring it there, and wait until it is healthy
+  kubectl fleet propagate -f web.yaml -C east,west
+
+  # A kustomization, as the set shop; delete what is no longer part of it
+  kubectl fleet propagate -k overlays/prod --name shop --fleet prod --prune`,
+		RunE: cli.RunE(func(ctx context.Context, args []string) error {
+			options, err := flags.toOptions(args)
+			if err != nil {
+				return err
+			}
+			return options.run(ctx)
+		}),
+	}
+	flags.addFlags(cmd.Flags())
+	complete(cmd, flags.clusters, cobra.NoFileCompletions)
+	return cmd
+}
+
+type propagateFlags struct {
+	env      *cli.Env
+	flags    *pflag.FlagSet
+	clusters *cli.ClusterFlags
+	output   cli.OutputFlags
+	mutation cli.MutationFlags
+
+	source  manifest.Source
+	options direct.Options
+	wait    bool
+	gate    direct.Gate
+}
+
+func (f *propagateFlags) addFlags(flags *pflag.FlagSet) {
+	f.flags = flags
+	f.clusters.AddFlags(flags)
+	f.output.AddFlags(flags)
+	f.mutation.AddFlags(flags)
+	flags.StringSliceVarP(&f.source.Files, "filename", "f", nil, "Files, folders or URLs with the objects; - is stdin")
+	flags.BoolVarP(&f.source.Recursive, "recursive", "R", false, "Read the folders in folders of -f, too")
+	flags.StringVarP(&f.source.Kustomization, "kustomize", "k", "", "Folder or URL of a kustomization that is built")
+	flags.StringVar(&f.options.Set, "name", "", "Name of the set (default: the name of the file or folder)")
+	flags.StringVarP(&f.options.Namespace, "namespace", "n", "", "Namespace of the objects that name none; by default each context's own")
+	flags.StringVar(&f.options.StateNamespace, "state-namespace", direct.DefaultStateNamespace, "Namespace in each cluster that remembers the set")
+	flags.BoolVar(&f.options.ForceConflicts, "force-conflicts", false, "Take over fields that others manage")
+	flags.BoolVar(&f.options.TakeOver, "take-over", false, "Take over objects that Flux, Argo CD, Helm or Karmada have")
+	flags.BoolVar(&f.options.Prune, "prune", false, "Delete what is of the set and no longer among the objects")
+	flags.StringSliceVar(&f.options.DeleteKinds, "delete-kinds", nil, "Kinds that --prune may delete although they are protected: Namespace, CustomResourceDefinition, PersistentVolumeClaim, PersistentVolume")
+	flags.BoolVar(&f.wait, "wait", true, "Wait until all is healthy")
+	flags.DurationVar(&f.gate.Timeout, "timeout", 5*time.Minute, "How long to wait until all is healthy in one cluster")
+	flags.DurationVar(&f.gate.Bake, "bake", 0, "How long all must stay healthy, without a container that restarts")
+}
+
+type propagateOptions struct {
+	env      *cli.Env
+	clusters *cli.ClusterFlags
+	output   cli.Output
+	mutation cli.Mutation
+
+	source  manifest.Source
+	options direct.Options
+	wait    bool
+	gate    direct.Gate
+}
+
+func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
+	output, err := f.output.Parse()
+	if err != nil {
+		return nil, err
+	}
+	o := &propagateOptions{
+		env: f.env, clusters: f.clusters, output: output, source: f.source, options: f.options, wait: f.wait, gate: f.gate,
+	}
+	o.source.Stdin = f.env.In
+	switch {
+	case len(args) > 0:
+		err = fmt.Errorf("what is %q? name the objects with -f or -k", args[0])
+	case len(o.source.Files) == 0 && o.source.Kustomization == "":
+		err = errors.New("name the objects: -f FILE, or -k KUSTOMIZATION")
+	case len(o.source.Files) > 0 && o.source.Kustomization != "":
+		err = errors.New("-f and -k cannot be combined")
+	case f.gate.Timeout <= 0:
+		err = fmt.Errorf("--timeout must be more than 0, is %s", f.gate.Timeout)
+	case f.gate.Bake < 0:
+		err = fmt.Errorf("--bake cannot be less than 0, is %s", f.gate.Bake)
+	case f.flags.Changed("namespace") && f.options.Namespace == "":
+		err = errors.New("--namespace is empty: leave it away to mean each context's own")
+	case f.gate.Bake > 0 && !f.wait:
+		err = errors.New("--bake needs --wait")
+	}
+	if err != nil {
+		return nil, cli.UsageError(err)
+	}
+	if o.options.Set == "" {
+		o.options.Set = o.source.Name()
+	}
+	if o.options.Set == "" {
+		return nil, cli.UsageError(errors.New("what comes from several places needs a name: --name SET"))
+	}
+	if err := set.ValidName(o.options.Set); err != nil {
+		return nil, cli.UsageError(fmt.Errorf("%w; --name gives it another", err))
+	}
+	if err := f.clusters.Chosen(); err != nil {
+		return nil, err
+	}
+	o.mutation, err = f.mutation.Parse(f.env)
+	return o, err
+}

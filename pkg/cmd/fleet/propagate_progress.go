@@ -1,0 +1,57 @@
+package fleet
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+)
+
+// runProgress tells on stderr how a run goes on: a line when a cluster is through.
+type runProgress struct {
+	env *cli.Env
+	mu  sync.Mutex
+	// last is what was said of a cluster.
+	last map[string]direct.Health
+}
+
+func newRunProgress(env *cli.Env) *runProgress {
+	return &runProgress{env: env, last: map[string]direct.Health{}}
+}
+
+// Wave implements propagate.Observer.
+func (r *runProgress) Wave(number, of int, clusters []string) {
+	r.say("wave %d/%d: %s", number, of, strings.Join(clusters, ", "))
+}
+
+// Looked implements propagate.Observer.
+func (r *runProgress) Looked(cluster string, h direct.Health) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last[cluster] = h
+}
+
+// Finished implements propagate.Observer.
+func (r *runProgress) Finished(cluster string, err error, took time.Duration) {
+	r.mu.Lock()
+	health := r.last[cluster]
+	r.mu.Unlock()
+	switch {
+	case err != nil:
+		r.say("%s: failed after %s", cluster, took.Round(100*time.Millisecond))
+	case health.Total > 0:
+		r.say("%s: %s in %s", cluster, health, took.Round(100*time.Millisecond))
+	default:
+		r.say("%s: nothing to do", cluster)
+	}
+}
+
+func (r *runProgress) say(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, _ = fmt.Fprintln(r.env.ErrOut, printers.Escape(fmt.Sprintf(format, args...)))
+}

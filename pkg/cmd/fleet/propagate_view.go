@@ -1,0 +1,213 @@
+package fleet
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+)
+
+// planView is plans as they are shown.
+type planView struct {
+	set, via, dryRun string
+	clusters         []inventory.Cluster
+	plans            map[string]*direct.Plan
+}
+
+// planned is what would be done, and what was found as it should be.
+func (v planView) planned() []v1alpha1.Propagation {
+	list := make([]v1alpha1.Propagation, len(v.clusters))
+	for i, c := range v.clusters {
+		list[i] = v.of(c.Name)
+		list[i].Phase = v1alpha1.PropagationPlanned
+		if v.plans[c.Name].Idle() {
+			list[i].Phase = v1alpha1.PropagationUnchanged
+		}
+	}
+	return list
+}
+
+// after is what a run came to.
+func (v planView) after(results fanout.Results[direct.Health]) []v1alpha1.Propagation {
+	list := v.planned()
+	for i, r := range results {
+		p := &list[i]
+		p.Revision = v.plans[r.Cluster.Name].Revision()
+		if r.Value.Total > 0 {
+			p.Health = r.Value.String()
+		}
+		switch {
+		case r.Err != nil:
+			p.Phase, p.Message = v1alpha1.PropagationFailed, r.Err.Error()
+		case p.Phase != v1alpha1.PropagationUnchanged:
+			p.Phase = v1alpha1.PropagationDone
+		}
+	}
+	return list
+}
+
+// of is the plan of one cluster as data.
+func (v planView) of(cluster string) v1alpha1.Propagation {
+	plan := v.plans[cluster]
+	p := v1alpha1.Propagation{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.PropagationKind},
+		ObjectMeta: metav1.ObjectMeta{Name: v.set, Annotations: map[string]string{v1alpha1.ClusterAnnotation: cluster}},
+		Via:        v.via, Revision: plan.Revision(), DryRun: v.dryRun, Changes: []v1alpha1.ObjectChange{},
+	}
+	for _, c := range plan.Changes {
+		p.Changes = append(p.Changes, v1alpha1.ObjectChange{
+			Action: string(c.Action), APIVersion: c.Object.GetAPIVersion(), Kind: c.Object.GetKind(), Namespace: c.Object.GetNamespace(), Name: c.Object.GetName(),
+			Untried: c.Untried, Why: c.Why, Differences: c.Fields,
+		})
+	}
+	return p
+}
+
+// show is the plan as a person sees it before the question.
+func (v planView) show(w io.Writer, options printers.TableOptions) error {
+	objects := 0
+	for _, p := range v.plans {
+		objects = max(objects, len(p.Changes))
+	}
+	head := fmt.Sprintf("plan %s: %d objects to %s, %s", v.set, objects, clusters(len(v.clusters)), v.via)
+	if _, err := fmt.Fprintln(w, printers.Escape(head)); err != nil {
+		return err
+	}
+	return printers.Table(w, changesTable(v.planned(), options.Wide), options)
+}
+
+// print prints the result: of a table, what was planned if nothing was done, else
+// what became of it.
+func (o *propagateOptions) print(list []v1alpha1.Propagation) error {
+	if o.output.Format.IsTable() {
+		table := o.output.Table()
+		if o.mutation.DryRun != "" {
+			return printers.Table(o.env.Out, changesTable(list, table.Wide), table)
+		}
+		return printers.Table(o.env.Out, outcomeTable(list), table)
+	}
+	printer, err := o.output.ListPrinter(o.env)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		data, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&list[i])
+		if err != nil {
+			return err
+		}
+		if err := printer.Print(list[i].Annotations[v1alpha1.ClusterAnnotation], &unstructured.Unstructured{Object: data}); err != nil {
+			return err
+		}
+	}
+	return printer.Close(nil)
+}
+
+// changesTable puts the clusters together in which the same happens, and has a
+// row for each object and each field that changes.
+func changesTable(list []v1alpha1.Propagation, wide bool) *metav1.Table {
+	table := &metav1.Table{ColumnDefinitions: columns("Clusters", "Action", "Object", "Field", "Before", "After")}
+	type group struct {
+		key      string
+		clusters []string
+		rows     [][]any
+	}
+	var groups []*group
+	for _, p := range list {
+		rows := changeRows(p, wide)
+		key := fmt.Sprintf("%q", rows)
+		i := slices.IndexFunc(groups, func(g *group) bool { return g.key == key })
+		if i < 0 {
+			groups = append(groups, &group{key: key, rows: rows})
+			i = len(groups) - 1
+		}
+		groups[i].clusters = append(groups[i].clusters, p.Annotations[v1alpha1.ClusterAnnotation])
+	}
+	slices.SortStableFunc(groups, func(a, b *group) int { return len(b.clusters) - len(a.clusters) })
+	for _, g := range groups {
+		who := strings.Join(g.clusters, ",")
+		if len(g.clusters) > 8 {
+			who = clusters(len(g.clusters))
+		}
+		for _, row := range g.rows {
+			table.Rows = append(table.Rows, metav1.TableRow{Cells: append([]any{who}, row...)})
+		}
+	}
+	return table
+}
+
+// changeRows are the rows of one cluster. What is as it should be is one row.
+func changeRows(p v1alpha1.Propagation, wide bool) [][]any {
+	var rows [][]any
+	unchanged := 0
+	for _, c := range p.Changes {
+		if c.Action == string(direct.ActionUnchanged) {
+			unchanged++
+			continue
+		}
+		name := c.Kind + "/" + c.Name
+		if c.Namespace != "" {
+			name += " -n " + c.Namespace
+		}
+		first := []any{strings.ToLower(c.Action), name, c.Why, "", ""}
+		for i, d := range c.Differences {
+			before, after := shownValues(d, wide)
+			if i > 0 {
+				first = []any{"", "", "", "", ""}
+			}
+			first[2], first[3], first[4] = d.Path, before, after
+			rows = append(rows, first)
+		}
+		if len(c.Differences) == 0 {
+			rows = append(rows, first)
+		}
+	}
+	if unchanged > 0 {
+		rows = append(rows, []any{"unchanged", objectCount(unchanged), "", "", ""})
+	}
+	return rows
+}
+
+func objectCount(n int) string {
+	if n == 1 {
+		return "1 object"
+	}
+	return fmt.Sprintf("%d objects", n)
+}
+
+// outcomeTable has a row for each cluster.
+func outcomeTable(list []v1alpha1.Propagation) *metav1.Table {
+	table := &metav1.Table{ColumnDefinitions: columns("Cluster", "Set", "Revision", "Phase", "Changes", "Health")}
+	for _, p := range list {
+		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
+			p.Annotations[v1alpha1.ClusterAnnotation], p.Name, p.Revision, p.Phase, changeCounts(p), orNone(p.Health),
+		}})
+	}
+	return table
+}
+
+// changeCounts is such as "create 2, update 1".
+func changeCounts(p v1alpha1.Propagation) string {
+	counts := map[string]int{}
+	var order []string
+	for _, c := range p.Changes {
+		if counts[c.Action] == 0 {
+			order = append(order, c.Action)
+		}
+		counts[c.Action]++
+	}
+	parts := make([]string, len(order))
+	for i, action := range order {
+		parts[i] = fmt.Sprintf("%s %d", strings.ToLower(action), counts[action])
+	}
+	return orNone(strings.Join(parts, ", "))
+}
