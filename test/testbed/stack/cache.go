@@ -7,10 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 )
 
-// Cache is a folder of built programs. Everything that decides what a program is (the stack's go.mod and go.sum, the flags, the
-// platform) is in the name of the folder it is kept in, so that what is found there never has to be checked again.
+// Cache is a folder of built programs. Everything that decides what a program is (the stack's go.mod, go.sum and own source, the
+// flags, the platform) is in the name of the folder it is kept in, so that what is found there never has to be checked again.
 type Cache struct{ Dir string }
 
 // UserCache is the cache in the user's cache folder, shared by all checkouts.
@@ -35,7 +36,7 @@ func (c Cache) folder(p Program) string {
 func (p Program) key() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s/%s\n%q\n", runtime.GOOS, runtime.GOARCH, p.buildArgs())
-	for _, b := range [][]byte{p.Stack.mod, p.Stack.sum} {
+	for _, b := range slices.Concat([][]byte{p.Stack.mod, p.Stack.sum}, p.Stack.sources) {
 		fmt.Fprintf(h, "%d\n", len(b))
 		h.Write(b)
 	}

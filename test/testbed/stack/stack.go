@@ -15,6 +15,8 @@ type Stack struct {
 	dir  string
 	mod  []byte
 	sum  []byte
+	// sources are the Go files of its folder, if a program of our own is built there.
+	sources [][]byte
 }
 
 // Load reads the stack of that name below the project's root.
@@ -26,6 +28,17 @@ func Load(root, name string) (Stack, error) {
 	}
 	if s.sum, err = os.ReadFile(filepath.Join(s.dir, "go.sum")); err != nil {
 		return s, fmt.Errorf("stack %s: %w", name, err)
+	}
+	files, err := filepath.Glob(filepath.Join(s.dir, "*.go"))
+	if err != nil {
+		return s, fmt.Errorf("stack %s: %w", name, err)
+	}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			return s, fmt.Errorf("stack %s: %w", name, err)
+		}
+		s.sources = append(s.sources, source)
 	}
 	return s, nil
 }

@@ -83,6 +83,21 @@ func TestKeyTellsProgramsApart(t *testing.T) {
 	}
 }
 
+func TestKeyKnowsTheSource(t *testing.T) {
+	root := t.TempDir()
+	key := func(source string) string {
+		write(t, root, map[string]string{stacks + "own/go.mod": "module example.com/own\n", stacks + "own/go.sum": "", stacks + "own/main.go": source})
+		s, err := Load(root, "own")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Program{Name: "own", Package: "example.com/own", Stack: s}.key()
+	}
+	if one := key("package main\n"); one == key("package main\n\nfunc main() {}\n") || one != key("package main\n") {
+		t.Error("a program of the stack's own folder is not built anew when its source changes, or else always")
+	}
+}
+
 // Two builders at once build once, and what they leave runs; a third builds nothing and needs no Go.
 func TestEnsure(t *testing.T) {
 	root := t.TempDir()

@@ -36,13 +36,17 @@ type Addon struct{}
 // Name is "karmada".
 func (Addon) Name() string { return "karmada" }
 
-// Programs are those of a control plane, karmadactl, and the manifests of the same version.
+// Programs are those of a control plane, karmadactl, and the manifests of the same version; and Division.
 func (Addon) Programs(root string) ([]stack.Program, error) {
 	s, err := stack.Load(root, "karmada")
 	if err != nil {
 		return nil, err
 	}
 	v, err := s.Version(module)
+	if err != nil {
+		return nil, err
+	}
+	division, err := Division(root)
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +59,20 @@ func (Addon) Programs(root string) ([]stack.Program, error) {
 	return []stack.Program{
 		program(aggregatedAPIServer, "aggregated-apiserver"), program(controllerManager, "controller-manager"),
 		program(scheduler, "scheduler"), program(webhook, "webhook"), program(karmadactl, "karmadactl"),
-		folder(crds, "charts", "karmada", "_crds", "bases"), folder(manifests, "artifacts", "deploy"),
+		folder(crds, "charts", "karmada", "_crds", "bases"), folder(manifests, "artifacts", "deploy"), division,
 	}, nil
+}
+
+// Division divides replicas with the code of Karmada's scheduler, for tests to compare with. It is built with the others, so that no
+// test waits for that.
+func Division(root string) (stack.Program, error) {
+	const name = "karmada-division"
+	s, err := stack.Load(root, name)
+	if err != nil {
+		return stack.Program{}, err
+	}
+	v, err := s.Version(module)
+	return stack.Program{Name: name, Package: ".", Stack: s, Version: v}, err
 }
 
 // plane is a control plane in the making.
