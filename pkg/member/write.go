@@ -100,13 +100,22 @@ func (m *Member) Delete(ctx context.Context, r Resource, namespace, name string,
 // MergePatch changes an object by a JSON merge patch (RFC 7386), if it is still
 // of that UID.
 func (m *Member) MergePatch(ctx context.Context, r Resource, namespace, name string, uid types.UID, patch map[string]any) error {
+	return m.mergePatch(ctx, ListRequest{Resource: r, Namespace: namespace, Name: name}.path(), uid, patch)
+}
+
+// MergePatchStatus is MergePatch for the status of an object.
+func (m *Member) MergePatchStatus(ctx context.Context, r Resource, namespace, name string, uid types.UID, status map[string]any) error {
+	path := ListRequest{Resource: r, Namespace: namespace, Name: name}.path() + "/status"
+	return m.mergePatch(ctx, path, uid, map[string]any{"status": status})
+}
+
+func (m *Member) mergePatch(ctx context.Context, path string, uid types.UID, patch map[string]any) error {
 	object := unstructured.Unstructured{Object: patch}
 	object.SetUID(uid) // a precondition: it cannot be changed
 	body, err := json.Marshal(object.Object)
 	if err != nil {
 		return m.classify(err)
 	}
-	path := ListRequest{Resource: r, Namespace: namespace, Name: name}.path()
 	_, err = m.write(ctx, m.rest.Patch(types.MergePatchType).AbsPath(path).Body(body), WriteOptions{})
 	return err
 }

@@ -35,9 +35,13 @@ gets a service account with the rights of --role, and the hub its token; all by 
 again completes what was interrupted and changes nothing that is as it should be. Before the first write every permission is
 asked for, and the servers try the writes. -o yaml prints the objects of both sides, without tokens. See docs/joining.md.
 
+With --rotate the tokens of clusters that have joined are replaced: each gets a new one, the hub is seen to work with it, the
+old one is deleted and seen to be refused, and the hub is asked for a new status once more. All else stays as it is. Karmada's
+controllers up to 1.18 hold old tokens until they are restarted: --keep-old lets you do that before the old ones end.
+
 Exit codes: 0 done, or nothing to do; 1 a cluster did not answer, or the file could not be written; 2 usage, or no such
 context; 5 refused or not confirmed. But for 0, nothing was written; with --to also 3 some clusters joined, 4 they joined,
-and the hub did not say in time that they are ready.`,
+and the hub did not say in time that they are ready, or --rotate could not prove in time what it did.`,
 		Example: `  # Make a fleet of three contexts
   kubectl fleet join admin@east admin@west apac --fleet prod
 
@@ -46,6 +50,9 @@ and the hub did not say in time that they are ready.`,
 
   # To a Karmada control plane, with the right to look
   kubectl fleet join admin@east admin@west --to karmada=hub --role view --wait
+
+  # Replace the tokens that the hub has for them
+  kubectl fleet join admin@east admin@west --to karmada=hub --rotate
 
   # What would be written
   kubectl fleet join apac --fleet prod --dry-run=client -o yaml`,
@@ -61,6 +68,9 @@ and the hub did not say in time that they are ready.`,
 			join, err := flags.hub.toJoin(options)
 			if err != nil {
 				return err
+			}
+			if flags.hub.rotate {
+				return join.rotate(ctx)
 			}
 			return join.run(ctx)
 		}),
@@ -125,6 +135,10 @@ func (f *joinFlags) toOptions(args []string) (*joinOptions, error) {
 		err = fmt.Errorf("--%s is for a hub: name one with --to", only)
 	case f.hub.to != "" && f.flags.Changed("fleet"):
 		err = errors.New("--fleet is a fleet of the fleet file, --to is a hub: join one after the other")
+	case f.hub.keepOld && !f.hub.rotate:
+		err = errors.New("--keep-old is for --rotate")
+	case f.hub.rotate && f.onlyForJoining() != nil:
+		err = f.onlyForJoining()
 	case f.name != "" && len(args) > 1:
 		err = fmt.Errorf("--name is for one context, not %d", len(args))
 	case f.name != "":

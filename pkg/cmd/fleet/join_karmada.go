@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/membership/karmada"
@@ -30,6 +28,8 @@ type hubFlags struct {
 	region         string
 	zones          []string
 	tokenTTL       time.Duration
+	rotate         bool
+	keepOld        bool
 	wait           bool
 	timeout        time.Duration
 }
@@ -45,7 +45,9 @@ func (f *hubFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.zones, "zone", nil, "With --to: the clusters' zones")
 	flags.DurationVar(&f.tokenTTL, "token-ttl", 0, "With --to: refused, since Karmada up to 1.18 would go on with a token that has expired")
 	flags.BoolVar(&f.wait, "wait", false, "With --to: wait until the hub says that the clusters are ready")
-	flags.DurationVar(&f.timeout, "timeout", time.Minute, "With --wait: how long")
+	flags.DurationVar(&f.timeout, "timeout", time.Minute, "With --wait: how long. With --rotate: how long the hub may take to work with the new token, and the old one to die")
+	flags.BoolVar(&f.keepOld, "keep-old", false, "With --rotate: leave the old tokens good, so that Karmada can be restarted before the next --rotate ends them")
+	flags.BoolVar(&f.rotate, "rotate", false, "With --to: replace the tokens of clusters that have joined, and nothing else; prove that the hub works with the new ones and that the old ones are dead")
 }
 
 // onlyForHubs names a flag that was given and means nothing without a hub.
@@ -109,78 +111,29 @@ func (j *hubJoin) impersonator() bool {
 }
 
 func (j *hubJoin) run(ctx context.Context) error {
-	selection, err := j.clusters.Select(ctx, append([]string{j.hub}, j.contexts...)...)
-	if err != nil {
-		return err
+	rights := j.role.Name
+	if len(j.flags.namespaces) > 0 {
+		rights += " in " + strings.Join(j.flags.namespaces, ", ")
 	}
-	defer selection.Warnings.Say(j.env)
-	hubs, clusters := split(selection.Clusters, j.hub)
-	if len(hubs) != 1 || len(clusters) == 0 {
-		return cli.UsageError(fmt.Errorf("--to karmada=%s and %s name one cluster", j.hub, strings.Join(j.contexts, ", ")))
+	change := &hubChange{
+		joinOptions: j.joinOptions, to: j.flags.to, hub: j.hub, head: "rights of the hub in each cluster: " + rights,
+		do: func(objects, changed int) string {
+			return fmt.Sprintf("Make %d objects to join %s to %s", objects, clusters(changed), j.flags.to)
+		},
+		plan: func(ctx context.Context, hub *karmada.Hub, c inventory.Cluster, members *member.Pool) (hubPlan, error) {
+			request, err := j.request(ctx, c, members)
+			if err != nil {
+				return nil, err
+			}
+			return karmada.PlanJoin(ctx, hub, request, j.mutation.DryRun == cli.DryRunClient)
+		},
+		again: "the same command again completes what is missing; unjoin --from " + j.flags.to + " takes away what was made",
+		note:  "the tokens in the Secrets of " + j.hub + " do not expire: they are good until unjoin deletes them",
 	}
-	if j.name != "" {
-		clusters[0].Name = j.name
+	if j.flags.wait {
+		change.wait = j.flags.timeout
 	}
-	hubMember, err := selection.Members.Member(ctx, hubs[0])
-	if err == nil {
-		var hub *karmada.Hub
-		if hub, err = karmada.OpenHub(ctx, j.hub, hubMember); err == nil {
-			selection.Clusters = clusters
-			return j.join(ctx, hub, selection)
-		}
-	}
-	j.env.SayFailures([]fanout.Failure{{Cluster: j.hub, Err: err}})
-	return &cli.Error{Code: cli.ExitFailed}
-}
-
-// split tells the hub from the clusters.
-func split(all []inventory.Cluster, hub string) (hubs, clusters []inventory.Cluster) {
-	for _, c := range all {
-		if c.Context == hub || c.Name == hub {
-			hubs = append(hubs, c)
-		} else {
-			clusters = append(clusters, c)
-		}
-	}
-	return hubs, clusters
-}
-
-func (j *hubJoin) join(ctx context.Context, hub *karmada.Hub, selection cli.Selection) error {
-	line := selection.ShowWaiting(j.env)
-	planned := fanout.Collect(ctx, selection.Clusters, selection.Fanout, func(ctx context.Context, c inventory.Cluster) (*karmada.Join, error) {
-		request, err := j.request(ctx, c, selection.Members)
-		if err != nil {
-			return nil, err
-		}
-		return karmada.PlanJoin(ctx, hub, request, j.mutation.DryRun == cli.DryRunClient)
-	})
-	line.Done()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if failures := planned.Failures(nil); len(failures) > 0 {
-		return sayPlanFailures(j.env, failures)
-	}
-	plans := make([]*karmada.Join, len(planned))
-	changes, changed := 0, 0
-	for i, p := range planned {
-		plans[i] = p.Value
-		if n := p.Value.Changes(); n > 0 {
-			changes += n
-			changed++
-		}
-	}
-	if j.mutation.DryRun != "" || changed == 0 {
-		return printSteps(j.env, j.output, stepsOf(plans), dry)
-	}
-	err := j.mutation.Confirm(ctx, cli.Question{
-		Plan: func(w io.Writer) error { return j.show(w, plans) }, Clusters: changed,
-		Do: fmt.Sprintf("Make %d objects to join %s to %s", changes, clusters(changed), j.flags.to),
-	})
-	if err != nil {
-		return err
-	}
-	return j.make(ctx, hub, selection, plans)
+	return change.run(ctx)
 }
 
 // request is what is asked for one cluster.
@@ -201,65 +154,4 @@ func (j *hubJoin) request(ctx context.Context, c inventory.Cluster, members *mem
 		Role: j.role, Namespaces: j.flags.namespaces, Impersonator: j.impersonator(),
 		Labels: j.labels, Provider: j.flags.provider, Region: j.flags.region, Zones: j.flags.zones,
 	}, nil
-}
-
-// make joins the clusters side by side, and reports.
-func (j *hubJoin) make(ctx context.Context, hub *karmada.Hub, selection cli.Selection, plans []*karmada.Join) error {
-	byName := map[string]*karmada.Join{}
-	for i, c := range selection.Clusters {
-		byName[c.Name] = plans[i]
-	}
-	line := selection.ShowWaiting(j.env)
-	results := fanout.Collect(ctx, selection.Clusters, selection.Fanout, func(ctx context.Context, c inventory.Cluster) (*karmada.Join, error) {
-		plan := byName[c.Name]
-		if err := plan.Make(ctx); err != nil {
-			return nil, err
-		}
-		if j.flags.wait {
-			return plan, hub.AwaitReady(ctx, c.Name, j.flags.timeout)
-		}
-		return plan, nil
-	})
-	line.Done()
-	var made []*karmada.Join
-	for _, r := range results {
-		if r.Value != nil {
-			made = append(made, r.Value)
-		}
-	}
-	printed := printSteps(j.env, j.output, stepsOf(made), done)
-	failures := results.Failures(nil)
-	j.env.SayFailures(failures)
-	if len(failures) > 0 {
-		j.env.Note("the same command again completes what is missing; unjoin --from %s takes away what was made", j.flags.to)
-	}
-	if verdict := cli.Verdict(len(results), failures); verdict != nil {
-		if slices.ContainsFunc(failures, func(f fanout.Failure) bool { return errors.Is(f.Err, karmada.ErrNotReady) }) {
-			verdict.Code = cli.ExitTimeout
-		}
-		return errors.Join(printed, verdict)
-	}
-	if len(made) > 0 && printed == nil {
-		j.env.Note("the tokens in the Secrets of %s do not expire: they are good until unjoin deletes them", hub.Name)
-	}
-	return printed
-}
-
-func (j *hubJoin) show(w io.Writer, plans []*karmada.Join) error {
-	rights := j.role.Name
-	if len(j.flags.namespaces) > 0 {
-		rights += " in " + strings.Join(j.flags.namespaces, ", ")
-	}
-	if _, err := fmt.Fprintf(w, "plan for %s: rights of the hub in each cluster: %s\n", j.flags.to, rights); err != nil {
-		return err
-	}
-	return stepTable(w, stepsOf(plans), planned, j.output)
-}
-
-func stepsOf(plans []*karmada.Join) []karmada.Step {
-	var steps []karmada.Step
-	for _, p := range plans {
-		steps = append(steps, p.Steps...)
-	}
-	return steps
 }

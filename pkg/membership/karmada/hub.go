@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/membership"
 )
 
 // Hub is a Karmada control plane, and what it knew of clusters when it was
@@ -56,24 +54,21 @@ func uidOf(ctx context.Context, m *member.Member) (string, error) {
 
 // admits says whether a cluster may join under a name.
 func (h *Hub) admits(name, uid string) error {
-	refused := func(format string, args ...any) error {
-		return &membership.RefusedError{Err: fmt.Errorf(format, args...)}
-	}
 	if uid == h.uid {
-		return refused("%s is the control plane %s itself", name, h.Name)
+		return refusal("%s is the control plane %s itself", name, h.Name)
 	}
 	for other, cluster := range h.clusters {
 		id, _, _ := unstructured.NestedString(cluster.Object, "spec", "id")
 		mode, _, _ := unstructured.NestedString(cluster.Object, "spec", "syncMode")
 		switch {
 		case other == name && id != "" && id != uid:
-			return refused("%s has another cluster of the name %s (its kube-system has the UID %s, here it is %s): choose another --name", h.Name, name, id, uid)
+			return refusal("%s has another cluster of the name %s (its kube-system has the UID %s, here it is %s): choose another --name", h.Name, name, id, uid)
 		case other == name && mode == "Pull":
-			return refused("%s has %s in pull mode, by an agent that runs there: karmadactl unregister it first", h.Name, name)
+			return refusal("%s has %s in pull mode, by an agent that runs there: karmadactl unregister it first", h.Name, name)
 		case other == name && cluster.GetDeletionTimestamp() != nil:
-			return refused("%s is still leaving %s: wait, or finish it with unjoin --force", name, h.Name)
+			return refusal("%s is still leaving %s: wait, or finish it with unjoin --force", name, h.Name)
 		case other != name && id == uid:
-			return refused("%s has the cluster already, as %s: unjoin it first, or join it with --name %s", h.Name, other, other)
+			return refusal("%s has the cluster already, as %s: unjoin it first, or join it with --name %s", h.Name, other, other)
 		}
 	}
 	return nil
@@ -89,42 +84,16 @@ func (h *Hub) clusterOf(uid string) *unstructured.Unstructured {
 	return nil
 }
 
-// ErrNotReady is a cluster that the hub does not say is ready.
-var ErrNotReady = errors.New("not ready")
-
-// AwaitReady returns when the hub says that a cluster is ready, by its condition
-// Ready. After timeout it is an ErrNotReady with what the hub says instead.
-func (h *Hub) AwaitReady(ctx context.Context, name string, timeout time.Duration) error {
-	deadline, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	last := "nothing of it yet"
-	for {
-		cluster, err := h.member.Object(deadline, resourceOf(kindCluster), "", name)
-		if err == nil {
-			var ready bool
-			if ready, last = isReady(cluster); ready {
-				return nil
-			}
-		} else if deadline.Err() == nil {
-			return failed(h.Name, newObject(kindCluster, "", name, nil, nil), err)
-		}
-		select {
-		case <-deadline.Done():
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return &member.Error{Reason: member.ReasonTimeout, Err: fmt.Errorf("%s joined, and %s does not say within %s that it is ready, but %s: %w", name, h.Name, timeout, last, ErrNotReady)}
-		case <-time.After(200 * time.Millisecond):
-		}
+// mayTake refuses what is in a member for another hub. An object without our
+// label is of karmadactl, or of somebody else who took its names; it is of this
+// hub only if this hub knows the cluster by that name.
+func (h *Hub) mayTake(name, where string, live *unstructured.Unstructured) error {
+	if where == h.Name || isShared(live) {
+		return nil
 	}
-}
-
-func isReady(cluster *unstructured.Unstructured) (ready bool, says string) {
-	conditions, _, _ := unstructured.NestedSlice(cluster.Object, "status", "conditions")
-	for _, one := range conditions {
-		if condition, _ := one.(map[string]any); condition["type"] == "Ready" {
-			return condition["status"] == "True", fmt.Sprintf("%v: %v", condition["reason"], condition["message"])
-		}
+	owner := live.GetLabels()[hubLabel]
+	if owner == h.uid || owner == "" && h.clusters[name] != nil {
+		return nil
 	}
-	return false, "nothing of it yet"
+	return refusal("%s: %s belongs to another control plane, which has this cluster under the same name: choose another --name", where, what(live))
 }

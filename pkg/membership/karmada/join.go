@@ -2,16 +2,11 @@ package karmada
 
 import (
 	"context"
-	"encoding/base64"
-	"errors"
-	"fmt"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/membership"
 )
 
 // JoinRequest is a cluster that is to join a hub.
@@ -42,17 +37,14 @@ type joining struct {
 	uid     string
 
 	ca                   []byte
+	secret               string // the name of the Secret in the member that has token
 	token, impersonation string // base64, as Secrets have them
 	owner                []metav1.OwnerReference
 	steps                []Step
 }
 
 // Join is a planned join.
-type Join struct {
-	*joining
-	// Steps in the order in which they are done.
-	Steps []Step
-}
+type Join struct{ *joining }
 
 // PlanJoin checks everything that can be checked before the first write, by
 // reading, asking for permission and, unless client is set, by dry runs of the
@@ -77,9 +69,16 @@ func PlanJoin(ctx context.Context, h *Hub, r JoinRequest, client bool) (*Join, e
 		{r.Name, r.Member, j.memberObjects}, {h.Name, h.member, j.hubObjects},
 	}
 	for _, side := range sides {
-		if err := permitted(ctx, side.where, side.member, side.objects(), "get", "create", "patch"); err != nil {
+		needed := rights(side.objects(), "get", "create", "patch")
+		if side.member == r.Member {
+			needed = append(needed, rights([]*unstructured.Unstructured{newTokenSecret("", "", nil)}, "list")...)
+		}
+		if err := permitted(ctx, side.where, side.member, needed); err != nil {
 			return nil, err
 		}
+	}
+	if j.secret, err = j.findSecret(ctx); err != nil {
+		return nil, err
 	}
 	for i, side := range sides {
 		if i == 1 {
@@ -93,7 +92,7 @@ func PlanJoin(ctx context.Context, h *Hub, r JoinRequest, client bool) (*Join, e
 			j.steps = append(j.steps, step)
 		}
 	}
-	return &Join{j, j.steps}, nil
+	return &Join{j}, nil
 }
 
 // plan decides about one object.
@@ -115,13 +114,13 @@ func (j *joining) plan(ctx context.Context, where string, m *member.Member, o *u
 		return step, failed(where, o, err)
 	}
 	if live.GetDeletionTimestamp() != nil {
-		return step, &membership.RefusedError{Err: fmt.Errorf("%s: %s is being deleted: try again when it is gone", where, what(live))}
+		return step, refusal("%s: %s is being deleted: try again when it is gone", where, what(live))
 	}
 	if isShared(o) && !isOurs(live) || where == j.hub.Name && o.GetKind() == kindNamespace {
 		step.Action, step.Why = ActionKeep, "it is there already"
 		return step, nil
 	}
-	if err := j.mayTake(where, live); err != nil {
+	if err := j.hub.mayTake(j.request.Name, where, live); err != nil {
 		return step, err
 	}
 	if client {
@@ -150,21 +149,6 @@ func (j *joining) stands(where, ns string) bool {
 	return true
 }
 
-// mayTake refuses what belongs to another hub. An object without our label is of
-// karmadactl, or of somebody else who took its names; it is of this hub only if
-// this hub knows the cluster by that name.
-func (j *joining) mayTake(where string, live *unstructured.Unstructured) error {
-	if where == j.hub.Name || isShared(live) {
-		return nil
-	}
-	owner := live.GetLabels()[hubLabel]
-	if owner == j.hub.uid || owner == "" && j.hub.clusters[j.request.Name] != nil {
-		return nil
-	}
-	return &membership.RefusedError{Err: fmt.Errorf(
-		"%s: %s belongs to another control plane, which has this cluster under the same name: choose another --name", where, what(live))}
-}
-
 // isShared is true for what all hubs of a member have in common.
 func isShared(o *unstructured.Unstructured) bool {
 	return o.GetKind() == kindNamespace || o.GetNamespace() == namespace && o.GetName() == impersonator
@@ -174,24 +158,16 @@ func isOurs(live *unstructured.Unstructured) bool {
 	return live.GetLabels()[managedByLabel] == managedBy
 }
 
-// Changes counts the objects that are written.
-func (j *Join) Changes() int {
-	n := 0
-	for _, s := range j.Steps {
-		if s.Changes() {
-			n++
-		}
-	}
-	return n
-}
+// Steps in the order in which they are done.
+func (j *Join) Steps() []Step { return j.steps }
 
-// tokenWait is how long the token controller of a member may take.
-const tokenWait = 30 * time.Second
+// Changes counts the objects that are written.
+func (j *Join) Changes() int { return changes(j.steps) }
 
 // Make does what was planned. Whatever ends it, doing it again completes it.
 func (j *Join) Make(ctx context.Context) error {
 	for i, o := range j.memberObjects() {
-		if err := j.apply(ctx, j.request.Name, j.request.Member, j.Steps[i], o); err != nil {
+		if err := j.apply(ctx, j.request.Name, j.request.Member, j.steps[i], o); err != nil {
 			return err
 		}
 	}
@@ -200,7 +176,7 @@ func (j *Join) Make(ctx context.Context) error {
 	}
 	first := len(j.memberObjects())
 	for i, o := range j.hubObjects() {
-		step := j.Steps[first+i]
+		step := j.steps[first+i]
 		if o.GetKind() == kindSecret {
 			step.Action = ActionApply // the token is known only now
 		}
@@ -235,61 +211,4 @@ func (j *joining) apply(ctx context.Context, where string, m *member.Member, ste
 
 func ownedBy(cluster *unstructured.Unstructured) []metav1.OwnerReference {
 	return []metav1.OwnerReference{*metav1.NewControllerRef(cluster, cluster.GroupVersionKind())}
-}
-
-// readTokens reads the tokens that are there. What is not there yet comes later.
-func (j *joining) readTokens(ctx context.Context) {
-	j.token, _ = j.readToken(ctx, accountName(j.request.Name))
-	if j.request.Impersonator {
-		j.impersonation, _ = j.readToken(ctx, impersonator)
-	}
-}
-
-func (j *joining) awaitTokens(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, tokenWait, fmt.Errorf("%s: the token controller did not make a token within %s", j.request.Name, tokenWait))
-	defer cancel()
-	var err error
-	if j.token, err = j.awaitToken(ctx, accountName(j.request.Name)); err != nil {
-		return err
-	}
-	if j.request.Impersonator {
-		j.impersonation, err = j.awaitToken(ctx, impersonator)
-	}
-	return err
-}
-
-func (j *joining) awaitToken(ctx context.Context, account string) (string, error) {
-	for {
-		token, err := j.readToken(ctx, account)
-		if !errors.Is(err, errNoToken) {
-			return token, err
-		}
-		select {
-		case <-ctx.Done():
-			return "", context.Cause(ctx)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-// errNoToken is a Secret that the token controller has not filled yet.
-var errNoToken = errors.New("no token yet")
-
-// readToken reads the token of an account, and the cluster's CA with it.
-func (j *joining) readToken(ctx context.Context, account string) (string, error) {
-	secret, err := j.request.Member.Object(ctx, resourceOf(kindSecret), namespace, account)
-	if err != nil {
-		return "", failed(j.request.Name, newTokenSecret(account, nil), err)
-	}
-	token, _, _ := unstructured.NestedString(secret.Object, "data", tokenKey)
-	if token == "" {
-		return "", errNoToken
-	}
-	if len(j.ca) == 0 {
-		text, _, _ := unstructured.NestedString(secret.Object, "data", "ca.crt")
-		if j.ca, err = base64.StdEncoding.DecodeString(text); err != nil {
-			return "", failed(j.request.Name, secret, err)
-		}
-	}
-	return token, nil
 }

@@ -5,7 +5,9 @@ import (
 	"maps"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -53,18 +55,18 @@ func (j *joining) memberObjects() []*unstructured.Unstructured {
 	for _, ns := range slices.Sorted(slices.Values(j.request.Namespaces)) {
 		objects = append(objects, newObject(kindRole, ns, role, ours, rulesOf(inside)), binding(kindRoleBinding, ns, role, kindRole))
 	}
-	objects = append(objects, newTokenSecret(account, ours))
+	objects = append(objects, newTokenSecret(j.secret, account, ours))
 	if j.request.Impersonator {
-		objects = append(objects, newObject(kindServiceAccount, namespace, impersonator, nil, nil), newTokenSecret(impersonator, nil))
+		objects = append(objects, newObject(kindServiceAccount, namespace, impersonator, nil, nil), newTokenSecret(impersonator, impersonator, nil))
 	}
 	return objects
 }
 
 // newTokenSecret is a Secret that the token controller fills with a token of an
 // account, which is good for as long as the Secret exists.
-func newTokenSecret(account string, labels map[string]any) *unstructured.Unstructured {
-	o := newObject(kindSecret, namespace, account, labels, map[string]any{"type": "kubernetes.io/service-account-token"})
-	o.SetAnnotations(map[string]string{"kubernetes.io/service-account.name": account})
+func newTokenSecret(name, account string, labels map[string]any) *unstructured.Unstructured {
+	o := newObject(kindSecret, namespace, name, labels, map[string]any{"type": string(corev1.SecretTypeServiceAccountToken)})
+	o.SetAnnotations(map[string]string{corev1.ServiceAccountNameKey: account})
 	return o
 }
 
@@ -77,21 +79,24 @@ func rulesOf(rules []rbacv1.PolicyRule) map[string]any {
 	return map[string]any{"rules": list}
 }
 
+// newHubSecret is a Secret in which the hub finds what it needs for a member, if
+// that is known yet. It goes with its owner, the Cluster.
+func newHubSecret(name string, owner []metav1.OwnerReference, data map[string]any) *unstructured.Unstructured {
+	fields := map[string]any{"type": string(corev1.SecretTypeOpaque)}
+	if data != nil {
+		fields["data"] = data
+	}
+	o := newObject(kindSecret, namespace, name, nil, fields)
+	if owner != nil {
+		o.SetOwnerReferences(owner)
+	}
+	return o
+}
+
 // hubObjects are what the hub gets: the tokens, if they are known yet, and the
 // Cluster.
 func (j *joining) hubObjects() []*unstructured.Unstructured {
 	name := j.request.Name
-	secret := func(name string, data map[string]any) *unstructured.Unstructured {
-		fields := map[string]any{"type": "Opaque"}
-		if data != nil {
-			fields["data"] = data
-		}
-		o := newObject(kindSecret, namespace, name, nil, fields)
-		if j.owner != nil {
-			o.SetOwnerReferences(j.owner)
-		}
-		return o
-	}
 	var credentials, impersonation map[string]any
 	if j.token != "" {
 		credentials = map[string]any{caKey: base64.StdEncoding.EncodeToString(j.ca), tokenKey: j.token}
@@ -99,13 +104,13 @@ func (j *joining) hubObjects() []*unstructured.Unstructured {
 	if j.impersonation != "" {
 		impersonation = map[string]any{tokenKey: j.impersonation}
 	}
-	objects := []*unstructured.Unstructured{newObject(kindNamespace, "", namespace, nil, nil), secret(name, credentials)}
+	objects := []*unstructured.Unstructured{newObject(kindNamespace, "", namespace, nil, nil), newHubSecret(name, j.owner, credentials)}
 	spec := map[string]any{
 		"syncMode": "Push", "id": j.uid, "apiEndpoint": j.request.Endpoint.Server,
 		"secretRef": map[string]any{"namespace": namespace, "name": name},
 	}
 	if j.request.Impersonator {
-		objects = append(objects, secret(impersonationSecretName(name), impersonation))
+		objects = append(objects, newHubSecret(impersonationSecretName(name), j.owner, impersonation))
 		spec["impersonatorSecretRef"] = map[string]any{"namespace": namespace, "name": impersonationSecretName(name)}
 	}
 	if j.request.Endpoint.Insecure {

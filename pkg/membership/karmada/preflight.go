@@ -15,10 +15,13 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/membership"
 )
 
-// permitted is nil if the user may do all of these verbs to all of these
-// objects of one cluster, and else a refusal that names what is missing. where
-// is the cluster's name.
-func permitted(ctx context.Context, where string, m *member.Member, objects []*unstructured.Unstructured, verbs ...string) error {
+// refusal is a check that says no, before anything was written.
+func refusal(format string, args ...any) error {
+	return &membership.RefusedError{Err: fmt.Errorf(format, args...)}
+}
+
+// rights are those to do verbs to objects.
+func rights(objects []*unstructured.Unstructured, verbs ...string) []authorizationv1.ResourceAttributes {
 	var needed []authorizationv1.ResourceAttributes
 	for _, o := range objects {
 		r := resourceOf(o.GetKind())
@@ -28,11 +31,17 @@ func permitted(ctx context.Context, where string, m *member.Member, objects []*u
 			})
 		}
 	}
+	return needed
+}
+
+// permitted is nil if the user has all of these rights in one cluster, and else
+// a refusal that names what is missing. where is the cluster's name.
+func permitted(ctx context.Context, where string, m *member.Member, needed []authorizationv1.ResourceAttributes) error {
 	slices.SortFunc(needed, func(a, b authorizationv1.ResourceAttributes) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Verb, b.Verb))
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Subresource, b.Subresource), cmp.Compare(a.Verb, b.Verb))
 	})
 	needed = slices.CompactFunc(needed, func(a, b authorizationv1.ResourceAttributes) bool {
-		return a.Verb == b.Verb && a.Resource == b.Resource && a.Namespace == b.Namespace
+		return a.Verb == b.Verb && a.Resource == b.Resource && a.Subresource == b.Subresource && a.Namespace == b.Namespace
 	})
 	denied := make([]string, len(needed))
 	errs := make([]error, len(needed))
@@ -55,7 +64,7 @@ func permitted(ctx context.Context, where string, m *member.Member, objects []*u
 	}
 	denied = slices.DeleteFunc(denied, func(s string) bool { return s == "" })
 	if len(denied) > 0 {
-		return &membership.RefusedError{Err: fmt.Errorf("in %s you may not %s", where, strings.Join(denied, ", "))}
+		return refusal("in %s you may not %s", where, strings.Join(denied, ", "))
 	}
 	return nil
 }
@@ -64,6 +73,9 @@ func inWords(a authorizationv1.ResourceAttributes) string {
 	text := a.Verb + " " + a.Resource
 	if a.Group != "" {
 		text += "." + a.Group
+	}
+	if a.Subresource != "" {
+		text += "/" + a.Subresource
 	}
 	if a.Namespace != "" {
 		text += " in namespace " + a.Namespace
@@ -75,7 +87,7 @@ func inWords(a authorizationv1.ResourceAttributes) string {
 // was written.
 func refusedByServer(where string, o *unstructured.Unstructured, err error) error {
 	if member.ReasonOf(err) == member.ReasonForbidden {
-		return &membership.RefusedError{Err: fmt.Errorf("%s: %s: %w", where, what(o), err)}
+		return refusal("%s: %s: %w", where, what(o), err)
 	}
 	return failed(where, o, err)
 }

@@ -39,6 +39,17 @@ type Step struct {
 // Changes is true if something is written.
 func (s Step) Changes() bool { return s.Action != ActionUnchanged && s.Action != ActionKeep }
 
+// changes counts the steps that write something.
+func changes(steps []Step) int {
+	n := 0
+	for _, s := range steps {
+		if s.Changes() {
+			n++
+		}
+	}
+	return n
+}
+
 // what names an object in messages.
 func what(o *unstructured.Unstructured) string {
 	if ns := o.GetNamespace(); ns != "" {

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/membership"
 )
 
 // UnjoinRequest is a cluster that is to leave a hub.
@@ -88,10 +87,6 @@ func PlanUnjoin(ctx context.Context, h *Hub, r UnjoinRequest) (*Unjoin, error) {
 	return u, u.permitted(ctx)
 }
 
-func refusal(format string, args ...any) error {
-	return &membership.RefusedError{Err: fmt.Errorf(format, args...)}
-}
-
 func bareObject(o *unstructured.Unstructured) map[string]any {
 	if o == nil {
 		return nil
@@ -140,7 +135,7 @@ func (u *Unjoin) planMember(ctx context.Context, known bool) error {
 		owner := o.GetLabels()[hubLabel]
 		return owner == u.hub.uid || owner == "" && known && (o.GetLabels()[systemLabel] == "true" || o.GetKind() == kindSecret)
 	}
-	rights := [][3]string{{kindClusterRoleBinding, "", roleName(name)}, {kindClusterRole, "", roleName(name)}}
+	made := [][3]string{{kindClusterRoleBinding, "", roleName(name)}, {kindClusterRole, "", roleName(name)}}
 	for _, kind := range []string{kindRoleBinding, kindRole} {
 		list := member.ListRequest{Resource: resourceOf(kind), LabelSelector: hubLabel + "=" + u.hub.uid, Limit: 500}
 		for page, err := range m.Objects(ctx, list) {
@@ -149,13 +144,20 @@ func (u *Unjoin) planMember(ctx context.Context, known bool) error {
 			}
 			for i := range page {
 				if page[i].GetName() == roleName(name) {
-					rights = append(rights, [3]string{kind, page[i].GetNamespace(), page[i].GetName()})
+					made = append(made, [3]string{kind, page[i].GetNamespace(), page[i].GetName()})
 				}
 			}
 		}
 	}
-	rights = append(rights, [3]string{kindSecret, namespace, accountName(name)}, [3]string{kindServiceAccount, namespace, accountName(name)})
-	for _, one := range rights {
+	tokens, err := tokenSecrets(ctx, name, m, accountName(name))
+	if err != nil {
+		return err
+	}
+	for i := range tokens {
+		made = append(made, [3]string{kindSecret, namespace, tokens[i].GetName()})
+	}
+	made = append(made, [3]string{kindServiceAccount, namespace, accountName(name)})
+	for _, one := range made {
 		o, err := find(ctx, name, m, one[0], one[1], one[2])
 		if err != nil {
 			return err
@@ -176,16 +178,9 @@ func (u *Unjoin) planMember(ctx context.Context, known bool) error {
 // that leaves takes it away, if we made it.
 func (u *Unjoin) planShared(ctx context.Context) error {
 	name, m := u.request.Name, u.request.Member
-	others := ""
-	for page, err := range m.Objects(ctx, member.ListRequest{Resource: resourceOf(kindServiceAccount), Namespace: namespace, Limit: 500}) {
-		if err != nil {
-			return failed(name, newObject(kindNamespace, "", namespace, nil, nil), err)
-		}
-		for i := range page {
-			if account := page[i].GetName(); account != "default" && account != impersonator && account != accountName(name) {
-				others = "ServiceAccount " + account + " is there, too"
-			}
-		}
+	others, err := otherHubs(ctx, name, m)
+	if err != nil {
+		return err
 	}
 	for _, one := range [][3]string{
 		{kindSecret, namespace, impersonator}, {kindServiceAccount, namespace, impersonator}, {kindNamespace, "", namespace},
@@ -207,6 +202,22 @@ func (u *Unjoin) planShared(ctx context.Context) error {
 	return nil
 }
 
+// otherHubs says by which account another hub than that of a cluster's own
+// account is in a member; empty if there is none.
+func otherHubs(ctx context.Context, name string, m *member.Member) (says string, err error) {
+	for page, err := range m.Objects(ctx, member.ListRequest{Resource: resourceOf(kindServiceAccount), Namespace: namespace, Limit: 500}) {
+		if err != nil {
+			return "", failed(name, newObject(kindNamespace, "", namespace, nil, nil), err)
+		}
+		for i := range page {
+			if account := page[i].GetName(); account != "default" && account != impersonator && account != accountName(name) {
+				says = "ServiceAccount " + account + " is there, too"
+			}
+		}
+	}
+	return says, nil
+}
+
 func (u *Unjoin) permitted(ctx context.Context) error {
 	objects := map[string][]*unstructured.Unstructured{}
 	for _, s := range u.Steps {
@@ -214,19 +225,17 @@ func (u *Unjoin) permitted(ctx context.Context) error {
 			objects[s.Cluster] = append(objects[s.Cluster], s.Object)
 		}
 	}
-	if err := permitted(ctx, u.hub.Name, u.hub.member, objects[u.hub.Name], "delete"); err != nil {
+	if err := permitted(ctx, u.hub.Name, u.hub.member, rights(objects[u.hub.Name], "delete")); err != nil {
 		return err
 	}
 	if len(objects[u.request.Name]) == 0 {
 		return nil
 	}
-	return permitted(ctx, u.request.Name, u.request.Member, objects[u.request.Name], "delete")
+	return permitted(ctx, u.request.Name, u.request.Member, rights(objects[u.request.Name], "delete"))
 }
 
 // Changes counts the objects that are deleted.
-func (u *Unjoin) Changes() int {
-	return len(slices.DeleteFunc(slices.Clone(u.Steps), func(s Step) bool { return !s.Changes() }))
-}
+func (u *Unjoin) Changes() int { return changes(u.Steps) }
 
 // ErrLeaving is a hub that has not let a cluster go yet.
 var ErrLeaving = errors.New("still leaving")
@@ -251,7 +260,7 @@ func (u *Unjoin) Make(ctx context.Context) error {
 			}
 		case kindNamespace:
 			// Until it is gone nobody can join again.
-			gone, err := u.goneWithin(ctx, s.Cluster, m, s.Object)
+			gone, err := goneWithin(ctx, s.Cluster, m, s.Object, u.request.Timeout)
 			if err == nil && !gone {
 				err = &member.Error{Reason: member.ReasonTimeout, Err: fmt.Errorf("%s: %s is not gone within %s; it goes on: %w", s.Cluster, what(s.Object), u.request.Timeout, ErrLeaving)}
 			}
@@ -277,7 +286,7 @@ func remove(ctx context.Context, m *member.Member, o *unstructured.Unstructured)
 // karmadactl unjoin --force does: the finalizers of its Works, of their
 // namespace, and of the Cluster.
 func (u *Unjoin) awaitGone(ctx context.Context, cluster *unstructured.Unstructured) error {
-	gone, err := u.goneWithin(ctx, u.hub.Name, u.hub.member, cluster)
+	gone, err := goneWithin(ctx, u.hub.Name, u.hub.member, cluster, u.request.Timeout)
 	if gone || err != nil {
 		return err
 	}
@@ -288,17 +297,16 @@ func (u *Unjoin) awaitGone(ctx context.Context, cluster *unstructured.Unstructur
 	if err := u.release(ctx); err != nil {
 		return err
 	}
-	gone, err = u.goneWithin(ctx, u.hub.Name, u.hub.member, cluster)
+	gone, err = goneWithin(ctx, u.hub.Name, u.hub.member, cluster, u.request.Timeout)
 	if err == nil && !gone {
 		err = &member.Error{Reason: member.ReasonTimeout, Err: fmt.Errorf("%s does not let %s go, although nothing keeps it: %w", u.hub.Name, u.request.Name, ErrLeaving)}
 	}
 	return err
 }
 
-// goneWithin waits until an object that was deleted is gone, as long as the
-// request allows.
-func (u *Unjoin) goneWithin(ctx context.Context, where string, m *member.Member, o *unstructured.Unstructured) (bool, error) {
-	for end := time.Now().Add(u.request.Timeout); time.Now().Before(end); {
+// goneWithin waits until an object that was deleted is gone, or timeout is over.
+func goneWithin(ctx context.Context, where string, m *member.Member, o *unstructured.Unstructured, timeout time.Duration) (bool, error) {
+	for end := time.Now().Add(timeout); time.Now().Before(end); {
 		now, err := find(ctx, where, m, o.GetKind(), o.GetNamespace(), o.GetName())
 		if err != nil {
 			return false, err
@@ -306,10 +314,8 @@ func (u *Unjoin) goneWithin(ctx context.Context, where string, m *member.Member,
 		if now == nil || now.GetUID() != o.GetUID() {
 			return true, nil
 		}
-		select {
-		case <-ctx.Done():
-			return false, context.Cause(ctx)
-		case <-time.After(200 * time.Millisecond):
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return false, err
 		}
 	}
 	return false, nil
