@@ -21,7 +21,13 @@ type Question struct {
 	// Clusters counts the clusters that are changed. Of several the person types
 	// the number: that is not done without reading it.
 	Clusters int
+	// Deletions counts the objects that are deleted. Of many the person types the
+	// number of those instead.
+	Deletions int
 }
+
+// manyDeletions are more than one deletes by habit.
+const manyDeletions = 10
 
 // Confirm shows the plan and asks, unless --yes was given. An answer that is not
 // a clear yes is a refusal, and so is none.
@@ -33,8 +39,11 @@ func (m Mutation) Confirm(ctx context.Context, q Question) error {
 		return err
 	}
 	choice := "[y/N]"
-	if q.Clusters > 1 {
-		choice = fmt.Sprintf("Type %d to go on", q.Clusters)
+	if number := q.number(); number > 0 {
+		choice = fmt.Sprintf("Type %d to go on", number)
+	}
+	if q.Deletions > manyDeletions {
+		choice = fmt.Sprintf("It deletes %d objects. Type %d to go on", q.Deletions, q.Deletions)
 	}
 	_, _ = fmt.Fprintf(m.env.ErrOut, "%s? %s: ", printers.Escape(q.Do), choice)
 	answer, err := m.env.readLine(ctx)
@@ -50,10 +59,21 @@ func (m Mutation) Confirm(ctx context.Context, q Question) error {
 	return nil
 }
 
+// number is what is to be typed; 0 where a yes is enough.
+func (q Question) number() int {
+	switch {
+	case q.Deletions > manyDeletions:
+		return q.Deletions
+	case q.Clusters > 1:
+		return q.Clusters
+	}
+	return 0
+}
+
 func (q Question) agrees(answer string) bool {
 	answer = strings.ToLower(strings.TrimSpace(answer))
-	if q.Clusters > 1 {
-		return answer == strconv.Itoa(q.Clusters)
+	if number := q.number(); number > 0 {
+		return answer == strconv.Itoa(number)
 	}
 	return answer == "y" || answer == "yes"
 }

@@ -21,6 +21,8 @@ type WriteOptions struct {
 	// Force takes fields over from other managers, where Apply would otherwise
 	// be a conflict.
 	Force bool
+	// Version has Delete delete only what is still of this resourceVersion.
+	Version string
 }
 
 // Object reads one object. One that does not exist is an error that
@@ -87,6 +89,9 @@ func (m *Member) Delete(ctx context.Context, r Resource, namespace, name string,
 		TypeMeta:          metav1.TypeMeta{APIVersion: "v1", Kind: "DeleteOptions"},
 		Preconditions:     &metav1.Preconditions{UID: &uid},
 		PropagationPolicy: &background,
+	}
+	if o.Version != "" {
+		options.Preconditions.ResourceVersion = &o.Version
 	}
 	body, err := json.Marshal(options)
 	if err != nil {

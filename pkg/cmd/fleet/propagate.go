@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -35,6 +34,9 @@ nothing was written, 6 stopped in the middle: what was begun is there.`,
   # Bring it there, and wait until it is healthy
   kubectl fleet propagate -f web.yaml -C east,west
 
+  # One cluster first, watched for five minutes, then a quarter, then all; back to what was, if one fails
+  kubectl fleet propagate -f web.yaml --fleet prod --waves canary=1,25%,100% --bake 5m --on-failure rollback
+
   # A kustomization, as the set shop; delete what is no longer part of it
   kubectl fleet propagate -k overlays/prod --name shop --fleet prod --prune`,
 		RunE: cli.RunE(func(ctx context.Context, args []string) error {
@@ -59,8 +61,7 @@ type propagateFlags struct {
 
 	source  manifest.Source
 	options direct.Options
-	wait    bool
-	gate    direct.Gate
+	rollout rolloutFlags
 }
 
 func (f *propagateFlags) addFlags(flags *pflag.FlagSet) {
@@ -78,9 +79,7 @@ func (f *propagateFlags) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.options.TakeOver, "take-over", false, "Take over objects that Flux, Argo CD, Helm or Karmada have")
 	flags.BoolVar(&f.options.Prune, "prune", false, "Delete what is of the set and no longer among the objects")
 	flags.StringSliceVar(&f.options.DeleteKinds, "delete-kinds", nil, "Kinds that --prune may delete although they are protected: Namespace, CustomResourceDefinition, PersistentVolumeClaim, PersistentVolume")
-	flags.BoolVar(&f.wait, "wait", true, "Wait until all is healthy")
-	flags.DurationVar(&f.gate.Timeout, "timeout", 5*time.Minute, "How long to wait until all is healthy in one cluster")
-	flags.DurationVar(&f.gate.Bake, "bake", 0, "How long all must stay healthy, without a container that restarts")
+	f.rollout.addFlags(flags)
 }
 
 type propagateOptions struct {
@@ -91,8 +90,7 @@ type propagateOptions struct {
 
 	source  manifest.Source
 	options direct.Options
-	wait    bool
-	gate    direct.Gate
+	rollout rollout
 }
 
 func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
@@ -101,7 +99,7 @@ func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
 		return nil, err
 	}
 	o := &propagateOptions{
-		env: f.env, clusters: f.clusters, output: output, source: f.source, options: f.options, wait: f.wait, gate: f.gate,
+		env: f.env, clusters: f.clusters, output: output, source: f.source, options: f.options,
 	}
 	o.source.Stdin = f.env.In
 	switch {
@@ -111,14 +109,10 @@ func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
 		err = errors.New("name the objects: -f FILE, or -k KUSTOMIZATION")
 	case len(o.source.Files) > 0 && o.source.Kustomization != "":
 		err = errors.New("-f and -k cannot be combined")
-	case f.gate.Timeout <= 0:
-		err = fmt.Errorf("--timeout must be more than 0, is %s", f.gate.Timeout)
-	case f.gate.Bake < 0:
-		err = fmt.Errorf("--bake cannot be less than 0, is %s", f.gate.Bake)
 	case f.flags.Changed("namespace") && f.options.Namespace == "":
 		err = errors.New("--namespace is empty: leave it away to mean each context's own")
-	case f.gate.Bake > 0 && !f.wait:
-		err = errors.New("--bake needs --wait")
+	default:
+		o.rollout, err = f.rollout.parse(f.env)
 	}
 	if err != nil {
 		return nil, cli.UsageError(err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 )
@@ -24,8 +25,22 @@ func newRunProgress(env *cli.Env) *runProgress {
 }
 
 // Wave implements propagate.Observer.
-func (r *runProgress) Wave(number, of int, clusters []string) {
-	r.say("wave %d/%d: %s", number, of, strings.Join(clusters, ", "))
+func (r *runProgress) Wave(number, of int, wave fanout.Wave) {
+	r.say("%s", waveText(number, of, wave))
+}
+
+// waveText is such as "wave 1/3 canary: east".
+func waveText(number, of int, wave fanout.Wave) string {
+	name := ""
+	if wave.Name != "" {
+		name = " " + wave.Name
+	}
+	return fmt.Sprintf("wave %d/%d%s: %s", number, of, name, strings.Join(names(wave.Clusters), ", "))
+}
+
+// RollingBack implements propagate.Observer.
+func (r *runProgress) RollingBack(clusters []string, err error) {
+	r.say("rolling back %s: %s", strings.Join(clusters, ", "), err)
 }
 
 // Looked implements propagate.Observer.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
@@ -55,20 +57,33 @@ func (o *propagateOptions) propagate(ctx context.Context, selection cli.Selectio
 			busy = append(busy, r.Cluster)
 		}
 	}
+	strategy, err := o.rollout.over(fleet.Clusters)
+	if err != nil {
+		return err
+	}
 	view := planView{set: o.options.Set, via: "direct", dryRun: o.mutation.DryRun, clusters: fleet.Clusters, plans: plans}
 	if o.mutation.DryRun != "" || len(busy) == 0 {
 		return o.print(view.planned())
 	}
-	err := o.mutation.Confirm(ctx, cli.Question{
-		Plan: func(w io.Writer) error { return view.show(w, o.output.Table()) }, Clusters: len(busy),
+	err = o.mutation.Confirm(ctx, cli.Question{
+		Plan: func(w io.Writer) error { return view.show(w, o.output.Table(), strategy.Waves) }, Clusters: len(busy), Deletions: deletions(planned),
 		Do: fmt.Sprintf("Apply %s to %s", o.options.Set, clusters(len(busy))),
 	})
 	if err != nil {
 		return err
 	}
-	strategy := propagate.Strategy{Waves: [][]string{names(fleet.Clusters)}, Gate: o.gate, By: o.env.Who()}
 	results := propagate.Run(ctx, fleet, plans, strategy, newRunProgress(o.env))
 	return o.conclude(ctx, view, results)
+}
+
+// deletions counts the objects that are deleted, in all clusters.
+func deletions(planned fanout.Results[*direct.Plan]) int {
+	n := 0
+	for _, p := range planned {
+		_, deletes := p.Value.Counts()
+		n += deletes
+	}
+	return n
 }
 
 func names(clusters []inventory.Cluster) []string {
@@ -97,7 +112,7 @@ func (o *propagateOptions) refuse(failures []fanout.Failure) error {
 }
 
 // conclude reports a run.
-func (o *propagateOptions) conclude(ctx context.Context, view planView, results fanout.Results[direct.Health]) error {
+func (o *propagateOptions) conclude(ctx context.Context, view planView, results fanout.Results[propagate.Outcome]) error {
 	printed := o.print(view.after(results))
 	failures := results.Failures(nil)
 	o.env.SayFailures(failures)
@@ -105,15 +120,38 @@ func (o *propagateOptions) conclude(ctx context.Context, view planView, results 
 	if verdict == nil {
 		return printed
 	}
-	for _, f := range failures {
-		if member.ReasonOf(f.Err) == member.ReasonTimeout {
+	verdict.Err = printed
+	begun, pending := false, false
+	for _, r := range results {
+		begun = begun || r.Value.Phase == v1alpha1.PropagationFailed
+		pending = pending || r.Value.Phase == v1alpha1.PropagationPending
+		if r.Value.RollbackErr != nil {
+			o.env.SayFailures([]fanout.Failure{{Cluster: r.Cluster.Name, Err: fmt.Errorf("it could not be brought back: %w", r.Value.RollbackErr)}})
+		}
+		if gate, is := errors.AsType[*direct.GateError](r.Err); is && gate.TimedOut() && r.Value.Phase == v1alpha1.PropagationFailed && verdict.Code != cli.ExitAttention {
 			verdict.Code = cli.ExitTimeout
 		}
+		if r.Value.RollbackErr != nil || ctx.Err() != nil && r.Value.Phase == v1alpha1.PropagationFailed {
+			verdict.Code = cli.ExitAttention
+		}
 	}
-	if ctx.Err() != nil {
-		verdict.Code = cli.ExitAttention
+	switch {
+	case isLocked(failures):
+		verdict.Code = cli.ExitRefused
+		o.env.Note("nothing was changed")
+	case begun:
+		if pending && o.rollout.strategy.OnFailure == propagate.Pause {
+			verdict.Code = cli.ExitAttention // somebody must say how it goes on
+		}
+		o.env.Note("the same command again goes on where this stopped; %s rollback %s takes it back", o.env.DisplayName(), o.options.Set)
 	}
-	o.env.Note("the same command again goes on where this stopped")
-	verdict.Err = printed
 	return verdict
+}
+
+// isLocked is true if somebody else was at work.
+func isLocked(failures []fanout.Failure) bool {
+	return slices.ContainsFunc(failures, func(f fanout.Failure) bool {
+		var skipped *fanout.SkippedError
+		return !errors.As(f.Err, &skipped) && member.ReasonOf(f.Err) == member.ReasonRefused
+	})
 }

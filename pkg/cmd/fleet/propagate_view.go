@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 )
 
@@ -38,19 +39,16 @@ func (v planView) planned() []v1alpha1.Propagation {
 }
 
 // after is what a run came to.
-func (v planView) after(results fanout.Results[direct.Health]) []v1alpha1.Propagation {
+func (v planView) after(results fanout.Results[propagate.Outcome]) []v1alpha1.Propagation {
 	list := v.planned()
 	for i, r := range results {
 		p := &list[i]
-		p.Revision = v.plans[r.Cluster.Name].Revision()
-		if r.Value.Total > 0 {
-			p.Health = r.Value.String()
+		p.Phase, p.Revision = r.Value.Phase, r.Value.Revision
+		if r.Value.Health.Total > 0 {
+			p.Health = r.Value.Health.String()
 		}
-		switch {
-		case r.Err != nil:
-			p.Phase, p.Message = v1alpha1.PropagationFailed, r.Err.Error()
-		case p.Phase != v1alpha1.PropagationUnchanged:
-			p.Phase = v1alpha1.PropagationDone
+		if r.Err != nil {
+			p.Message = r.Err.Error()
 		}
 	}
 	return list
@@ -74,7 +72,7 @@ func (v planView) of(cluster string) v1alpha1.Propagation {
 }
 
 // show is the plan as a person sees it before the question.
-func (v planView) show(w io.Writer, options printers.TableOptions) error {
+func (v planView) show(w io.Writer, options printers.TableOptions, waves []fanout.Wave) error {
 	objects := 0
 	for _, p := range v.plans {
 		objects = max(objects, len(p.Changes))
@@ -83,7 +81,15 @@ func (v planView) show(w io.Writer, options printers.TableOptions) error {
 	if _, err := fmt.Fprintln(w, printers.Escape(head)); err != nil {
 		return err
 	}
-	return printers.Table(w, changesTable(v.planned(), options.Wide), options)
+	if err := printers.Table(w, changesTable(v.planned(), options.Wide), options); err != nil || len(waves) < 2 {
+		return err
+	}
+	for i, wave := range waves {
+		if _, err := fmt.Fprintln(w, printers.Escape(waveText(i+1, len(waves), wave))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // print prints the result: of a table, what was planned if nothing was done, else

@@ -193,12 +193,22 @@ func (p *Plan) drop(ctx context.Context, c *Change) error {
 // release takes out of an object what the set put there, and gives back what it
 // took. What a manager no longer applies goes, if no other has it (KEP-555).
 func (p *Plan) release(ctx context.Context, c *Change) error {
+	if c.labelOnly {
+		patch := map[string]any{"metadata": map[string]any{"labels": map[string]any{set.PartOfLabel: nil}}}
+		return p.member.MergePatch(ctx, c.Resource, c.Object.GetNamespace(), c.Object.GetName(), c.live.GetUID(), patch)
+	}
 	if c.taken != nil {
 		_, err := p.member.Apply(ctx, c.Resource, c.taken, member.WriteOptions{Force: true})
 		return err // the values stay, with us as their manager
 	}
 	_, err := p.member.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{Force: true})
 	return err
+}
+
+// Cancel gives up a run that was prepared and not begun: the set is as it was.
+func (p *Plan) Cancel(ctx context.Context) error {
+	p.set.Journal.Phase, p.set.Journal.Revision = set.PhaseDone, p.set.Journal.Done
+	return p.set.Save(ctx)
 }
 
 // Finish says that the gate was passed.

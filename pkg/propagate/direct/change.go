@@ -51,6 +51,9 @@ type Change struct {
 	live  *unstructured.Unstructured // nil: it is not there
 	force bool
 	taken *unstructured.Unstructured
+	// labelOnly releases by taking the set's label away, and nothing else: what is
+	// protected stays whole.
+	labelOnly bool
 }
 
 func (c *Change) ref() set.Ref { return set.RefOf(c.Object.Unstructured) }

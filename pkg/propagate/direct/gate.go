@@ -58,12 +58,10 @@ func (e *GateError) Error() string {
 }
 
 // Reason classifies the failure.
-func (e *GateError) Reason() member.Reason {
-	if e.Failed == "" {
-		return member.ReasonTimeout
-	}
-	return member.ReasonUnhealthy
-}
+func (*GateError) Reason() member.Reason { return member.ReasonUnhealthy }
+
+// TimedOut is true where time ran out, and nothing has failed yet.
+func (e *GateError) TimedOut() bool { return e.Failed == "" }
 
 // the pauses between two looks grow from the first to the last.
 const (
@@ -79,7 +77,7 @@ func (p *Plan) Await(ctx context.Context, gate Gate, look func(Health)) error {
 	var currentSince, answered time.Time
 	answered = began
 	restarts := -1
-	for pause := firstLook; ; pause = min(pause*3/2, lastLook) {
+	for every := firstLook; ; every = min(every*3/2, lastLook) {
 		health, failed, err := p.health(ctx)
 		now := time.Now()
 		switch {
@@ -120,11 +118,18 @@ func (p *Plan) Await(ctx context.Context, gate Gate, look func(Health)) error {
 			}
 			return &GateError{Health: health, After: gate.Timeout}
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(pause):
+		if err := pause(ctx, every); err != nil {
+			return err
 		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
 	}
 }
 

@@ -38,6 +38,8 @@ type Options struct {
 	DeleteKinds []string
 	// Untried plans without dry runs of the server.
 	Untried bool
+
+	pruneOnly func(set.Ref) bool // nil: all that is not wanted
 }
 
 // DefaultStateNamespace is where sets are remembered, unless the user says
@@ -358,3 +360,15 @@ func each(ctx context.Context, changes []*Change, fn func(context.Context, *Chan
 
 // Revision is the number of what is applied last; 0 if nothing is.
 func (p *Plan) Revision() int { return p.set.Journal.Revision }
+
+// Options are what it was planned with.
+func (p *Plan) Options() Options { return p.options }
+
+// Lock takes the lock of the set in the cluster; see state.Store.Acquire.
+func (p *Plan) Lock(ctx context.Context, holder string) (held context.Context, lock *state.Lock, err error) {
+	store := state.Store{Member: p.member, Namespace: p.options.StateNamespace}
+	if err := store.EnsureNamespace(ctx); err != nil {
+		return nil, nil, err
+	}
+	return store.Acquire(ctx, "set-"+p.options.Set, holder)
+}

@@ -76,7 +76,7 @@ func (p *planner) drop(live *unstructured.Unstructured, resource member.Resource
 	c := &Change{Resource: resource, Object: manifest.Object{Unstructured: set.RefOf(live).Object()}, live: live}
 	kind := live.GroupVersionKind().GroupKind()
 	switch ref := set.RefOf(live); {
-	case !p.options.Prune:
+	case !p.options.Prune, p.options.pruneOnly != nil && !p.options.pruneOnly(ref):
 		c.Action, c.Why = ActionKeep, "no longer among the objects; --prune deletes it"
 	case live.GetDeletionTimestamp() != nil:
 		c.Action, c.Why = ActionKeep, "it is being deleted"

@@ -129,6 +129,19 @@ func (s *Set) Tidy(ctx context.Context) error {
 	return nil
 }
 
+// Kept says which revisions are kept, in words.
+func (s *Set) Kept(ctx context.Context) string {
+	numbers, err := s.revisions(ctx)
+	if err != nil || len(numbers) == 0 {
+		return "none"
+	}
+	texts := make([]string, len(numbers))
+	for i, n := range numbers {
+		texts[i] = strconv.Itoa(n)
+	}
+	return strings.Join(texts, ", ")
+}
+
 // revisions are the numbers of those kept, in order.
 func (s *Set) revisions(ctx context.Context) ([]int, error) {
 	records, err := s.store.List(ctx, setLabel+"="+s.Name)

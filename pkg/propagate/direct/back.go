@@ -1,0 +1,142 @@
+package direct
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
+)
+
+// NoSetError is a set that a cluster does not have.
+type NoSetError struct{ Name string }
+
+func (e *NoSetError) Error() string { return fmt.Sprintf("there is no set %s", e.Name) }
+
+// Reason classifies the failure.
+func (*NoSetError) Reason() member.Reason { return member.ReasonNotFound }
+
+// PlanRollback plans to bring a cluster back to a revision; to 0 means to the one
+// that had passed its gate before what is applied now. What the set has made since
+// is deleted, what it changed is as it was, and what it took is given back.
+func PlanRollback(ctx context.Context, m *member.Member, o Options, to int) (*Plan, error) {
+	s, err := set.Load(ctx, state.Store{Member: m, Namespace: o.StateNamespace}, o.Set)
+	if err != nil {
+		return nil, err
+	}
+	if !s.Exists() {
+		return nil, &NoSetError{o.Set}
+	}
+	current, err := s.Revision(ctx, s.Journal.Revision)
+	if err != nil {
+		return nil, err
+	}
+	if current == nil {
+		return nil, refused("revision %d of set %s is not kept any more", s.Journal.Revision, o.Set)
+	}
+	first := to == 0
+	if first {
+		to = current.Base
+	}
+	target, err := s.Revision(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	if target == nil && !(first && to == 0) {
+		return nil, refused("revision %d of set %s is not kept: there are %s", to, o.Set, s.Kept(ctx))
+	}
+	o.Prune, o.TakeOver = true, true
+	var objects []manifest.Object
+	if target != nil {
+		for _, object := range target.Objects {
+			objects = append(objects, manifest.Object{
+				Unstructured: withTaken(object, current.TakenOf(set.RefOf(object))),
+				Origin:       manifest.Origin{Source: fmt.Sprintf("revision %d", to)},
+			})
+		}
+	}
+	o.ForceConflicts = len(current.Taken) > 0 || o.ForceConflicts
+	// Only what the set has made since: what was left before stays left.
+	o.pruneOnly = func(ref set.Ref) bool { return current.ObjectOf(ref) != nil }
+	return PlanCluster(ctx, m, objects, o)
+}
+
+// withTaken is an object with the values that the set had taken in those fields
+// that the object itself does not set.
+func withTaken(object, taken *unstructured.Unstructured) *unstructured.Unstructured {
+	if taken == nil {
+		return object
+	}
+	return &unstructured.Unstructured{Object: overlay(taken.Object, object.Object)}
+}
+
+// overlay is base with the fields of top in it. Lists are whole.
+func overlay(base, top map[string]any) map[string]any {
+	merged := make(map[string]any, len(base)+len(top))
+	for name, value := range base {
+		merged[name] = value
+	}
+	for name, value := range top {
+		under, isMap := merged[name].(map[string]any)
+		if over, isMapToo := value.(map[string]any); isMap && isMapToo {
+			value = overlay(under, over)
+		}
+		merged[name] = value
+	}
+	return merged
+}
+
+// PlanWithdraw plans to take all of a set out of a cluster.
+func PlanWithdraw(ctx context.Context, m *member.Member, o Options) (*Plan, error) {
+	o.Prune = true
+	plan, err := PlanCluster(ctx, m, nil, o)
+	if err != nil {
+		return nil, err
+	}
+	if !plan.set.Exists() {
+		return nil, &NoSetError{o.Set}
+	}
+	for _, c := range plan.Changes {
+		if c.Action == ActionKeep && c.live.GetDeletionTimestamp() == nil {
+			c.Action, c.labelOnly = ActionRelease, true
+		}
+	}
+	return plan, nil
+}
+
+// Withdraw makes the changes of PlanWithdraw and forgets the set.
+func (p *Plan) Withdraw(ctx context.Context) error {
+	for _, c := range p.Changes {
+		if err := p.drop(ctx, c); err != nil {
+			return &ObjectError{c.Object, err}
+		}
+	}
+	if err := p.awaitGone(ctx); err != nil {
+		return err
+	}
+	return p.set.Delete(ctx)
+}
+
+// awaitGone waits until what was deleted is gone: finalizers take their time.
+func (p *Plan) awaitGone(ctx context.Context) error {
+	for {
+		members, err := (&planner{Plan: p}).members(ctx)
+		if err != nil {
+			return err
+		}
+		left := slices.ContainsFunc(p.Changes, func(c *Change) bool {
+			return c.Action == ActionDelete && slices.ContainsFunc(members, func(m heldMember) bool { return m.GetUID() == c.live.GetUID() })
+		})
+		if !left {
+			return nil
+		}
+		if err := pause(ctx, firstLook); err != nil {
+			return err
+		}
+	}
+}

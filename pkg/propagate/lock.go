@@ -1,0 +1,69 @@
+package propagate
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
+)
+
+// heldLocks are the locks of a run, by cluster.
+type heldLocks struct {
+	mu    sync.Mutex
+	locks map[string]*state.Lock
+	alive map[string]context.Context //nolint:containedctx // each ends with its lock
+}
+
+// lock takes the lock of the set in every cluster: that of the lowest UID first,
+// so that of two runs over the same clusters one wins, then the others side by
+// side.
+func (r *run) lock(ctx context.Context) error {
+	r.held.locks, r.held.alive = map[string]*state.Lock{}, map[string]context.Context{}
+	order := slices.SortedFunc(slices.Values(r.busy), func(a, b inventory.Cluster) int {
+		return cmp.Compare(r.plans[a.Name].UID, r.plans[b.Name].UID)
+	})
+	for _, turn := range [][]inventory.Cluster{order[:1], order[1:]} {
+		err := r.each(ctx, turn, func(attempt context.Context, c inventory.Cluster, _ *Outcome) error {
+			alive, lock, err := r.plans[c.Name].Lock(attempt, r.strategy.By)
+			if err != nil {
+				return err
+			}
+			r.held.mu.Lock()
+			defer r.held.mu.Unlock()
+			r.held.locks[c.Name], r.held.alive[c.Name] = lock, alive
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// under is a context that ends with the lock of a cluster, too.
+func (h *heldLocks) under(ctx context.Context, cluster string) (context.Context, func()) {
+	h.mu.Lock()
+	alive := h.alive[cluster]
+	h.mu.Unlock()
+	if alive == nil {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(alive, func() { cancel(context.Cause(alive)) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// release gives all locks back, side by side.
+func (h *heldLocks) release(ctx context.Context) {
+	var wait sync.WaitGroup
+	for _, lock := range h.locks {
+		wait.Go(func() { lock.Release(ctx) })
+	}
+	wait.Wait()
+}
