@@ -81,6 +81,12 @@ type Observer interface {
 // Run applies plans, wave by wave. The results are in the order of the clusters;
 // one that had no turn is skipped. Whatever ends it, it can be run again.
 func Run(ctx context.Context, f Fleet, plans map[string]*direct.Plan, s Strategy, o Observer) fanout.Results[Outcome] {
+	r := newRun(f, plans, s, o)
+	r.run(ctx)
+	return r.results()
+}
+
+func newRun(f Fleet, plans map[string]*direct.Plan, s Strategy, o Observer) *run {
 	r := &run{fleet: f, plans: plans, strategy: s, observer: o, outcomes: map[string]fanout.Result[Outcome]{}}
 	for _, c := range f.Clusters {
 		outcome := Outcome{Phase: v1alpha1.PropagationUnchanged, Revision: plans[c.Name].Revision()}
@@ -90,9 +96,12 @@ func Run(ctx context.Context, f Fleet, plans map[string]*direct.Plan, s Strategy
 		}
 		r.outcomes[c.Name] = fanout.Result[Outcome]{Cluster: c, Value: outcome}
 	}
-	r.run(ctx)
-	results := make(fanout.Results[Outcome], len(f.Clusters))
-	for i, c := range f.Clusters {
+	return r
+}
+
+func (r *run) results() fanout.Results[Outcome] {
+	results := make(fanout.Results[Outcome], len(r.fleet.Clusters))
+	for i, c := range r.fleet.Clusters {
 		results[i] = r.outcomes[c.Name]
 	}
 	return results
@@ -244,6 +253,25 @@ func (r *run) back(ctx context.Context, c inventory.Cluster, id set.Run) (*direc
 		return nil, err
 	}
 	return plan, plan.Finish(ctx)
+}
+
+// withdraw takes the set out of every cluster.
+func (r *run) withdraw(ctx context.Context) {
+	defer r.held.release(ctx)
+	if err := r.lock(ctx); err != nil {
+		r.skip(err)
+		return
+	}
+	_ = r.each(ctx, r.busy, func(ctx context.Context, c inventory.Cluster, outcome *Outcome) error {
+		began := time.Now()
+		err := r.plans[c.Name].Withdraw(ctx)
+		r.observer.Finished(c.Name, err, time.Since(began))
+		outcome.Phase = v1alpha1.PropagationWithdrawn
+		if err != nil {
+			outcome.Phase = v1alpha1.PropagationFailed
+		}
+		return err
+	})
 }
 
 // cancel gives up what was prepared and had no turn.

@@ -44,6 +44,8 @@ const (
 	// PropagationRolledBack: it failed somewhere, and this cluster has again what it
 	// had.
 	PropagationRolledBack = "RolledBack"
+	// PropagationWithdrawn: nothing of the set is left.
+	PropagationWithdrawn = "Withdrawn"
 )
 
 // ObjectChange is what happens to one object.
@@ -59,5 +61,49 @@ type ObjectChange struct {
 	Why     string `json:"why,omitempty"`
 	// Differences are what changes in an object that is there: Reference is
 	// before, Value after. What Secrets hold is hashed.
+	Differences []Difference `json:"differences,omitempty"`
+}
+
+// SetStatusKind is the kind that `status` prints.
+const SetStatusKind = "SetStatus"
+
+// SetStatus is how a set is in one cluster.
+type SetStatus struct {
+	metav1.TypeMeta `json:",inline"`
+	// ObjectMeta has the set's name. The cluster is an annotation.
+	metav1.ObjectMeta `json:"metadata"`
+
+	// Revision is what is applied, or is being applied.
+	Revision int `json:"revision"`
+	// Phase is that of the last run: Pending, Applying, Gating or Done.
+	Phase string `json:"phase"`
+	// By is who began the last run, as USER@HOST, and Started when.
+	By      string `json:"by,omitempty"`
+	Started string `json:"started,omitempty"`
+	// Objects counts those of the set, and Current those that are as their spec
+	// says.
+	Objects int `json:"objects"`
+	Current int `json:"current"`
+	// Waiting is what is not current, each with what its status says.
+	Waiting []string `json:"waiting,omitempty"`
+	// ReadyReplicas and Replicas are those of its workloads.
+	ReadyReplicas int64 `json:"readyReplicas"`
+	Replicas      int64 `json:"replicas"`
+	// Drifted are the objects that are no longer as the set applied them.
+	Drifted []DriftedObject `json:"drifted,omitempty"`
+	// DriftUnknown is why nobody can say what has drifted.
+	DriftUnknown string `json:"driftUnknown,omitempty"`
+}
+
+// DriftedObject is an object that is no longer as it was applied.
+type DriftedObject struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Namespace  string `json:"namespace,omitempty"`
+	Name       string `json:"name"`
+	// Gone: somebody deleted it, or took it out of the set.
+	Gone bool `json:"gone,omitempty"`
+	// Differences are the fields: Reference is what was applied, Value what is. What
+	// Secrets hold is hashed.
 	Differences []Difference `json:"differences,omitempty"`
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/query"
 )
 
@@ -37,6 +38,16 @@ func completePod(clusters *cli.ClusterFlags, namespace *string) cobra.Completion
 			return prefixed(kind+"/", objectNames(ctx, s, kind, *namespace))
 		}
 		return objectNames(ctx, s, "pods", *namespace)
+	})
+}
+
+// completeSets completes the name of a set, once.
+func completeSets(clusters *cli.ClusterFlags, stateNamespace *string) cobra.CompletionFunc {
+	return clusters.CompleteFrom(func(ctx context.Context, s cli.Selection, args []string, _ string) []cobra.Completion {
+		if len(args) > 0 {
+			return nil
+		}
+		return propagate.SetNames(ctx, propagate.Fleet{Clusters: s.Clusters, Members: s.Members, Fanout: s.Fanout}, *stateNamespace)
 	})
 }
 

@@ -32,9 +32,12 @@ the exit code is 3.`,
 		newCmdLabel(env),
 		newCmdLogs(env),
 		newCmdPropagate(env),
+		newCmdRollback(env),
+		newCmdStatus(env),
 		newCmdTop(env),
 		newCmdUnjoin(env),
 		newCmdUse(env),
+		newCmdWithdraw(env),
 		version.NewCmdVersion(env),
 	)
 	return cmd

@@ -74,11 +74,11 @@ func (f *propagateFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.source.Kustomization, "kustomize", "k", "", "Folder or URL of a kustomization that is built")
 	flags.StringVar(&f.options.Set, "name", "", "Name of the set (default: the name of the file or folder)")
 	flags.StringVarP(&f.options.Namespace, "namespace", "n", "", "Namespace of the objects that name none; by default each context's own")
-	flags.StringVar(&f.options.StateNamespace, "state-namespace", direct.DefaultStateNamespace, "Namespace in each cluster that remembers the set")
+	addStateNamespace(flags, &f.options.StateNamespace)
 	flags.BoolVar(&f.options.ForceConflicts, "force-conflicts", false, "Take over fields that others manage")
 	flags.BoolVar(&f.options.TakeOver, "take-over", false, "Take over objects that Flux, Argo CD, Helm or Karmada have")
 	flags.BoolVar(&f.options.Prune, "prune", false, "Delete what is of the set and no longer among the objects")
-	flags.StringSliceVar(&f.options.DeleteKinds, "delete-kinds", nil, "Kinds that --prune may delete although they are protected: Namespace, CustomResourceDefinition, PersistentVolumeClaim, PersistentVolume")
+	addDeleteKinds(flags, &f.options.DeleteKinds)
 	f.rollout.addFlags(flags)
 }
 

@@ -61,7 +61,7 @@ func (r *runProgress) Finished(cluster string, err error, took time.Duration) {
 	case health.Total > 0:
 		r.say("%s: %s in %s", cluster, health, took.Round(100*time.Millisecond))
 	default:
-		r.say("%s: nothing to do", cluster)
+		r.say("%s: done in %s", cluster, took.Round(100*time.Millisecond))
 	}
 }
 

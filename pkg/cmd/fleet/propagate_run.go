@@ -43,37 +43,56 @@ func (o *propagateOptions) propagate(ctx context.Context, selection cli.Selectio
 	line := selection.ShowWaiting(o.env)
 	planned := propagate.Plan(ctx, fleet, request)
 	line.Done()
+	return o.apply(ctx, fleet, planned, "Apply")
+}
+
+// apply shows what was planned, asks, does it, and reports. do is the verb.
+func (o *propagateOptions) apply(ctx context.Context, fleet propagate.Fleet, planned fanout.Results[*direct.Plan], do string) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if failures := planned.Failures(nil); len(failures) > 0 {
 		return o.refuse(failures)
 	}
-	plans := map[string]*direct.Plan{}
-	var busy []inventory.Cluster
-	for _, r := range planned {
-		plans[r.Cluster.Name] = r.Value
-		if !r.Value.Idle() {
-			busy = append(busy, r.Cluster)
-		}
-	}
 	strategy, err := o.rollout.over(fleet.Clusters)
 	if err != nil {
 		return err
 	}
-	view := planView{set: o.options.Set, via: "direct", dryRun: o.mutation.DryRun, clusters: fleet.Clusters, plans: plans}
-	if o.mutation.DryRun != "" || len(busy) == 0 {
+	view := o.view(fleet, planned)
+	busy := 0
+	for _, p := range planned {
+		if !p.Value.Idle() {
+			busy++
+		}
+	}
+	if o.mutation.DryRun != "" || busy == 0 {
 		return o.print(view.planned())
 	}
 	err = o.mutation.Confirm(ctx, cli.Question{
-		Plan: func(w io.Writer) error { return view.show(w, o.output.Table(), strategy.Waves) }, Clusters: len(busy), Deletions: deletions(planned),
-		Do: fmt.Sprintf("Apply %s to %s", o.options.Set, clusters(len(busy))),
+		Plan: func(w io.Writer) error { return view.show(w, o.output.Table(), strategy.Waves) }, Clusters: busy, Deletions: deletions(planned),
+		Do: fmt.Sprintf("%s %s in %s", do, o.options.Set, clusters(busy)),
 	})
 	if err != nil {
 		return err
 	}
-	results := propagate.Run(ctx, fleet, plans, strategy, newRunProgress(o.env))
+	results := propagate.Run(ctx, fleet, view.plans, strategy, newRunProgress(o.env))
 	return o.conclude(ctx, view, results)
+}
+
+func (o *propagateOptions) view(fleet propagate.Fleet, planned fanout.Results[*direct.Plan]) planView {
+	view := planView{set: o.options.Set, via: "direct", dryRun: o.mutation.DryRun, clusters: fleet.Clusters, plans: map[string]*direct.Plan{}}
+	for _, p := range planned {
+		view.plans[p.Cluster.Name] = p.Value
+	}
+	return view
+}
+
+func clustersOf(planned fanout.Results[*direct.Plan]) []inventory.Cluster {
+	list := make([]inventory.Cluster, len(planned))
+	for i, p := range planned {
+		list[i] = p.Cluster
+	}
+	return list
 }
 
 // deletions counts the objects that are deleted, in all clusters.

@@ -104,6 +104,7 @@ func PlanWithdraw(ctx context.Context, m *member.Member, o Options) (*Plan, erro
 	for _, c := range plan.Changes {
 		if c.Action == ActionKeep && c.live.GetDeletionTimestamp() == nil {
 			c.Action, c.labelOnly = ActionRelease, true
+			c.Why = "it stays, and is of no set any more; " + c.Why
 		}
 	}
 	return plan, nil

@@ -139,6 +139,11 @@ func (p *Plan) health(ctx context.Context) (h Health, failed string, err error) 
 	if err != nil {
 		return h, "", err
 	}
+	h, failed = p.healthOf(members)
+	return h, failed, nil
+}
+
+func (p *Plan) healthOf(members []heldMember) (h Health, failed string) {
 	for _, wanted := range p.current.Objects {
 		h.Total++
 		ref := set.RefOf(wanted)
@@ -157,7 +162,7 @@ func (p *Plan) health(ctx context.Context) (h Health, failed string, err error) 
 			h.Waiting = append(h.Waiting, ref.String()+": "+message)
 		}
 	}
-	return h, failed, nil
+	return h, failed
 }
 
 // restarts counts how often the containers of the set's workloads have restarted.

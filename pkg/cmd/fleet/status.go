@@ -1,0 +1,219 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+)
+
+func newCmdStatus(env *cli.Env) *cobra.Command {
+	flags := &statusFlags{env: env, clusters: cli.NewClusterFlags(env)}
+	cmd := &cobra.Command{
+		Use:   "status [SET]",
+		Short: "Show how the sets that were propagated are in each cluster",
+		Long: `Show how the sets that were propagated are in each cluster: which revision is applied, whether all is healthy, and what
+somebody has changed since. What has drifted is found by dry runs, which need the right to patch; nothing is written.`,
+		Example: `  # All sets of all clusters
+  kubectl fleet status
+
+  # One, with what is not healthy and what has drifted
+  kubectl fleet status web -o wide
+
+  # For scripts: the clusters where web is not healthy
+  kubectl fleet status web -o json | jq -r '.items[] | select(.current < .objects) | .metadata.annotations["kubectl-fleet.io/cluster"]'`,
+		RunE: cli.RunE(func(ctx context.Context, args []string) error {
+			options, err := flags.toOptions(args)
+			if err != nil {
+				return err
+			}
+			return options.run(ctx)
+		}),
+	}
+	flags.addFlags(cmd.Flags())
+	complete(cmd, flags.clusters, completeSets(flags.clusters, &flags.stateNamespace))
+	return cmd
+}
+
+type statusFlags struct {
+	env            *cli.Env
+	clusters       *cli.ClusterFlags
+	output         cli.OutputFlags
+	stateNamespace string
+}
+
+func (f *statusFlags) addFlags(flags *pflag.FlagSet) {
+	f.clusters.AddFlags(flags)
+	f.output.AddFlags(flags)
+	addStateNamespace(flags, &f.stateNamespace)
+}
+
+type statusOptions struct {
+	env            *cli.Env
+	clusters       *cli.ClusterFlags
+	output         cli.Output
+	stateNamespace string
+	set            string
+}
+
+func (f *statusFlags) toOptions(args []string) (*statusOptions, error) {
+	output, err := f.output.Parse()
+	if err != nil {
+		return nil, err
+	}
+	o := &statusOptions{env: f.env, clusters: f.clusters, output: output, stateNamespace: f.stateNamespace}
+	switch len(args) {
+	case 0:
+	case 1:
+		o.set = args[0]
+	default:
+		return nil, cli.UsageError(errors.New("name one set, or none for all"))
+	}
+	return o, nil
+}
+
+func (o *statusOptions) run(ctx context.Context) error {
+	selection, err := o.clusters.Select(ctx)
+	if err != nil {
+		return err
+	}
+	defer selection.Warnings.Say(o.env)
+	fleet := propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
+	line := selection.ShowWaiting(o.env)
+	results := propagate.Inspect(ctx, fleet, o.stateNamespace, o.set)
+	line.Done()
+	var list []v1alpha1.SetStatus
+	var failures []fanout.Failure
+	var lacking []string
+	for _, r := range results {
+		var none *direct.NoSetError
+		switch {
+		case errors.As(r.Err, &none):
+			lacking = append(lacking, r.Cluster.Name)
+		case r.Err != nil:
+			failures = append(failures, fanout.Failure{Cluster: r.Cluster.Name, Err: r.Err})
+		}
+		for i := range r.Value {
+			list = append(list, setStatus(r.Cluster.Name, &r.Value[i]))
+		}
+	}
+	printed := o.print(list, failures)
+	return o.conclude(len(results), lacking, failures, len(list), printed)
+}
+
+func (o *statusOptions) conclude(asked int, lacking []string, failures []fanout.Failure, shown int, printed error) error {
+	o.env.SayFailures(failures)
+	verdict := cli.Verdict(asked, failures)
+	switch {
+	case o.set != "" && len(lacking) > 0 && shown > 0:
+		o.env.Note("%s: there is no set %s", strings.Join(lacking, ", "), o.set)
+	case o.set != "" && len(lacking) > 0 && verdict == nil:
+		return &cli.Error{Code: cli.ExitFailed, Err: fmt.Errorf("there is no set %s in any of %s", o.set, clusters(asked))}
+	case shown == 0 && len(failures) < asked && o.output.Format.IsTable():
+		_, _ = fmt.Fprintf(o.env.ErrOut, "No sets found in %s.\n", clusters(asked-len(failures)))
+	}
+	if verdict == nil {
+		return printed
+	}
+	verdict.Err = printed
+	return verdict
+}
+
+// setStatus is a status as data.
+func setStatus(cluster string, s *direct.Status) v1alpha1.SetStatus {
+	status := v1alpha1.SetStatus{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.SetStatusKind},
+		ObjectMeta: metav1.ObjectMeta{Name: s.Name, Annotations: map[string]string{v1alpha1.ClusterAnnotation: cluster}},
+		Revision:   s.Journal.Revision, Phase: string(s.Journal.Phase), By: s.Journal.Run.By, Started: s.Journal.Run.Started,
+		Objects: s.Health.Total, Current: s.Health.Current, Waiting: s.Health.Waiting, ReadyReplicas: s.Ready, Replicas: s.Wanted,
+	}
+	if s.DriftUnknown != nil {
+		status.DriftUnknown = s.DriftUnknown.Error()
+	}
+	for _, d := range s.Drifted {
+		status.Drifted = append(status.Drifted, v1alpha1.DriftedObject{
+			APIVersion: d.Ref.GroupVersion().String(), Kind: d.Ref.Kind, Namespace: d.Ref.Namespace, Name: d.Ref.Name, Gone: d.Gone, Differences: d.Fields,
+		})
+	}
+	return status
+}
+
+func (o *statusOptions) print(list []v1alpha1.SetStatus, failures []fanout.Failure) error {
+	if o.output.Format.IsTable() {
+		if len(list) == 0 {
+			return nil
+		}
+		return printers.Table(o.env.Out, statusTable(list), o.output.Table())
+	}
+	printer, err := o.output.ListPrinter(o.env)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		data, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&list[i])
+		if err != nil {
+			return err
+		}
+		if err := printer.Print(list[i].Annotations[v1alpha1.ClusterAnnotation], &unstructured.Unstructured{Object: data}); err != nil {
+			return err
+		}
+	}
+	return printer.Close(cli.APIFailures(failures))
+}
+
+// statusTable has a row for each set of each cluster.
+func statusTable(list []v1alpha1.SetStatus) *metav1.Table {
+	table := &metav1.Table{ColumnDefinitions: columns("Cluster", "Set", "Revision", "Phase", "Healthy", "Replicas", "Drifted", "Why")}
+	table.ColumnDefinitions[7].Priority = 1
+	for i := range list {
+		s := &list[i]
+		drifted := objectCount(len(s.Drifted))
+		switch {
+		case s.DriftUnknown != "":
+			drifted = "<unknown>"
+		case len(s.Drifted) == 0:
+			drifted = "<none>"
+		}
+		replicas := "<none>"
+		if s.Replicas > 0 {
+			replicas = fmt.Sprintf("%d/%d", s.ReadyReplicas, s.Replicas)
+		}
+		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
+			s.Annotations[v1alpha1.ClusterAnnotation], s.Name, s.Revision, s.Phase, fmt.Sprintf("%d/%d", s.Current, s.Objects), replicas, drifted, orNone(statusWhy(s)),
+		}})
+	}
+	return table
+}
+
+// statusWhy is what is not as it should be, in one line.
+func statusWhy(s *v1alpha1.SetStatus) string {
+	why := append([]string{}, s.Waiting...)
+	for i := range s.Drifted {
+		d := &s.Drifted[i]
+		what := d.Kind + "/" + d.Name
+		if d.Gone {
+			why = append(why, what+" is gone")
+		}
+		for _, field := range d.Differences {
+			before, now := shownValues(field, false)
+			why = append(why, fmt.Sprintf("%s %s: %s, not %s", what, field.Path, now, before))
+		}
+	}
+	if s.DriftUnknown != "" {
+		why = append(why, s.DriftUnknown)
+	}
+	return strings.Join(why, "; ")
+}

@@ -1,0 +1,71 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
+)
+
+func newCmdWithdraw(env *cli.Env) *cobra.Command {
+	flags := newSetFlags(env)
+	cmd := &cobra.Command{
+		Use:   "withdraw SET",
+		Short: "Take a set out of clusters",
+		Long: `Take a set out of clusters.
+
+What the set has made is deleted; what was there before it is released, with the values that it had. Namespaces, CRDs,
+PVCs and PVs stay, and are of no set any more, unless --delete-kinds names their kind. Then the set is forgotten.`,
+		Example: `  # What would be deleted
+  kubectl fleet withdraw web -C east --dry-run=client
+
+  # Out of all clusters, with its namespace
+  kubectl fleet withdraw web -C '*' --delete-kinds Namespace`,
+		RunE: cli.RunE(func(ctx context.Context, args []string) error {
+			options, err := flags.toOptions(args)
+			if err != nil {
+				return err
+			}
+			return options.withdraw(ctx)
+		}),
+	}
+	flags.addFlags(cmd.Flags())
+	complete(cmd, flags.clusters, completeSets(flags.clusters, &flags.options.StateNamespace))
+	return cmd
+}
+
+func (o *propagateOptions) withdraw(ctx context.Context) error {
+	selection, err := o.clusters.Select(ctx)
+	if err != nil {
+		return err
+	}
+	defer selection.Warnings.Say(o.env)
+	fleet := propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
+	line := selection.ShowWaiting(o.env)
+	planned, lacking := propagate.PlanWithdraw(ctx, fleet, o.options)
+	line.Done()
+	if err := o.found(len(planned), lacking); err != nil {
+		return err
+	}
+	if failures := planned.Failures(nil); len(failures) > 0 {
+		return o.refuse(failures)
+	}
+	fleet.Clusters = clustersOf(planned)
+	view := o.view(fleet, planned)
+	if o.mutation.DryRun != "" {
+		return o.print(view.planned())
+	}
+	err = o.mutation.Confirm(ctx, cli.Question{
+		Plan: func(w io.Writer) error { return view.show(w, o.output.Table(), nil) }, Clusters: len(fleet.Clusters), Deletions: deletions(planned),
+		Do: fmt.Sprintf("Withdraw %s from %s", o.options.Set, clusters(len(fleet.Clusters))),
+	})
+	if err != nil {
+		return err
+	}
+	results := propagate.Withdraw(ctx, fleet, view.plans, o.env.Who(), newRunProgress(o.env))
+	return o.conclude(ctx, view, results)
+}

@@ -1,0 +1,55 @@
+package propagate
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+)
+
+// PlanRollback plans to bring a set of every cluster back to a revision, or with 0
+// to the one before. lacking are the clusters without the set.
+func PlanRollback(ctx context.Context, f Fleet, o direct.Options, to int) (planned fanout.Results[*direct.Plan], lacking []string) {
+	return f.planEach(ctx, func(ctx context.Context, c inventory.Cluster) (*direct.Plan, error) {
+		m, err := f.Members.Member(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		return direct.PlanRollback(ctx, m, o, to)
+	})
+}
+
+// PlanWithdraw plans to take a set out of every cluster. lacking are the clusters
+// without it.
+func PlanWithdraw(ctx context.Context, f Fleet, o direct.Options) (planned fanout.Results[*direct.Plan], lacking []string) {
+	return f.planEach(ctx, func(ctx context.Context, c inventory.Cluster) (*direct.Plan, error) {
+		m, err := f.Members.Member(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		return direct.PlanWithdraw(ctx, m, o)
+	})
+}
+
+// planEach plans side by side and leaves out the clusters without the set.
+func (f Fleet) planEach(ctx context.Context, plan fanout.Func[*direct.Plan]) (planned fanout.Results[*direct.Plan], lacking []string) {
+	for _, r := range fanout.Collect(ctx, f.Clusters, f.Fanout, plan) {
+		var none *direct.NoSetError
+		if errors.As(r.Err, &none) {
+			lacking = append(lacking, r.Cluster.Name)
+			continue
+		}
+		planned = append(planned, r)
+	}
+	return planned, lacking
+}
+
+// Withdraw takes a set out of every cluster, under its lock, and forgets it there.
+func Withdraw(ctx context.Context, f Fleet, plans map[string]*direct.Plan, by string, o Observer) fanout.Results[Outcome] {
+	r := newRun(f, plans, Strategy{By: by}, o)
+	r.busy = f.Clusters
+	r.withdraw(ctx)
+	return r.results()
+}

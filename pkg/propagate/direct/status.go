@@ -1,0 +1,122 @@
+package direct
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/drift"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
+)
+
+// Status is how a set is in one cluster.
+type Status struct {
+	Name    string
+	Journal set.Journal
+	Health  Health
+	// Ready and Wanted count the replicas of its workloads.
+	Ready, Wanted int64
+	// Drifted are the objects that are no longer as the set applied them, each with
+	// the fields that differ: Reference is the set's.
+	Drifted []Drift
+	// DriftUnknown is why nobody can say what has drifted; nil if it is known.
+	DriftUnknown error
+}
+
+// Drift is an object that is no longer as the set applied it.
+type Drift struct {
+	Ref    set.Ref
+	Gone   bool
+	Fields []v1alpha1.Difference
+}
+
+// Inspect looks at the sets of a cluster: at one, or with an empty name at all.
+// Nothing is written; what has drifted is found by dry runs.
+func Inspect(ctx context.Context, m *member.Member, stateNamespace, name string) ([]Status, error) {
+	store := state.Store{Member: m, Namespace: stateNamespace}
+	var sets []*set.Set
+	if name == "" {
+		var err error
+		if sets, err = set.List(ctx, store); err != nil {
+			return nil, err
+		}
+	} else {
+		one, err := set.Load(ctx, store, name)
+		if err != nil {
+			return nil, err
+		}
+		if !one.Exists() {
+			return nil, &NoSetError{name}
+		}
+		sets = append(sets, one)
+	}
+	statuses := make([]Status, 0, len(sets))
+	for _, s := range sets {
+		status, err := inspect(ctx, m, s, stateNamespace)
+		if err != nil {
+			return nil, err
+		}
+		statuses = append(statuses, status)
+	}
+	return statuses, nil
+}
+
+func inspect(ctx context.Context, m *member.Member, s *set.Set, stateNamespace string) (Status, error) {
+	status := Status{Name: s.Name, Journal: s.Journal}
+	current, err := s.Revision(ctx, s.Journal.Revision)
+	if err != nil || current == nil {
+		return status, err
+	}
+	p := &planner{Plan: &Plan{Cluster: m.Cluster().Name, member: m, set: s, current: current, options: Options{Set: s.Name, StateNamespace: stateNamespace}}}
+	members, err := p.members(ctx)
+	if err != nil {
+		return status, err
+	}
+	status.Health, _ = p.healthOf(members)
+	var changes []*Change
+	for _, wanted := range current.Objects {
+		ref := set.RefOf(wanted)
+		at := slices.IndexFunc(members, func(m heldMember) bool { return set.RefOf(&m.Unstructured).Same(ref) })
+		if at < 0 {
+			status.Drifted = append(status.Drifted, Drift{Ref: ref, Gone: true})
+			continue
+		}
+		ready, replicas := replicasOf(&members[at].Unstructured)
+		status.Ready += ready
+		status.Wanted += replicas
+		changes = append(changes, &Change{Resource: members[at].resource, Object: manifest.Object{Unstructured: wanted}, live: &members[at].Unstructured})
+	}
+	status.DriftUnknown = each(ctx, changes, func(ctx context.Context, c *Change) error {
+		after, err := m.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{DryRun: true, Force: true})
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.ref(), err)
+		}
+		c.Fields = drift.Fields(drift.Normal(after, drift.Options{}), drift.Normal(c.live, drift.Options{}))
+		return nil
+	})
+	for _, c := range changes {
+		if len(c.Fields) > 0 {
+			status.Drifted = append(status.Drifted, Drift{Ref: c.ref(), Fields: c.Fields})
+		}
+	}
+	return status, nil
+}
+
+// replicasOf counts the replicas of a workload.
+func replicasOf(o *unstructured.Unstructured) (ready, wanted int64) {
+	switch o.GroupVersionKind().GroupKind().String() {
+	case "Deployment.apps", "StatefulSet.apps", "ReplicaSet.apps":
+		wanted, _, _ = unstructured.NestedInt64(o.Object, "spec", "replicas")
+		ready, _, _ = unstructured.NestedInt64(o.Object, "status", "readyReplicas")
+	case "DaemonSet.apps":
+		wanted, _, _ = unstructured.NestedInt64(o.Object, "status", "desiredNumberScheduled")
+		ready, _, _ = unstructured.NestedInt64(o.Object, "status", "numberReady")
+	}
+	return ready, wanted
+}
