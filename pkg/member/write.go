@@ -93,6 +93,10 @@ func (m *Member) Delete(ctx context.Context, r Resource, namespace, name string,
 	if o.Version != "" {
 		options.Preconditions.ResourceVersion = &o.Version
 	}
+	if o.DryRun { // beside a body, the API server does not read the query
+		options.DryRun = []string{metav1.DryRunAll}
+		o.DryRun = false
+	}
 	body, err := json.Marshal(options)
 	if err != nil {
 		return m.classify(err)
