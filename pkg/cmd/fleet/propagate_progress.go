@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -46,8 +47,14 @@ func (r *runProgress) RollingBack(clusters []string, err error) {
 // Looked implements propagate.Observer.
 func (r *runProgress) Looked(cluster string, h direct.Health) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	said := r.last[cluster].Warnings
 	r.last[cluster] = h
+	r.mu.Unlock()
+	for _, warning := range h.Warnings {
+		if !slices.Contains(said, warning) {
+			r.say("warning: %s: %s", cluster, warning)
+		}
+	}
 }
 
 // Finished implements propagate.Observer.

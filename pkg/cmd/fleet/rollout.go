@@ -30,6 +30,7 @@ type rolloutFlags struct {
 func (f *rolloutFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.waves, "waves", "", "Clusters in turns, such as canary=1,25%,100%: so many have had theirs after each; or env=dev or names, for those")
 	flags.StringVar(&f.onFailure, "on-failure", string(propagate.Pause), "When a wave fails: pause, rollback (all that was touched is as before) or continue")
+	flags.BoolVar(&f.gate.OnWarnings, "gate-on-warnings", false, "A Warning event about the set fails its wave; otherwise it is shown alone")
 	flags.StringVar(&f.check, "gate", "", "Program that is run after each wave, by sh -c, and stops the run unless it ends with 0; $KUBECTL_FLEET_WAVE and $KUBECTL_FLEET_CLUSTERS say which wave")
 	flags.BoolVar(&f.wait, "wait", true, "Wait until all is healthy")
 	flags.DurationVar(&f.gate.Timeout, "timeout", 5*time.Minute, "How long to wait until all is healthy in one cluster")

@@ -21,6 +21,8 @@ type Gate struct {
 	Timeout time.Duration
 	// Bake is how long it must stay so, without a container that restarts.
 	Bake time.Duration
+	// OnWarnings fails the gate at the first Warning event about the set.
+	OnWarnings bool
 }
 
 // Health is how the objects of a set are in a cluster.
@@ -28,6 +30,8 @@ type Health struct {
 	Total, Current int
 	// Waiting is what is not current, each with what its status says.
 	Waiting []string
+	// Warnings are the Warning events about it since the gate began, in words.
+	Warnings []string
 	// Baking is how long all has been current.
 	Baking time.Duration
 }
@@ -77,9 +81,15 @@ func (p *Plan) Await(ctx context.Context, gate Gate, look func(Health)) error {
 	var currentSince, answered time.Time
 	answered = began
 	restarts := -1
+	var warned time.Time
+	var warnings []string
 	for every := firstLook; ; every = min(every*3/2, lastLook) {
 		health, failed, err := p.health(ctx)
 		now := time.Now()
+		if err == nil && now.Sub(warned) > lastLook {
+			warned, warnings = now, p.warnings(ctx, began)
+		}
+		health.Warnings = warnings
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -89,6 +99,8 @@ func (p *Plan) Await(ctx context.Context, gate Gate, look func(Health)) error {
 			currentSince = time.Time{}
 		case failed != "":
 			return &GateError{Health: health, Failed: failed}
+		case gate.OnWarnings && len(warnings) > 0:
+			return &GateError{Health: health, Failed: "warning: " + warnings[0]}
 		default:
 			answered = now
 			if health.Current < health.Total {
