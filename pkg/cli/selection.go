@@ -39,6 +39,12 @@ func (f *ClusterFlags) Select(ctx context.Context, names ...string) (Selection, 
 	return selection, err
 }
 
+// SelectUnasked is Select for a command that asks no cluster for anything: nobody
+// logs in. Hubs are asked for their clusters all the same.
+func (f *ClusterFlags) SelectUnasked(ctx context.Context) (Selection, error) {
+	return f.selected(ctx)
+}
+
 // selected is Select before anybody logs in.
 func (f *ClusterFlags) selected(ctx context.Context, names ...string) (Selection, error) {
 	selector, err := f.selectorOf(names)

@@ -25,7 +25,7 @@ type Options struct {
 func Normal(object *unstructured.Unstructured, o Options) map[string]any {
 	u := object.DeepCopy()
 	dropAnnotations(u, func(name string) bool { return name == v1alpha1.ClusterAnnotation }) // what we read it with
-	hashSecret(u)
+	HashSecret(u)
 	if !o.AllFields {
 		dropOwn(u)
 	}

@@ -11,9 +11,9 @@ import (
 // and no more.
 const hashDigits = 12
 
-// hashSecret puts hashes in the place of what a Secret holds. Its annotations
+// HashSecret puts hashes in the place of what a Secret holds. Its annotations
 // are hashed as well: tools keep the manifest there, data included.
-func hashSecret(u *unstructured.Unstructured) {
+func HashSecret(u *unstructured.Unstructured) {
 	if u.GroupVersionKind().GroupKind().String() != "Secret" {
 		return
 	}

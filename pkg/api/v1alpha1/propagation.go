@@ -23,6 +23,10 @@ type Propagation struct {
 	Health string `json:"health,omitempty"`
 	// Message says why, where the phase does not.
 	Message string `json:"message,omitempty"`
+	// Replicas are this cluster's parts of workloads whose replicas are divided.
+	Replicas []ReplicaShare `json:"replicas,omitempty"`
+	// Overrides counts the fields that overrides make different in this cluster.
+	Overrides int `json:"overrides,omitempty"`
 	// Changes are what happens to each object, in the order in which it does.
 	Changes []ObjectChange `json:"changes"`
 }

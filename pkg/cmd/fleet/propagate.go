@@ -11,6 +11,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
 )
 
@@ -26,6 +27,13 @@ The objects are applied to each selected cluster by server-side apply, as a set 
 refuses, nothing is written to any. Fields that others manage are conflicts: they are listed, and nothing is taken
 over unless --force-conflicts says so.
 
+What differs from cluster to cluster is rendered before; --render shows it, and asks no cluster. In texts of the objects, and
+in the path of -k, ${cluster.name} and ${cluster.label.KEY} stand for what the cluster has; $${cluster. stands for itself, and
+what else begins with ${ is left as it is. --weight divides the replicas of Deployments, StatefulSets and ReplicaSets, but for
+those that a HorizontalPodAutoscaler among the objects has. --override CLUSTERS:TYPE/NAME:/JSON/POINTER=VALUE gives a field
+another value, in YAML: CLUSTERS are those of -C, TYPE and NAME may be globs, and without TYPE/NAME it is the one object that has
+the field or, if none has, what the field would be in. --override comes before --image, and --image-registry is last.
+
 Exit codes: 0 done everywhere, 1 failed on every cluster, 2 usage, 3 failed on some, 4 not healthy in --timeout, 5 refused:
 nothing was written, 6 stopped in the middle: what was begun is there.`,
 		Example: `  # What would change, in which clusters
@@ -36,6 +44,13 @@ nothing was written, 6 stopped in the middle: what was begun is there.`,
 
   # One cluster first, watched for five minutes, then a quarter, then all; back to what was, if one fails
   kubectl fleet propagate -f web.yaml --fleet prod --waves canary=1,25%,100% --bake 5m --on-failure rollback
+
+  # Nine of ten replicas in prod and one in dr, with a lower priority there
+  kubectl fleet propagate -f web.yaml -C prod,dr --replicas 10 --weight prod=90,dr=10 --override dr:/spec/template/spec/priorityClassName=low
+
+  # The final objects of each cluster, built from a folder of its own; and the images to copy to a mirror
+  kubectl fleet propagate -k 'overlays/${cluster.name}' --fleet prod --render
+  kubectl fleet propagate -f web.yaml -C prod,dr --list-images -o name
 
   # A kustomization, as the set shop; delete what is no longer part of it
   kubectl fleet propagate -k overlays/prod --name shop --fleet prod --prune`,
@@ -62,6 +77,7 @@ type propagateFlags struct {
 	source  manifest.Source
 	options direct.Options
 	rollout rolloutFlags
+	render  renderFlags
 }
 
 func (f *propagateFlags) addFlags(flags *pflag.FlagSet) {
@@ -80,6 +96,7 @@ func (f *propagateFlags) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.options.Prune, "prune", false, "Delete what is of the set and no longer among the objects")
 	addDeleteKinds(flags, &f.options.DeleteKinds)
 	f.rollout.addFlags(flags)
+	f.render.addFlags(flags)
 }
 
 type propagateOptions struct {
@@ -91,6 +108,7 @@ type propagateOptions struct {
 	source  manifest.Source
 	options direct.Options
 	rollout rollout
+	render  renderOptions
 }
 
 func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
@@ -117,8 +135,21 @@ func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
 	if err != nil {
 		return nil, cli.UsageError(err)
 	}
+	if o.render, err = f.render.toOptions(f.flags); err != nil {
+		return nil, cli.UsageError(err)
+	}
+	o.render.request.Namespace = f.options.Namespace
+	if o.render.only() {
+		if f.flags.Changed("dry-run") {
+			err = cli.UsageError(errors.New("--render and --list-images change nothing; --dry-run cannot be combined with them"))
+		}
+		return o, err
+	}
 	if o.options.Set == "" {
 		o.options.Set = o.source.Name()
+	}
+	if f.options.Set == "" && render.HasVariables(o.source.Kustomization) {
+		return nil, cli.UsageError(errors.New("what each cluster builds for itself needs a name: --name SET"))
 	}
 	if o.options.Set == "" {
 		return nil, cli.UsageError(errors.New("what comes from several places needs a name: --name SET"))

@@ -15,39 +15,45 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
 )
 
 func (o *propagateOptions) run(ctx context.Context) error {
-	objects, err := manifest.Read(ctx, o.source)
+	objects, err := o.read(ctx)
 	if err != nil {
 		return cli.UsageError(err)
 	}
-	if len(objects) == 0 {
-		return cli.UsageError(errors.New("there are no objects in what was named"))
+	if o.render.only() {
+		return o.showRendered(ctx, objects)
 	}
 	selection, err := o.clusters.Select(ctx)
 	if err != nil {
 		return err
 	}
 	defer selection.Warnings.Say(o.env)
-	request := propagate.Request{Objects: map[string][]manifest.Object{}, Options: o.options}
-	request.Options.Untried = o.mutation.DryRun == cli.DryRunClient
-	for _, c := range selection.Clusters {
-		request.Objects[c.Name] = objects
+	rendered, err := o.rendered(ctx, selection.Clusters, objects)
+	if err != nil {
+		return cli.UsageError(err)
 	}
-	return o.propagate(ctx, selection, request)
+	return o.propagate(ctx, selection, rendered)
 }
 
-func (o *propagateOptions) propagate(ctx context.Context, selection cli.Selection, request propagate.Request) error {
+func (o *propagateOptions) propagate(ctx context.Context, selection cli.Selection, rendered render.Result) error {
+	request := propagate.Request{Objects: map[string][]manifest.Object{}, Options: o.options}
+	request.Options.Untried = o.mutation.DryRun == cli.DryRunClient
+	for _, c := range rendered.Clusters {
+		request.Objects[c.Name] = c.Objects
+	}
 	fleet := propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
 	line := selection.ShowWaiting(o.env)
 	planned := propagate.Plan(ctx, fleet, request)
 	line.Done()
-	return o.apply(ctx, fleet, planned, "Apply")
+	return o.apply(ctx, fleet, planned, rendered, "Apply")
 }
 
 // apply shows what was planned, asks, does it, and reports. do is the verb.
-func (o *propagateOptions) apply(ctx context.Context, fleet propagate.Fleet, planned fanout.Results[*direct.Plan], do string) error {
+// rendered is what the plans were made of, nothing where that is known already.
+func (o *propagateOptions) apply(ctx context.Context, fleet propagate.Fleet, planned fanout.Results[*direct.Plan], rendered render.Result, do string) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -59,6 +65,7 @@ func (o *propagateOptions) apply(ctx context.Context, fleet propagate.Fleet, pla
 		return err
 	}
 	view := o.view(fleet, planned)
+	view.rendered = rendered
 	busy := 0
 	for _, p := range planned {
 		if !p.Value.Idle() {

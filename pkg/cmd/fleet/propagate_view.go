@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
 )
 
 // planView is plans as they are shown.
@@ -23,6 +24,7 @@ type planView struct {
 	set, via, dryRun string
 	clusters         []inventory.Cluster
 	plans            map[string]*direct.Plan
+	rendered         render.Result
 }
 
 // planned is what would be done, and what was found as it should be.
@@ -62,6 +64,7 @@ func (v planView) of(cluster string) v1alpha1.Propagation {
 		ObjectMeta: metav1.ObjectMeta{Name: v.set, Annotations: map[string]string{v1alpha1.ClusterAnnotation: cluster}},
 		Via:        v.via, Revision: plan.Revision(), DryRun: v.dryRun, Changes: []v1alpha1.ObjectChange{},
 	}
+	v.shares(&p, cluster)
 	for _, c := range plan.Changes {
 		p.Changes = append(p.Changes, v1alpha1.ObjectChange{
 			Action: string(c.Action), APIVersion: c.Object.GetAPIVersion(), Kind: c.Object.GetKind(), Namespace: c.Object.GetNamespace(), Name: c.Object.GetName(),
@@ -180,7 +183,7 @@ func changeRows(p v1alpha1.Propagation, wide bool) [][]any {
 	if unchanged > 0 {
 		rows = append(rows, []any{"unchanged", objectCount(unchanged), "", "", ""})
 	}
-	return rows
+	return append(rows, shareRows(p)...)
 }
 
 func objectCount(n int) string {

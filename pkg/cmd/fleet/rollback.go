@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
 )
 
 func newCmdRollback(env *cli.Env) *cobra.Command {
@@ -142,7 +143,7 @@ func (o *rollbackOptions) run(ctx context.Context) error {
 		return err
 	}
 	fleet.Clusters = clustersOf(planned)
-	return o.apply(ctx, fleet, planned, "Bring back")
+	return o.apply(ctx, fleet, planned, render.Result{}, "Bring back")
 }
 
 // found says which clusters do not have the set. None that has it is an error.

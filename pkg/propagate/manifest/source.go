@@ -63,7 +63,7 @@ func Read(ctx context.Context, s Source) ([]Object, error) {
 			return nil, err
 		}
 	}
-	return objects, unique(objects)
+	return objects, Unique(objects)
 }
 
 func (s Source) read(ctx context.Context, file string, add func(source string, data []byte) error) error {
@@ -198,8 +198,8 @@ func (s Source) Name() string {
 	return strings.TrimSuffix(base, path.Ext(base))
 }
 
-// unique refuses an object that is written twice.
-func unique(objects []Object) error {
+// Unique refuses an object that is written twice.
+func Unique(objects []Object) error {
 	type id struct{ kind, namespace, name string }
 	first := map[id]Object{}
 	for _, o := range objects {

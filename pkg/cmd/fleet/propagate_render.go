@@ -1,0 +1,143 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/weight"
+)
+
+// renderFlags say what is different from cluster to cluster.
+type renderFlags struct {
+	overrides   []string
+	images      []string
+	registry    string
+	replicas    int64
+	weights     string
+	render      bool
+	listImages  bool
+	showSecrets bool
+}
+
+func (f *renderFlags) addFlags(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&f.overrides, "override", nil, "Another value in some clusters, CLUSTERS:[TYPE/NAME:]/JSON/POINTER=VALUE; null takes the field away")
+	flags.StringArrayVar(&f.images, "image", nil, "Another image, NAME=NAME[:TAG|@DIGEST], in all containers that use it")
+	flags.StringVar(&f.registry, "image-registry", "", "Take all images from this registry, HOST[/PATH], where they have the path that they have")
+	flags.Int64Var(&f.replicas, "replicas", 0, "With --weight, how many replicas each workload has in all clusters together (default: what its manifest says)")
+	flags.StringVar(&f.weights, "weight", "", "Divide the replicas of workloads among the clusters, CLUSTER=WEIGHT,...")
+	flags.BoolVar(&f.render, "render", false, "Print the final objects of each cluster, as YAML, and do nothing else")
+	flags.BoolVar(&f.listImages, "list-images", false, "Print the images of the final objects, and do nothing else")
+	flags.BoolVar(&f.showSecrets, "show-secrets", false, "With --render, print what Secrets hold, and not hashes of it")
+}
+
+// renderOptions are renderFlags understood.
+type renderOptions struct {
+	request     render.Request
+	render      bool
+	listImages  bool
+	showSecrets bool
+}
+
+// only is true where no cluster is to be changed.
+func (o renderOptions) only() bool { return o.render || o.listImages }
+
+func (f *renderFlags) toOptions(flags *pflag.FlagSet) (renderOptions, error) {
+	o := renderOptions{render: f.render, listImages: f.listImages, showSecrets: f.showSecrets}
+	for _, text := range f.overrides {
+		override, err := render.ParseOverride(text)
+		if err != nil {
+			return o, fmt.Errorf("--%w", err)
+		}
+		o.request.Overrides = append(o.request.Overrides, override)
+	}
+	for _, text := range f.images {
+		change, err := render.ParseImageChange(text)
+		if err != nil {
+			return o, fmt.Errorf("--%w", err)
+		}
+		o.request.Images = append(o.request.Images, change)
+	}
+	var err error
+	if flags.Changed("image-registry") {
+		if o.request.Registry, err = render.ParseRegistry(f.registry); err != nil {
+			return o, fmt.Errorf("--image-%w", err)
+		}
+	}
+	if o.request.Division, err = f.division(flags); err != nil {
+		return o, err
+	}
+	switch {
+	case f.render && f.listImages:
+		return o, errors.New("--render and --list-images cannot be combined")
+	case f.showSecrets && !f.render:
+		return o, errors.New("--show-secrets needs --render")
+	}
+	return o, nil
+}
+
+func (f *renderFlags) division(flags *pflag.FlagSet) (render.Division, error) {
+	var d render.Division
+	var err error
+	if flags.Changed("weight") {
+		if d.Weights, err = weight.Parse(f.weights); err != nil {
+			return d, fmt.Errorf("--%w", err)
+		}
+	}
+	if !flags.Changed("replicas") {
+		return d, nil
+	}
+	d.Total = &f.replicas
+	switch {
+	case f.replicas < 0:
+		err = fmt.Errorf("--replicas cannot be less than 0, is %d", f.replicas)
+	case d.Weights == nil:
+		err = errors.New("--replicas are divided among the clusters: say how with --weight, or give each as many with --override '*:/spec/replicas=N'")
+	}
+	return d, err
+}
+
+// read reads the objects; none if each cluster has its own.
+func (o *propagateOptions) read(ctx context.Context) ([]manifest.Object, error) {
+	if render.HasVariables(o.source.Kustomization) {
+		return nil, nil
+	}
+	return o.readFrom(ctx, o.source)
+}
+
+func (*propagateOptions) readFrom(ctx context.Context, source manifest.Source) ([]manifest.Object, error) {
+	objects, err := manifest.Read(ctx, source)
+	if err == nil && len(objects) == 0 {
+		err = errors.New("there are no objects in what was named")
+	}
+	return objects, err
+}
+
+// rendered are the final objects of each cluster. Every error is one of usage.
+func (o *propagateOptions) rendered(ctx context.Context, clusters []inventory.Cluster, objects []manifest.Object) (render.Result, error) {
+	request := o.render.request
+	request.Clusters, request.Objects = clusters, objects
+	if render.HasVariables(o.source.Kustomization) {
+		request.Own = map[string][]manifest.Object{}
+		for _, c := range clusters {
+			own := o.source
+			var err error
+			if own.Kustomization, err = render.Expand(own.Kustomization, c); err != nil {
+				return render.Result{}, fmt.Errorf("-k: %w", err)
+			}
+			if request.Own[c.Name], err = o.readFrom(ctx, own); err != nil {
+				return render.Result{}, fmt.Errorf("for %s: %w", c.Name, err)
+			}
+		}
+	}
+	result, err := render.Render(request)
+	for _, note := range result.Notes {
+		o.env.Note("%s", note)
+	}
+	return result, err
+}

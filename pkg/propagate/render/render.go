@@ -1,0 +1,119 @@
+// Package render makes the final objects of each cluster out of those of the
+// input: overrides, images, variables and divided replicas. It asks no
+// cluster for anything.
+package render
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+)
+
+// Request is what is rendered.
+type Request struct {
+	Clusters []inventory.Cluster
+	// Objects are those of the input, for every cluster.
+	Objects []manifest.Object
+	// Own are the objects of each cluster, by its name, where each has its own. They
+	// stand in the place of Objects.
+	Own map[string][]manifest.Object
+	// Namespace is that of objects that name none; empty: it is each cluster's own.
+	Namespace string
+
+	Overrides []Override
+	Images    []ImageChange
+	// Registry, if not empty, has all images.
+	Registry Registry
+	Division Division
+}
+
+// Cluster is what one cluster gets.
+type Cluster struct {
+	Name    string
+	Objects []manifest.Object
+	// Replicas are of the workloads that were divided.
+	Replicas []Replicas
+	// Overrides counts the fields that overrides made different here.
+	Overrides int
+}
+
+// Result is what all clusters get, in their order.
+type Result struct {
+	Clusters []Cluster
+	// Notes are what was done that is not plain, each once.
+	Notes []string
+}
+
+// Render renders. Every error is one of the user's input.
+func Render(r Request) (Result, error) {
+	x := &renderer{Request: r}
+	steps := []func() error{x.begin, x.variables, x.overrides, x.images, x.mirror, x.divide, x.unique}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return Result{}, err
+		}
+	}
+	result := Result{Notes: x.notes}
+	for _, s := range x.scenes {
+		c := Cluster{Name: s.Name, Replicas: s.replicas}
+		for _, o := range s.objects {
+			c.Objects = append(c.Objects, o.Object)
+			c.Overrides += len(o.overridden)
+		}
+		result.Clusters = append(result.Clusters, c)
+	}
+	return result, nil
+}
+
+// renderer renders. Each step looks at all clusters: what means nothing to any of
+// them is an error, and replicas are divided among them.
+type renderer struct {
+	Request
+	scenes []*scene
+	notes  []string
+}
+
+// scene is one cluster while its objects are rendered.
+type scene struct {
+	inventory.Cluster
+	objects  []*object
+	replicas []Replicas
+}
+
+func (x *renderer) begin() error {
+	for _, c := range x.Clusters {
+		s := &scene{Cluster: c}
+		objects := x.Objects
+		if x.Own != nil {
+			objects = x.Own[c.Name]
+		}
+		for _, o := range objects {
+			s.objects = append(s.objects, &object{Object: o})
+		}
+		x.scenes = append(x.scenes, s)
+	}
+	return nil
+}
+
+// note says something once.
+func (x *renderer) note(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(x.notes, text) {
+		x.notes = append(x.notes, text)
+	}
+}
+
+// unique refuses what became the same object in one cluster.
+func (x *renderer) unique() error {
+	for _, s := range x.scenes {
+		objects := make([]manifest.Object, len(s.objects))
+		for i, o := range s.objects {
+			objects[i] = o.Object
+		}
+		if err := manifest.Unique(objects); err != nil {
+			return fmt.Errorf("%w, for %s", err, s.Name)
+		}
+	}
+	return nil
+}
