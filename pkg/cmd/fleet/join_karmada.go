@@ -44,7 +44,7 @@ func (f *hubFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.region, "region", "", "With --to: the clusters' region")
 	flags.StringSliceVar(&f.zones, "zone", nil, "With --to: the clusters' zones")
 	flags.DurationVar(&f.tokenTTL, "token-ttl", 0, "With --to: refused, since Karmada up to 1.18 would go on with a token that has expired")
-	flags.BoolVar(&f.wait, "wait", false, "With --to: wait until the hub says that the clusters are ready")
+	flags.BoolVar(&f.wait, "wait", false, "With --to: wait until the hub says that the clusters are ready, and lets its users through to them where there is an impersonator")
 	flags.DurationVar(&f.timeout, "timeout", time.Minute, "With --wait: how long. With --rotate: how long the hub may take to work with the new token, and the old one to die")
 	flags.BoolVar(&f.keepOld, "keep-old", false, "With --rotate: leave the old tokens good, so that Karmada can be restarted before the next --rotate ends them")
 	flags.BoolVar(&f.rotate, "rotate", false, "With --to: replace the tokens of clusters that have joined, and nothing else; prove that the hub works with the new ones and that the old ones are dead")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -15,13 +16,30 @@ import (
 var ErrNotReady = errors.New("not ready")
 
 // AwaitReady returns when the hub says that a cluster is ready, by its condition
-// Ready. After timeout it is an ErrNotReady with what the hub says instead.
+// Ready, and lets its users through to it, if they are to be. After timeout it is
+// an ErrNotReady with what the hub says instead.
 func (h *Hub) AwaitReady(ctx context.Context, name string, timeout time.Duration) error {
-	reached, last, err := h.await(ctx, name, timeout, isReady)
+	reached, last, err := h.await(ctx, name, timeout, func(cluster *unstructured.Unstructured) (bool, string) {
+		ready, says := isReady(cluster)
+		if _, impersonated, _ := unstructured.NestedMap(cluster.Object, "spec", "impersonatorSecretRef"); !ready || !impersonated {
+			return ready, says
+		}
+		return h.letsThrough(ctx, name)
+	})
 	if err == nil && !reached {
 		err = &member.Error{Reason: member.ReasonTimeout, Err: fmt.Errorf("%s joined, and %s does not say within %s that it is ready, but %s: %w", name, h.Name, timeout, last, ErrNotReady)}
 	}
 	return err
+}
+
+// letsThrough tries what everybody may read of a cluster through the hub. Who may
+// not use its proxy at all is not waited for.
+func (h *Hub) letsThrough(ctx context.Context, name string) (does bool, says string) {
+	_, err := h.member.Raw(ctx, "/apis/cluster.karmada.io/v1alpha1/clusters/"+name+"/proxy/version")
+	if err == nil || member.ReasonOf(err) == member.ReasonForbidden && !strings.Contains(err.Error(), "impersonate") {
+		return true, ""
+	}
+	return false, fmt.Sprintf("of a read through it %s", err)
 }
 
 // reported is true if the hub has asked the cluster since its version was

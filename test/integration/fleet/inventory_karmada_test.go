@@ -15,9 +15,10 @@ func TestInventoryKarmada(t *testing.T) {
 	l := newKarmadaLab(t)
 	f := l.fleet
 	own, alone := l.with(f.Kubeconfig()), l.with(l.kubeconfig)
-	l.karmadactl(t, "join", "c1", "--cluster-region", "region-of-c1").want(t, 0)
-	l.run(t, "join", "c2", l.to(), "--yes", "--region", "region-of-c2").want(t, 0)
 	inventory := []string{"--inventory", "karmada=" + karmada.Hub}
+	l.run(t, "join", "c2", l.to(), "--yes", "--region", "region-of-c2", "--wait").want(t, 0)
+	alone.run(t, append([]string{"get", "nodes"}, inventory...)...).want(t, 0) // at once: that is what --wait waits for
+	l.karmadactl(t, "join", "c1", "--cluster-region", "region-of-c1").want(t, 0)
 	eventually(t, "Karmada has told the members whom it may impersonate", func() error {
 		if r := alone.run(t, append([]string{"get", "nodes"}, inventory...)...); r.code != 0 {
 			return errors.New(r.stderr)
@@ -51,6 +52,7 @@ func TestInventoryKarmada(t *testing.T) {
 		}
 	}
 
+	t.Run("every command", func(t *testing.T) { everyCommand(t, own, alone, inventory) })
 	t.Run("a member hangs", func(t *testing.T) { // one failure; the other's rows come
 		f.Hang(t, "c2")
 		partial := alone.run(t, append([]string{"get", "nodes", "-o", "name", "--cluster-timeout", "2s"}, inventory...)...).want(t, 3)

@@ -23,7 +23,10 @@ import (
 // kubelet is a node whose pods run commands on this machine. KWOK's run them,
 // too, but lose their exit codes and the end of their input; this one serves
 // them with the code that container runtimes serve them with.
-type kubelet struct{ node string }
+type kubelet struct {
+	node string
+	port int32
+}
 
 // startKubelet adds such a node to a cluster until the test ends.
 func startKubelet(t *testing.T, p *plugin, cluster string) *kubelet {
@@ -43,14 +46,15 @@ func startKubelet(t *testing.T, p *plugin, cluster string) *kubelet {
 		server.CloseClientConnections()
 		server.Close()
 	})
-	k.register(t, p, cluster, server.Listener.Addr().(*net.TCPAddr).Port)
+	k.port = int32(server.Listener.Addr().(*net.TCPAddr).Port) //nolint:gosec // ports fit
+	k.register(t, p, cluster)
 	return k
 }
 
-func (k *kubelet) register(t *testing.T, p *plugin, cluster string, port int) {
+func (k *kubelet) register(t *testing.T, p *plugin, cluster string) {
 	t.Helper()
 	nodes := p.client(t, cluster).CoreV1().Nodes()
-	node, err := nodes.Create(t.Context(), &corev1.Node{
+	_, err := nodes.Create(t.Context(), &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: k.node},
 		Spec:       corev1.NodeSpec{Unschedulable: true}, // for pods that name it
 	}, metav1.CreateOptions{})
@@ -62,9 +66,16 @@ func (k *kubelet) register(t *testing.T, p *plugin, cluster string, port int) {
 			t.Error(err)
 		}
 	})
-	// KWOK makes every node its own, once: it leaves alone one that is Ready.
+	k.claim(t, p, cluster)
+}
+
+// claim gives the node its address. KWOK makes every node its own, and leaves
+// alone one that is Ready; but what it had begun before it saw that, it ends.
+func (k *kubelet) claim(t *testing.T, p *plugin, cluster string) {
+	t.Helper()
+	nodes := p.client(t, cluster).CoreV1().Nodes()
 	eventually(t, "the node's address", func() error {
-		latest, err := nodes.Get(t.Context(), node.Name, metav1.GetOptions{})
+		latest, err := nodes.Get(t.Context(), k.node, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
@@ -74,7 +85,7 @@ func (k *kubelet) register(t *testing.T, p *plugin, cluster string, port int) {
 		if !ready {
 			return errors.New("KWOK has not seen the node yet")
 		}
-		latest.Status.DaemonEndpoints.KubeletEndpoint.Port = int32(port) //nolint:gosec // ports fit
+		latest.Status.DaemonEndpoints.KubeletEndpoint.Port = k.port
 		_, err = nodes.UpdateStatus(t.Context(), latest, metav1.UpdateOptions{})
 		return err
 	})
@@ -97,6 +108,7 @@ func (k *kubelet) pod(t *testing.T, p *plugin, cluster, namespace, name string) 
 		}
 	})
 	p.running(t, cluster, namespace, name)
+	k.claim(t, p, cluster)
 }
 
 func (*kubelet) exec(w http.ResponseWriter, r *http.Request) {
