@@ -29,7 +29,7 @@ func (e *Env) SayFailures(failures []fanout.Failure) {
 	}
 	var groups []*group
 	var reasons []member.Reason
-	first := map[member.Reason]string{}
+	first := map[member.Reason]fanout.Failure{}
 	for _, f := range failures {
 		reason := member.ReasonOf(f.Err)
 		text := fmt.Sprintf("%s: %s", reason, f.Err) // always both: scripts cut at the second colon
@@ -40,7 +40,7 @@ func (e *Env) SayFailures(failures []fanout.Failure) {
 		}
 		if _, seen := first[reason]; !seen {
 			reasons = append(reasons, reason)
-			first[reason] = f.Cluster
+			first[reason] = f
 		}
 	}
 	for _, g := range groups {
@@ -63,39 +63,4 @@ func Verdict(asked int, failures []fanout.Failure) *Error {
 		return &Error{Code: ExitPartial}
 	}
 	return &Error{Code: ExitFailed}
-}
-
-// hintFor is the next thing to try after a failure; cluster is one that has it.
-func hintFor(reason member.Reason, cluster, plugin string) string {
-	alone := "-C " + cluster
-	if _, hub, is := strings.Cut(cluster, "="); is { // no member name has that: an inventory
-		alone = "--context " + hub
-	}
-	switch reason {
-	case member.ReasonUnreachable, member.ReasonServerError, member.ReasonInvalidAnswer:
-		return fmt.Sprintf("%s version --server %s -v=6 shows the request", plugin, alone)
-	case member.ReasonTimeout, member.ReasonIncomplete:
-		return "a greater --cluster-timeout waits longer for each answer"
-	case member.ReasonUntrusted:
-		return "the certificate-authority of that context does not fit the server: fetch its kubeconfig again"
-	case member.ReasonLoginFailed:
-		return fmt.Sprintf("%s version --server %s logs in to that cluster alone", plugin, alone)
-	case member.ReasonUnauthorized:
-		return "the server does not accept the credentials of that context: log in again"
-	case member.ReasonForbidden:
-		return "kubectl auth can-i --list with that context shows what you may do"
-	case member.ReasonMisconfigured:
-		return "kubectl config get-contexts lists the contexts; -C '^" + cluster + "' leaves this cluster out"
-	case member.ReasonWrongCluster:
-		return "the context of " + cluster + " leads elsewhere than when it joined: compare the fleet file with the kubeconfig"
-	case member.ReasonThrottled:
-		return "the server asks for fewer requests: try again, or lower --concurrency"
-	case member.ReasonNotInstalled:
-		if strings.Contains(cluster, "=") {
-			return "--inventory wants the context of the hub itself; kubectl config get-contexts lists the contexts"
-		}
-	case member.ReasonNotFound, member.ReasonInvalid, member.ReasonExpired,
-		member.ReasonRefused, member.ReasonUnhealthy, member.ReasonCanceled, member.ReasonInternal:
-	}
-	return ""
 }

@@ -4,7 +4,10 @@ package fanout
 type Failure struct {
 	// Cluster is the member name.
 	Cluster string
-	Err     error
+	// Inventory is the one that listed it, empty where that is the user's own
+	// kubeconfig for certain.
+	Inventory string
+	Err       error
 	// Rows counts what was got of the cluster before it failed, and is shown.
 	Rows int
 }
@@ -17,7 +20,7 @@ func (rs Results[T]) Failures(rows func(T) int) []Failure {
 		if r.Err == nil {
 			continue
 		}
-		f := Failure{Cluster: r.Cluster.Name, Err: r.Err}
+		f := Failure{Cluster: r.Cluster.Name, Inventory: r.Cluster.Provider, Err: r.Err}
 		if rows != nil {
 			f.Rows = rows(r.Value)
 		}

@@ -96,7 +96,7 @@ func (c *census) sum(which func(cluster string) bool) (failures []fanout.Failure
 		switch {
 		case !known || !which(cluster.Name):
 		case s.err != nil:
-			failures = append(failures, fanout.Failure{Cluster: cluster.Name, Err: s.err})
+			failures = append(failures, fanout.Failure{Cluster: cluster.Name, Inventory: cluster.Provider, Err: s.err})
 		default:
 			clusters = append(clusters, answered{cluster: cluster, missing: s.missing})
 		}

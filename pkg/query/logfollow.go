@@ -133,7 +133,7 @@ func (f *followers) report(results fanout.Results[*podFinder]) LogReport {
 			clusters = append(clusters, answered{cluster: c.cluster, missing: c.first.missing})
 		}
 		if result.Err != nil && member.ReasonOf(result.Err) != member.ReasonCanceled {
-			report.Failures = append(report.Failures, fanout.Failure{Cluster: c.cluster.Name, Err: result.Err})
+			report.Failures = append(report.Failures, fanout.Failure{Cluster: c.cluster.Name, Inventory: c.cluster.Provider, Err: result.Err})
 		}
 		report.Sources = append(report.Sources, c.sources...)
 		report.Lacking = append(report.Lacking, c.lacking...)

@@ -121,12 +121,12 @@ func streamObjects(ctx context.Context, f Fleet, r Request, take func(Object) er
 	for _, result := range results {
 		switch {
 		case result.Value != nil && result.Value.broken != nil:
-			report.Failures = append(report.Failures, fanout.Failure{Cluster: result.Cluster.Name, Err: result.Value.broken, Rows: result.Value.shown})
+			report.Failures = append(report.Failures, fanout.Failure{Cluster: result.Cluster.Name, Inventory: result.Cluster.Provider, Err: result.Value.broken, Rows: result.Value.shown})
 		case result.Err == nil:
 			clusters = append(clusters, answered{cluster: result.Cluster, missing: result.Value.missing})
 		case errors.Is(result.Err, errEnough): // we ended it: it did not fail
 		default:
-			report.Failures = append(report.Failures, fanout.Failure{Cluster: result.Cluster.Name, Err: result.Err, Rows: result.Value.count()})
+			report.Failures = append(report.Failures, fanout.Failure{Cluster: result.Cluster.Name, Inventory: result.Cluster.Provider, Err: result.Err, Rows: result.Value.count()})
 		}
 	}
 	report.Absent = absences(r, clusters)

@@ -222,6 +222,6 @@ func (o *execOptions) conclude(ctx context.Context, pod *query.Pod, err error) e
 		}
 		return &cli.Error{Code: cli.ExitCode(ended.Code), Err: ended}
 	}
-	o.env.SayFailures([]fanout.Failure{{Cluster: pod.Cluster.Name, Err: err}})
+	o.env.SayFailures([]fanout.Failure{{Cluster: pod.Cluster.Name, Inventory: pod.Cluster.Provider, Err: err}})
 	return &cli.Error{Code: cli.ExitFailed}
 }

@@ -17,7 +17,7 @@ func (o *logsOptions) conclude(ctx context.Context, r query.LogReport) error {
 	failed := append([]fanout.Failure{}, r.Failures...)
 	for _, f := range r.Broken {
 		source := strings.TrimPrefix(f.Source.String(), f.Source.Pod.Cluster.Name+"/")
-		failed = append(failed, fanout.Failure{Cluster: f.Source.Pod.Cluster.Name, Err: fmt.Errorf("%s: %w", source, f.Err), Rows: f.Lines})
+		failed = append(failed, fanout.Failure{Cluster: f.Source.Pod.Cluster.Name, Inventory: f.Source.Pod.Cluster.Provider, Err: fmt.Errorf("%s: %w", source, f.Err), Rows: f.Lines})
 	}
 	if ctx.Err() != nil {
 		o.env.SayFailures(failed)
