@@ -134,7 +134,10 @@ func (p *Plan) apply(ctx context.Context, c *Change) error {
 			return err
 		}
 	}
-	_, err := p.member.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{Force: c.force})
+	after, err := p.member.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{Force: c.force})
+	if err == nil {
+		c.after = after
+	}
 	if conflicts := conflictsOf(err); conflicts != nil {
 		return conflicts
 	}

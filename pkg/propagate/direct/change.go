@@ -49,11 +49,21 @@ type Change struct {
 	Untried bool
 
 	live  *unstructured.Unstructured // nil: it is not there
+	after *unstructured.Unstructured // what a write made of it; nil before
 	force bool
 	taken *unstructured.Unstructured
 	// labelOnly releases by taking the set's label away, and nothing else: what is
 	// protected stays whole.
 	labelOnly bool
+}
+
+// State is the object as the cluster was known to have it last, and whether that
+// is what a write made of it.
+func (c *Change) State() (o *unstructured.Unstructured, written bool) {
+	if c.after != nil {
+		return c.after, true
+	}
+	return c.live, false
 }
 
 func (c *Change) ref() set.Ref { return set.RefOf(c.Object.Unstructured) }

@@ -77,6 +77,11 @@ const (
 
 // Await passes the gate, or is a *GateError. look hears how it stands.
 func (p *Plan) Await(ctx context.Context, gate Gate, look func(Health)) error {
+	return gate.Await(ctx, p.health, p.restarts, look)
+}
+
+// Await passes the gate. health looks once; restarts counts those of containers.
+func (gate Gate) Await(ctx context.Context, health Look, restartCount func(context.Context) (int, error), look func(Health)) error {
 	began := time.Now()
 	var currentSince, answered time.Time
 	answered = began
@@ -84,7 +89,7 @@ func (p *Plan) Await(ctx context.Context, gate Gate, look func(Health)) error {
 	var warned time.Time
 	var warnings []string
 	for every := firstLook; ; every = min(every*3/2, lastLook) {
-		health, failed, err := p.health(ctx)
+		health, failed, err := health(ctx)
 		now := time.Now()
 		if err == nil && now.Sub(warned) > lastLook {
 			warned, warnings = now, p.warnings(ctx, began)
@@ -107,7 +112,7 @@ func (p *Plan) Await(ctx context.Context, gate Gate, look func(Health)) error {
 				currentSince = time.Time{}
 				break
 			}
-			count, err := p.restarts(ctx)
+			count, err := restartCount(ctx)
 			if err != nil {
 				break
 			}
@@ -144,6 +149,9 @@ func pause(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
+
+// Look looks once how things stand. failed is what will not become current.
+type Look func(ctx context.Context) (h Health, failed string, err error)
 
 // health looks once. failed is an object that will not become current.
 func (p *Plan) health(ctx context.Context) (h Health, failed string, err error) {

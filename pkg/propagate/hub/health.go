@@ -1,0 +1,219 @@
+package hub
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+)
+
+// patience is how long Karmada may say that something failed before it counts:
+// it tries again by itself, and much passes.
+const patience = 10 * time.Second
+
+// verdict is how one template is in one cluster.
+type verdict struct {
+	// elsewhere: it is not to be in this cluster.
+	elsewhere bool
+	current   bool
+	// waiting is what it waits for, and failing what Karmada says went wrong.
+	waiting, failing string
+}
+
+// gate looks at one cluster, and remembers what fails there since when.
+type gate struct {
+	plan    *Plan
+	cluster string // as the hub calls it
+	since   map[string]time.Time
+}
+
+// look is a direct.Look.
+func (g *gate) look(ctx context.Context) (h direct.Health, failed string, err error) {
+	s, err := g.plan.look(ctx)
+	if err != nil {
+		return h, "", err
+	}
+	since := map[string]time.Time{}
+	for _, c := range g.plan.Changes {
+		if !isTemplate(c) {
+			continue
+		}
+		ref := set.RefOf(c.Object.Unstructured)
+		v := g.verdict(s, c, ref)
+		if v.elsewhere {
+			continue
+		}
+		h.Total++
+		if v.current {
+			h.Current++
+			continue
+		}
+		said := ref.String() + ": " + cmp.Or(v.failing, v.waiting)
+		h.Waiting = append(h.Waiting, said)
+		if v.failing == "" {
+			continue
+		}
+		began, before := g.since[ref.String()]
+		if !before {
+			began = time.Now()
+		}
+		since[ref.String()] = began
+		if time.Since(began) > patience {
+			failed = said
+		}
+	}
+	g.since = since
+	return h, failed, nil
+}
+
+func (g *gate) verdict(s *snapshot, c *direct.Change, ref set.Ref) verdict {
+	b := s.binding(ref)
+	if !isKept(c) {
+		if b == nil || s.works[b.id()][g.cluster] == nil {
+			return verdict{elsewhere: true}
+		}
+		return verdict{waiting: "Karmada takes it away"}
+	}
+	if b == nil {
+		return verdict{waiting: "Karmada has not bound it to a policy"}
+	}
+	if why := g.plan.behind(b, c); why != "" {
+		return verdict{waiting: why}
+	}
+	if scheduled := meta.FindStatusCondition(b.Status.Conditions, "Scheduled"); scheduled != nil && scheduled.Status == metav1.ConditionFalse {
+		return verdict{failing: fmt.Sprintf("not scheduled (%s): %s", scheduled.Reason, scheduled.Message)}
+	}
+	if b.Status.SchedulerObservedGeneration != b.Generation {
+		return verdict{waiting: "Karmada's scheduler has not seen it yet"}
+	}
+	if !slices.ContainsFunc(b.Spec.Clusters, func(t struct {
+		Name string `json:"name"`
+	}) bool {
+		return t.Name == g.cluster
+	}) {
+		if !g.plan.everywhere(b) {
+			return verdict{elsewhere: true}
+		}
+		return verdict{waiting: "Karmada has not scheduled it to the cluster"}
+	}
+	return g.delivered(b, s.works[b.id()][g.cluster], c)
+}
+
+// everywhere is true if a template is to be in each selected cluster.
+func (p *Plan) everywhere(b *binding) bool {
+	return p.generated && (b.Spec.Placement == nil || b.Spec.Placement.ReplicaSchedulingType() == policyv1alpha1.ReplicaSchedulingTypeDuplicated)
+}
+
+// behind says what the binding does not know yet; empty if it knows all.
+func (p *Plan) behind(b *binding, c *direct.Change) string {
+	if template, written := c.State(); written {
+		order, err := resourceversion.CompareResourceVersion(b.Spec.Resource.ResourceVersion, template.GetResourceVersion())
+		if err == nil && order < 0 {
+			return "Karmada has not seen the change yet"
+		}
+	}
+	for _, other := range p.Changes {
+		policy, _ := other.State()
+		if !isKept(other) || policy == nil || !propagates(policy) || !isBoundBy(b, policy) {
+			continue
+		}
+		var wanted policyv1alpha1.PropagationPolicy
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(policy.Object, &wanted); err != nil {
+			return err.Error()
+		}
+		if b.Spec.Placement == nil || !equality.Semantic.DeepEqual(*b.Spec.Placement, wanted.Spec.Placement) {
+			return "Karmada has not seen the change of the policy yet"
+		}
+		return ""
+	}
+	return "Karmada has it by a policy that is not of the set"
+}
+
+// isBoundBy is true if a policy made a binding.
+func isBoundBy(b *binding, policy *unstructured.Unstructured) bool {
+	label := policyv1alpha1.PropagationPolicyPermanentIDLabel
+	if policy.GetKind() == policyv1alpha1.ResourceKindClusterPropagationPolicy {
+		label = policyv1alpha1.ClusterPropagationPolicyPermanentIDLabel
+	}
+	id := policy.GetLabels()[label]
+	return id != "" && b.Labels[label] == id
+}
+
+// delivered is the verdict on what Karmada brought to the cluster.
+func (g *gate) delivered(b *binding, w *work, c *direct.Change) verdict {
+	template, _ := c.State()
+	generation := ""
+	if n := template.GetGeneration(); n > 0 {
+		generation = strconv.FormatInt(n, 10)
+	}
+	switch {
+	case w == nil:
+		return verdict{waiting: "Karmada has made no Work of it yet"}
+	case w.DeletionTimestamp != nil:
+		return verdict{waiting: "its former Work is going away"}
+	case w.generation() != generation:
+		return verdict{waiting: fmt.Sprintf("its Work is of generation %s, and %s is wanted", cmp.Or(w.generation(), "0"), cmp.Or(generation, "0"))}
+	case w.Spec.Suspended:
+		return verdict{waiting: "its Work is suspended"}
+	}
+	applied := meta.FindStatusCondition(w.Status.Conditions, "Applied")
+	if applied == nil {
+		return verdict{waiting: "not applied yet"}
+	}
+	if applied.Status != metav1.ConditionTrue {
+		return verdict{failing: "not applied: " + strings.TrimSpace(applied.Message)}
+	}
+	at := slices.IndexFunc(b.Status.AggregatedStatus, func(a aggregated) bool { return a.Cluster == g.cluster })
+	if at < 0 {
+		return verdict{waiting: "nothing is known of it in the cluster yet"}
+	}
+	item := b.Status.AggregatedStatus[at]
+	if !item.Applied {
+		return verdict{waiting: cmp.Or(item.Message, "not applied yet")}
+	}
+	seen, says, _ := unstructured.NestedInt64(item.Status, "resourceTemplateGeneration")
+	if says && strconv.FormatInt(seen, 10) != generation {
+		return verdict{waiting: "its status is of the former generation"}
+	}
+	if item.Health != "Healthy" {
+		return verdict{waiting: "it is " + cmp.Or(item.Health, "Unknown")}
+	}
+	return verdict{current: true}
+}
+
+// isTemplate is true for what Karmada brings to clusters by a policy.
+func isTemplate(c *direct.Change) bool {
+	kind := c.Object.GroupVersionKind()
+	return c.Action != direct.ActionKeep && !isPolicy(kind) && !isNamespace(kind)
+}
+
+// isKept is true for what is there when the plan is done.
+func isKept(c *direct.Change) bool {
+	return c.Action != direct.ActionKeep && c.Action != direct.ActionDelete && c.Action != direct.ActionRelease
+}
+
+func refersTo(ref set.Ref) func(*direct.Change) bool {
+	return func(c *direct.Change) bool { return isTemplate(c) && set.RefOf(c.Object.Unstructured).Same(ref) }
+}
+
+// Await passes the gate in one cluster, or is a *direct.GateError. look hears how
+// it stands. Restarts of containers are not known to a hub.
+func (p *Plan) Await(ctx context.Context, cluster string, g direct.Gate, look func(direct.Health)) error {
+	one := &gate{plan: p, cluster: p.known[cluster], since: map[string]time.Time{}}
+	return g.Await(ctx, one.look, func(context.Context) (int, error) { return 0, nil }, look)
+}
