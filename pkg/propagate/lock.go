@@ -23,7 +23,7 @@ type heldLocks struct {
 func (r *run) lock(ctx context.Context) error {
 	r.held.locks, r.held.alive = map[string]*state.Lock{}, map[string]context.Context{}
 	order := slices.SortedFunc(slices.Values(r.busy), func(a, b inventory.Cluster) int {
-		return cmp.Compare(r.plans[a.Name].UID, r.plans[b.Name].UID)
+		return cmp.Compare(r.plans[a.Name].Where(), r.plans[b.Name].Where())
 	})
 	for _, turn := range [][]inventory.Cluster{order[:1], order[1:]} {
 		err := r.each(ctx, turn, func(attempt context.Context, c inventory.Cluster, _ *Outcome) error {
@@ -63,6 +63,9 @@ func (h *heldLocks) under(ctx context.Context, cluster string) (context.Context,
 func (h *heldLocks) release(ctx context.Context) {
 	var wait sync.WaitGroup
 	for _, lock := range h.locks {
+		if lock == nil { // another cluster's is its own, too
+			continue
+		}
 		wait.Go(func() { lock.Release(ctx) })
 	}
 	wait.Wait()

@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/hub"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
 )
 
@@ -81,12 +82,24 @@ type Observer interface {
 // Run applies plans, wave by wave. The results are in the order of the clusters;
 // one that had no turn is skipped. Whatever ends it, it can be run again.
 func Run(ctx context.Context, f Fleet, plans map[string]*direct.Plan, s Strategy, o Observer) fanout.Results[Outcome] {
-	r := newRun(f, plans, s, o)
+	r := newRun(f, engines(plans), s, o)
 	r.run(ctx)
 	return r.results()
 }
 
-func newRun(f Fleet, plans map[string]*direct.Plan, s Strategy, o Observer) *run {
+// RunHub is Run by a hub: clusters have their turns as it is allowed to bring them
+// what it has.
+func RunHub(ctx context.Context, f Fleet, plan *hub.Plan, s Strategy, o Observer) fanout.Results[Outcome] {
+	turns := map[string]Engine{}
+	for _, c := range f.Clusters {
+		turns[c.Name] = byHub{plan.Turn(c.Name)}
+	}
+	r := newRun(f, turns, s, o)
+	r.run(ctx)
+	return r.results()
+}
+
+func newRun(f Fleet, plans map[string]Engine, s Strategy, o Observer) *run {
 	r := &run{fleet: f, plans: plans, strategy: s, observer: o, outcomes: map[string]fanout.Result[Outcome]{}}
 	for _, c := range f.Clusters {
 		outcome := Outcome{Phase: v1alpha1.PropagationUnchanged, Revision: plans[c.Name].Revision()}
@@ -110,7 +123,7 @@ func (r *run) results() fanout.Results[Outcome] {
 // run is a run from its locks to its end.
 type run struct {
 	fleet    Fleet
-	plans    map[string]*direct.Plan
+	plans    map[string]Engine
 	strategy Strategy
 	observer Observer
 	// busy are the clusters in which something is to be done.
@@ -234,12 +247,8 @@ func (r *run) rollback(ctx context.Context, failed error) {
 }
 
 // back brings one cluster back.
-func (r *run) back(ctx context.Context, c inventory.Cluster, id set.Run) (*direct.Plan, error) {
-	m, err := r.fleet.Members.Member(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	plan, err := direct.PlanRollback(ctx, m, r.plans[c.Name].Options(), 0)
+func (r *run) back(ctx context.Context, c inventory.Cluster, id set.Run) (Engine, error) {
+	plan, err := r.plans[c.Name].Back(ctx)
 	if err != nil {
 		return nil, err
 	}

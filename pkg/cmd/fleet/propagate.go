@@ -34,6 +34,9 @@ those that a HorizontalPodAutoscaler among the objects has. --override CLUSTERS:
 another value, in YAML: CLUSTERS are those of -C, TYPE and NAME may be globs, and without TYPE/NAME it is the one object that has
 the field or, if none has, what the field would be in. --override comes before --image, and --image-registry is last.
 
+With --via karmada=CONTEXT a Karmada control plane brings them there: they are written to it alone, with a policy for the
+selected clusters, and done is what Karmada says is applied and healthy in each.
+
 Exit codes: 0 done everywhere, 1 failed on every cluster, 2 usage, 3 failed on some, 4 not healthy in --timeout, 5 refused:
 nothing was written, 6 stopped in the middle: what was begun is there.`,
 		Example: `  # What would change, in which clusters
@@ -53,7 +56,10 @@ nothing was written, 6 stopped in the middle: what was begun is there.`,
   kubectl fleet propagate -f web.yaml -C prod,dr --list-images -o name
 
   # A kustomization, as the set shop; delete what is no longer part of it
-  kubectl fleet propagate -k overlays/prod --name shop --fleet prod --prune`,
+  kubectl fleet propagate -k overlays/prod --name shop --fleet prod --prune
+
+  # By a Karmada control plane that the clusters have joined
+  kubectl fleet propagate -f web.yaml -C east,west --via karmada=karmada-apiserver`,
 		RunE: cli.RunE(func(ctx context.Context, args []string) error {
 			options, err := flags.toOptions(args)
 			if err != nil {
@@ -78,6 +84,7 @@ type propagateFlags struct {
 	options direct.Options
 	rollout rolloutFlags
 	render  renderFlags
+	via     string
 }
 
 func (f *propagateFlags) addFlags(flags *pflag.FlagSet) {
@@ -97,6 +104,7 @@ func (f *propagateFlags) addFlags(flags *pflag.FlagSet) {
 	addDeleteKinds(flags, &f.options.DeleteKinds)
 	f.rollout.addFlags(flags)
 	f.render.addFlags(flags)
+	flags.StringVar(&f.via, "via", "", "Who brings it to the clusters: direct, or karmada=CONTEXT for a control plane (default: that of --inventory, if it is the only one, else direct)")
 }
 
 type propagateOptions struct {
@@ -109,6 +117,7 @@ type propagateOptions struct {
 	options direct.Options
 	rollout rollout
 	render  renderOptions
+	hub     string // the context of a Karmada control plane; empty without one
 }
 
 func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
@@ -130,7 +139,9 @@ func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
 	case f.flags.Changed("namespace") && f.options.Namespace == "":
 		err = errors.New("--namespace is empty: leave it away to mean each context's own")
 	default:
-		o.rollout, err = f.rollout.parse(f.env)
+		if o.rollout, err = f.rollout.parse(f.env); err == nil {
+			o.hub, err = parseVia(f.via, f.clusters)
+		}
 	}
 	if err != nil {
 		return nil, cli.UsageError(err)

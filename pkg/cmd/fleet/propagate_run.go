@@ -31,6 +31,9 @@ func (o *propagateOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer selection.Warnings.Say(o.env)
+	if o.hub != "" {
+		return o.propagateBy(ctx, selection, objects)
+	}
 	rendered, err := o.rendered(ctx, selection.Clusters, objects)
 	if err != nil {
 		return cli.UsageError(err)
@@ -87,7 +90,7 @@ func (o *propagateOptions) apply(ctx context.Context, fleet propagate.Fleet, pla
 }
 
 func (o *propagateOptions) view(fleet propagate.Fleet, planned fanout.Results[*direct.Plan]) planView {
-	view := planView{set: o.options.Set, via: "direct", dryRun: o.mutation.DryRun, clusters: fleet.Clusters, plans: map[string]*direct.Plan{}}
+	view := planView{set: o.options.Set, via: viaDirect, dryRun: o.mutation.DryRun, clusters: fleet.Clusters, plans: map[string]*direct.Plan{}}
 	for _, p := range planned {
 		view.plans[p.Cluster.Name] = p.Value
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -95,6 +96,20 @@ func (p *Plan) Apply(ctx context.Context, done func(*Change)) error {
 	}
 	p.set.Journal.Phase = set.PhaseGating
 	return p.set.Save(ctx)
+}
+
+// ApplyOnly applies some of the objects ahead of their turn, even those in which
+// nothing was to change.
+func (p *Plan) ApplyOnly(ctx context.Context, which func(*Change) bool) error {
+	changes := slices.DeleteFunc(slices.Clone(p.Changes), func(c *Change) bool {
+		return !which(c) || c.Action == ActionKeep || c.Action == ActionDelete || c.Action == ActionRelease
+	})
+	return each(ctx, changes, func(ctx context.Context, c *Change) error {
+		if err := p.apply(ctx, c); err != nil {
+			return &ObjectError{c.Object, err}
+		}
+		return nil
+	})
 }
 
 func (p *Plan) applyStage(ctx context.Context, at stage, done func(*Change)) error {

@@ -66,6 +66,11 @@ func PlanRollback(ctx context.Context, m *member.Member, o Options, to int) (*Pl
 	return PlanCluster(ctx, m, objects, o)
 }
 
+// PlanBack plans to bring the plan's cluster back to before its run.
+func (p *Plan) PlanBack(ctx context.Context) (*Plan, error) {
+	return PlanRollback(ctx, p.member, p.options, 0)
+}
+
 // withTaken is an object with the values that the set had taken in those fields
 // that the object itself does not set.
 func withTaken(object, taken *unstructured.Unstructured) *unstructured.Unstructured {

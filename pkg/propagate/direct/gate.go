@@ -77,11 +77,21 @@ const (
 
 // Await passes the gate, or is a *GateError. look hears how it stands.
 func (p *Plan) Await(ctx context.Context, gate Gate, look func(Health)) error {
-	return gate.Await(ctx, p.health, p.restarts, look)
+	return gate.Await(ctx, Looks{Health: p.health, Restarts: p.restarts, Warnings: p.warnings}, look)
 }
 
-// Await passes the gate. health looks once; restarts counts those of containers.
-func (gate Gate) Await(ctx context.Context, health Look, restartCount func(context.Context) (int, error), look func(Health)) error {
+// Looks are the ways in which a gate looks at a cluster.
+type Looks struct {
+	// Health looks how objects are. failed is what will not become current.
+	Health func(ctx context.Context) (h Health, failed string, err error)
+	// Restarts counts those of containers.
+	Restarts func(ctx context.Context) (int, error)
+	// Warnings are the events since the gate's wait began.
+	Warnings func(ctx context.Context, since time.Time) []string
+}
+
+// Await passes the gate, or is a *GateError. look hears how it stands.
+func (gate Gate) Await(ctx context.Context, by Looks, look func(Health)) error {
 	began := time.Now()
 	var currentSince, answered time.Time
 	answered = began
@@ -89,10 +99,10 @@ func (gate Gate) Await(ctx context.Context, health Look, restartCount func(conte
 	var warned time.Time
 	var warnings []string
 	for every := firstLook; ; every = min(every*3/2, lastLook) {
-		health, failed, err := health(ctx)
+		health, failed, err := by.Health(ctx)
 		now := time.Now()
 		if err == nil && now.Sub(warned) > lastLook {
-			warned, warnings = now, p.warnings(ctx, began)
+			warned, warnings = now, by.Warnings(ctx, began)
 		}
 		health.Warnings = warnings
 		switch {
@@ -112,7 +122,7 @@ func (gate Gate) Await(ctx context.Context, health Look, restartCount func(conte
 				currentSince = time.Time{}
 				break
 			}
-			count, err := restartCount(ctx)
+			count, err := by.Restarts(ctx)
 			if err != nil {
 				break
 			}
@@ -149,9 +159,6 @@ func pause(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
-
-// Look looks once how things stand. failed is what will not become current.
-type Look func(ctx context.Context) (h Health, failed string, err error)
 
 // health looks once. failed is an object that will not become current.
 func (p *Plan) health(ctx context.Context) (h Health, failed string, err error) {

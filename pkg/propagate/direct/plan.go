@@ -361,8 +361,8 @@ func each(ctx context.Context, changes []*Change, fn func(context.Context, *Chan
 // Revision is the number of what is applied last; 0 if nothing is.
 func (p *Plan) Revision() int { return p.set.Journal.Revision }
 
-// Options are what it was planned with.
-func (p *Plan) Options() Options { return p.options }
+// Where is the UID of the cluster.
+func (p *Plan) Where() string { return p.UID }
 
 // Lock takes the lock of the set in the cluster; see state.Store.Acquire.
 func (p *Plan) Lock(ctx context.Context, holder string) (held context.Context, lock *state.Lock, err error) {

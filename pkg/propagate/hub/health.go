@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -42,7 +41,11 @@ type gate struct {
 	since   map[string]time.Time
 }
 
-// look is a direct.Look.
+func newGate(p *Plan, cluster string) *gate {
+	return &gate{plan: p, cluster: cluster, since: map[string]time.Time{}}
+}
+
+// look is how the objects are.
 func (g *gate) look(ctx context.Context) (h direct.Health, failed string, err error) {
 	s, err := g.plan.look(ctx)
 	if err != nil {
@@ -156,18 +159,14 @@ func isBoundBy(b *binding, policy *unstructured.Unstructured) bool {
 
 // delivered is the verdict on what Karmada brought to the cluster.
 func (g *gate) delivered(b *binding, w *work, c *direct.Change) verdict {
-	template, _ := c.State()
-	generation := ""
-	if n := template.GetGeneration(); n > 0 {
-		generation = strconv.FormatInt(n, 10)
-	}
+	generation := generationOf(c)
 	switch {
 	case w == nil:
 		return verdict{waiting: "Karmada has made no Work of it yet"}
 	case w.DeletionTimestamp != nil:
 		return verdict{waiting: "its former Work is going away"}
-	case w.generation() != generation:
-		return verdict{waiting: fmt.Sprintf("its Work is of generation %s, and %s is wanted", cmp.Or(w.generation(), "0"), cmp.Or(generation, "0"))}
+	case w.generation() < generation:
+		return verdict{waiting: fmt.Sprintf("its Work is of generation %d, and %d is wanted", w.generation(), generation)}
 	case w.Spec.Suspended:
 		return verdict{waiting: "its Work is suspended"}
 	}
@@ -187,7 +186,7 @@ func (g *gate) delivered(b *binding, w *work, c *direct.Change) verdict {
 		return verdict{waiting: cmp.Or(item.Message, "not applied yet")}
 	}
 	seen, says, _ := unstructured.NestedInt64(item.Status, "resourceTemplateGeneration")
-	if says && strconv.FormatInt(seen, 10) != generation {
+	if says && seen < w.generation() {
 		return verdict{waiting: "its status is of the former generation"}
 	}
 	if item.Health != "Healthy" {
@@ -211,9 +210,10 @@ func refersTo(ref set.Ref) func(*direct.Change) bool {
 	return func(c *direct.Change) bool { return isTemplate(c) && set.RefOf(c.Object.Unstructured).Same(ref) }
 }
 
-// Await passes the gate in one cluster, or is a *direct.GateError. look hears how
-// it stands. Restarts of containers are not known to a hub.
-func (p *Plan) Await(ctx context.Context, cluster string, g direct.Gate, look func(direct.Health)) error {
-	one := &gate{plan: p, cluster: p.known[cluster], since: map[string]time.Time{}}
-	return g.Await(ctx, one.look, func(context.Context) (int, error) { return 0, nil }, look)
+// generationOf is the least generation of a template that a Work must be made from:
+// Karmada itself changes annotations, and the generation of a Deployment with
+// them. It is 0 for what has none.
+func generationOf(c *direct.Change) int64 {
+	template, _ := c.State()
+	return template.GetGeneration()
 }

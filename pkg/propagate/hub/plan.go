@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,9 +42,15 @@ type Plan struct {
 	// generated is true if the policies are made from the selection.
 	generated bool
 
-	mu     sync.Mutex
-	latest *snapshot
-	taken  time.Time
+	at *progress
+
+	looking sync.Mutex
+	latest  *snapshot
+	taken   time.Time
+}
+
+func newPlan(m *member.Member, o direct.Options) *Plan {
+	return &Plan{hub: m, options: o, known: map[string]string{}, at: &progress{begun: map[string]bool{}, finished: map[string]bool{}}}
 }
 
 type planner struct {
@@ -53,7 +60,7 @@ type planner struct {
 
 // PlanHub plans by reading and by dry runs of the hub: nothing is written.
 func PlanHub(ctx context.Context, m *member.Member, r Request) (*Plan, error) {
-	p := planner{&Plan{hub: m, options: r.Options, known: map[string]string{}}, r.Clusters}
+	p := planner{newPlan(m, r.Options), r.Clusters}
 	if err := p.know(ctx); err != nil {
 		return nil, err
 	}
@@ -80,8 +87,33 @@ func PlanHub(ctx context.Context, m *member.Member, r Request) (*Plan, error) {
 		}
 		all = append(all, made...)
 	}
-	p.Plan.Plan, err = direct.PlanCluster(ctx, m, all, r.Options)
-	return p.Plan, err
+	if p.Plan.Plan, err = direct.PlanCluster(ctx, m, all, r.Options); err != nil {
+		return nil, err
+	}
+	return p.Plan, p.narrowed()
+}
+
+// narrowed refuses a selection without clusters that the set is in: there Karmada
+// would take it away.
+func (p *planner) narrowed() error {
+	var left []string
+	for _, c := range p.Changes {
+		live, _ := c.State()
+		if !p.generated || p.options.Prune || live == nil || !propagates(live) {
+			continue
+		}
+		had, _, _ := unstructured.NestedStringSlice(live.Object, "spec", "placement", "clusterAffinity", "clusterNames")
+		for _, name := range had {
+			if !slices.Contains(p.names(), name) && !slices.Contains(left, name) {
+				left = append(left, name)
+			}
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	slices.Sort(left)
+	return &member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf("the set is in %s, too, and Karmada takes it away from where a policy does not name: select these as well, or --prune it there", strings.Join(left, ", "))}
 }
 
 // know finds the clusters on the hub.
@@ -162,6 +194,8 @@ func isPolicy(kind schema.GroupVersionKind) bool { return kind.Group == policyv1
 func isNamespace(kind schema.GroupVersionKind) bool {
 	return kind.GroupKind() == schema.GroupKind{Kind: "Namespace"}
 }
+
+func ofNamespace(o *unstructured.Unstructured) bool { return isNamespace(o.GroupVersionKind()) }
 
 // propagates is true for the policies that say where objects go.
 func propagates(o *unstructured.Unstructured) bool {

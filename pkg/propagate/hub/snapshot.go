@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -98,13 +99,15 @@ type work struct {
 
 func (w *work) cluster() string { return strings.TrimPrefix(w.Namespace, executionPrefix) }
 
-// generation is that of the template which the Work was made from; empty for
-// what has none.
-func (w *work) generation() string {
+// generation is that of the template which the Work was made from; 0 for what has
+// none.
+func (w *work) generation() int64 {
 	if len(w.Spec.Workload.Manifests) == 0 {
-		return ""
+		return 0
 	}
-	return (&unstructured.Unstructured{Object: w.Spec.Workload.Manifests[0]}).GetAnnotations()[generationAnnotation]
+	text := (&unstructured.Unstructured{Object: w.Spec.Workload.Manifests[0]}).GetAnnotations()[generationAnnotation]
+	n, _ := strconv.ParseInt(text, 10, 64)
+	return n
 }
 
 // snapshot is what the hub says at one moment.
@@ -116,8 +119,8 @@ type snapshot struct {
 
 // look asks the hub, or takes an answer that is fresh.
 func (p *Plan) look(ctx context.Context) (*snapshot, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.looking.Lock()
+	defer p.looking.Unlock()
 	if p.latest != nil && time.Since(p.taken) < fresh {
 		return p.latest, nil
 	}

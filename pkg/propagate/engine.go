@@ -1,0 +1,54 @@
+package propagate
+
+import (
+	"context"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/hub"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
+)
+
+// Engine is how a set is brought to one cluster, as it was planned.
+type Engine interface {
+	// Idle: there is nothing to be done.
+	Idle() bool
+	Revision() int
+	// Where is the UID of the cluster that remembers the set, and has its lock.
+	Where() string
+	Lock(ctx context.Context, holder string) (context.Context, *state.Lock, error)
+	Prepare(ctx context.Context, run set.Run) error
+	Apply(ctx context.Context, done func(*direct.Change)) error
+	Await(ctx context.Context, g direct.Gate, look func(direct.Health)) error
+	Finish(ctx context.Context) error
+	// Cancel gives up what was prepared and had no turn.
+	Cancel(ctx context.Context) error
+	// Withdraw makes the changes of a plan to take the set away, and forgets it.
+	Withdraw(ctx context.Context) error
+	// Back plans the way back to what was before.
+	Back(ctx context.Context) (Engine, error)
+}
+
+// directly is the engine that writes to the cluster itself.
+type directly struct{ *direct.Plan }
+
+func (d directly) Back(ctx context.Context) (Engine, error) {
+	plan, err := d.PlanBack(ctx)
+	return directly{plan}, err
+}
+
+func engines(plans map[string]*direct.Plan) map[string]Engine {
+	list := make(map[string]Engine, len(plans))
+	for name, plan := range plans {
+		list[name] = directly{plan}
+	}
+	return list
+}
+
+// byHub is the engine that has a hub bring it there.
+type byHub struct{ *hub.Turn }
+
+func (h byHub) Back(ctx context.Context) (Engine, error) {
+	turn, err := h.PlanBack(ctx)
+	return byHub{turn}, err
+}

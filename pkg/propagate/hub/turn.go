@@ -1,0 +1,174 @@
+package hub
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
+)
+
+// progress is how far a plan has come, for all of its clusters.
+type progress struct {
+	mu       sync.Mutex
+	held     context.Context //nolint:containedctx // it ends with the lock
+	prepared bool
+	applied  bool
+	// waves are the clusters in their order, as the hub calls them.
+	waves [][]string
+	// suspended are those to which the hub may not bring anything yet.
+	suspended []string
+	// begun and finished are the clusters that have had their turn.
+	begun, finished map[string]bool
+	back            *Plan
+}
+
+// Turn is one cluster's part of a plan: when the hub may bring there what it has.
+// What is done on the hub is done by the first of them that comes to it.
+type Turn struct {
+	*Plan
+
+	// cluster is the name that the hub has for it.
+	cluster string
+}
+
+// Turn is the part of a cluster.
+func (p *Plan) Turn(cluster string) *Turn { return &Turn{p, p.known[cluster]} }
+
+// Lock takes the lock of the set on the hub. Of several turns one gets it, for
+// all.
+func (t *Turn) Lock(ctx context.Context, holder string) (context.Context, *state.Lock, error) {
+	t.at.mu.Lock()
+	defer t.at.mu.Unlock()
+	if t.at.held != nil {
+		return t.at.held, nil, nil
+	}
+	held, lock, err := t.Plan.Lock(ctx, holder)
+	if err == nil {
+		t.at.held = held
+	}
+	return held, lock, err
+}
+
+// Prepare keeps on the hub what a run will do.
+func (t *Turn) Prepare(ctx context.Context, run set.Run) error {
+	t.at.mu.Lock()
+	defer t.at.mu.Unlock()
+	if t.at.prepared {
+		return nil
+	}
+	if err := t.Plan.Prepare(ctx, run); err != nil {
+		return err
+	}
+	t.at.waves = nil
+	for _, wave := range run.Waves {
+		var names []string
+		for _, name := range wave {
+			names = append(names, t.known[name])
+		}
+		t.at.waves = append(t.at.waves, names)
+	}
+	t.at.prepared = true
+	return nil
+}
+
+// Apply has the hub bring it to the cluster. The first turn writes the templates
+// while the clusters of later waves are suspended; the others end that.
+func (t *Turn) Apply(ctx context.Context, done func(*direct.Change)) error {
+	t.at.mu.Lock()
+	defer t.at.mu.Unlock()
+	t.at.begun[t.cluster] = true
+	if t.at.applied {
+		return t.release(ctx, t.later())
+	}
+	if err := t.hold(ctx, t.later()); err != nil {
+		return err
+	}
+	if err := t.Plan.Apply(ctx, done); err != nil {
+		return err
+	}
+	t.at.applied = true
+	if len(t.at.waves) > 0 || len(t.at.suspended) == 0 {
+		return nil
+	}
+	// A way back has no waves: what is suspended was never touched, and gets what it
+	// has. It must not get what it was spared instead.
+	if err := t.awaitWorks(ctx, "carries what was before", t.carries); err != nil {
+		return err
+	}
+	return t.release(ctx, nil)
+}
+
+// Await waits until all is in the cluster, and healthy. Restarts of containers and
+// events are not known to a hub.
+func (t *Turn) Await(ctx context.Context, g direct.Gate, look func(direct.Health)) error {
+	one := newGate(t.Plan, t.cluster)
+	return g.Await(ctx, direct.Looks{
+		Health:   one.look,
+		Restarts: func(context.Context) (int, error) { return 0, nil },
+		Warnings: func(context.Context, time.Time) []string { return nil },
+	}, look)
+}
+
+// Finish says that the cluster passed its gate. With the last one all is done.
+func (t *Turn) Finish(ctx context.Context) error {
+	t.at.mu.Lock()
+	defer t.at.mu.Unlock()
+	t.at.finished[t.cluster] = true
+	all := len(t.known)
+	if len(t.at.waves) == 0 {
+		all = len(t.at.begun)
+	}
+	if len(t.at.finished) < all {
+		return nil
+	}
+	return t.Plan.Finish(ctx)
+}
+
+// Cancel gives up a run that was prepared, unless some cluster has had its turn.
+func (t *Turn) Cancel(ctx context.Context) error {
+	t.at.mu.Lock()
+	defer t.at.mu.Unlock()
+	if t.at.applied || !t.at.prepared {
+		return nil
+	}
+	t.at.prepared = false
+	return t.Plan.Cancel(ctx)
+}
+
+// PlanBack plans to bring the hub back to before the run. It is one plan for all
+// turns.
+func (t *Turn) PlanBack(ctx context.Context) (*Turn, error) {
+	t.at.mu.Lock()
+	defer t.at.mu.Unlock()
+	if t.at.back == nil {
+		plan, err := t.Plan.PlanBack(ctx)
+		if err != nil {
+			return nil, err
+		}
+		t.at.back = newPlan(t.hub, t.options)
+		t.at.back.Plan, t.at.back.known, t.at.back.generated = plan, t.known, t.generated
+		t.at.back.at.suspended = t.at.suspended
+	}
+	return &Turn{t.at.back, t.cluster}, nil
+}
+
+// later are the clusters of the waves after the turn's.
+func (t *Turn) later() []string {
+	if len(t.at.waves) == 0 {
+		return t.at.suspended
+	}
+	var names []string
+	after := false
+	for _, wave := range t.at.waves {
+		if after {
+			names = append(names, wave...)
+		}
+		for _, name := range wave {
+			after = after || name == t.cluster
+		}
+	}
+	return names
+}
