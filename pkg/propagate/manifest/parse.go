@@ -129,6 +129,9 @@ func (d document) parse(source string) ([]Object, error) {
 		}
 	}
 	for _, o := range objects {
+		if err := o.checkMetadata(); err != nil {
+			return nil, err // with the line of the field
+		}
 		if err := o.validate(); err != nil {
 			return nil, &Error{origin, err}
 		}
