@@ -92,7 +92,9 @@ func (f *propagateFlags) addFlags(flags *pflag.FlagSet) {
 	f.clusters.AddFlags(flags)
 	f.output.AddFlags(flags)
 	f.mutation.AddFlags(flags)
-	addSource(flags, &f.source)
+	flags.StringSliceVarP(&f.source.Files, "filename", "f", nil, "Files, folders or URLs with the objects; - is stdin")
+	flags.BoolVarP(&f.source.Recursive, "recursive", "R", false, "Read the folders in folders of -f, too")
+	flags.StringVarP(&f.source.Kustomization, "kustomize", "k", "", "Folder or URL of a kustomization that is built")
 	flags.StringVar(&f.options.Set, "name", "", "Name of the set (default: the name of the file or folder)")
 	flags.StringVarP(&f.options.Namespace, "namespace", "n", "", "Namespace of the objects that name none; by default each context's own")
 	addStateNamespace(flags, &f.options.StateNamespace)
@@ -103,13 +105,6 @@ func (f *propagateFlags) addFlags(flags *pflag.FlagSet) {
 	f.rollout.addFlags(flags)
 	f.render.addFlags(flags)
 	flags.StringVar(&f.via, "via", "", "Who brings it to the clusters: direct, or karmada=CONTEXT for a control plane (default: that of --inventory, if it is the only one, else direct)")
-}
-
-// addSource binds the flags that name manifests.
-func addSource(flags *pflag.FlagSet, source *manifest.Source) {
-	flags.StringSliceVarP(&source.Files, "filename", "f", nil, "Files, folders or URLs with the objects; - is stdin")
-	flags.BoolVarP(&source.Recursive, "recursive", "R", false, "Read the folders in folders of -f, too")
-	flags.StringVarP(&source.Kustomization, "kustomize", "k", "", "Folder or URL of a kustomization that is built")
 }
 
 type propagateOptions struct {
@@ -137,16 +132,16 @@ func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
 	switch {
 	case len(args) > 0:
 		err = fmt.Errorf("what is %q? name the objects with -f or -k", args[0])
+	case len(o.source.Files) == 0 && o.source.Kustomization == "":
+		err = errors.New("name the objects: -f FILE, or -k KUSTOMIZATION")
+	case len(o.source.Files) > 0 && o.source.Kustomization != "":
+		err = errors.New("-f and -k cannot be combined")
 	case f.flags.Changed("namespace") && f.options.Namespace == "":
 		err = errors.New("--namespace is empty: leave it away to mean each context's own")
 	default:
-		err = o.checkSource()
-	}
-	if err == nil {
-		o.rollout, err = f.rollout.parse(f.env)
-	}
-	if err == nil {
-		o.hub, err = parseVia(f.via, f.clusters)
+		if o.rollout, err = f.rollout.parse(f.env); err == nil {
+			o.hub, err = parseVia(f.via, f.clusters)
+		}
 	}
 	if err != nil {
 		return nil, cli.UsageError(err)
@@ -161,40 +156,21 @@ func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
 		}
 		return o, err
 	}
-	if err := o.nameSet(); err != nil {
-		return nil, cli.UsageError(err)
+	if o.options.Set == "" {
+		o.options.Set = o.source.Name()
+	}
+	if f.options.Set == "" && render.HasVariables(o.source.Kustomization) {
+		return nil, cli.UsageError(errors.New("what each cluster builds for itself needs a name: --name SET"))
+	}
+	if o.options.Set == "" {
+		return nil, cli.UsageError(errors.New("what comes from several places needs a name: --name SET"))
+	}
+	if err := set.ValidName(o.options.Set); err != nil {
+		return nil, cli.UsageError(fmt.Errorf("%w; --name gives it another", err))
 	}
 	if err := f.clusters.Chosen(); err != nil {
 		return nil, err
 	}
 	o.mutation, err = f.mutation.Parse(f.env)
 	return o, err
-}
-
-// checkSource is an error unless manifests are named in one way.
-func (o *propagateOptions) checkSource() error {
-	switch {
-	case len(o.source.Files) == 0 && o.source.Kustomization == "":
-		return errors.New("name the objects: -f FILE, or -k KUSTOMIZATION")
-	case len(o.source.Files) > 0 && o.source.Kustomization != "":
-		return errors.New("-f and -k cannot be combined")
-	}
-	return nil
-}
-
-// nameSet calls the set as what it comes from, if nobody says otherwise.
-func (o *propagateOptions) nameSet() error {
-	if o.options.Set == "" && render.HasVariables(o.source.Kustomization) {
-		return errors.New("what each cluster builds for itself needs a name: --name SET")
-	}
-	if o.options.Set == "" {
-		o.options.Set = o.source.Name()
-	}
-	if o.options.Set == "" {
-		return errors.New("what comes from several places needs a name: --name SET")
-	}
-	if err := set.ValidName(o.options.Set); err != nil {
-		return fmt.Errorf("%w; --name gives it another", err)
-	}
-	return nil
 }

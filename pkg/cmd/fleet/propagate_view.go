@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
@@ -99,10 +98,6 @@ func (v planView) show(w io.Writer, options printers.TableOptions, waves []fanou
 // print prints the result: of a table, what was planned if nothing was done, else
 // what became of it.
 func (o *propagateOptions) print(list []v1alpha1.Propagation) error {
-	return o.printList(list, nil)
-}
-
-func (o *propagateOptions) printList(list []v1alpha1.Propagation, failures []fanout.Failure) error {
 	if o.output.Format.IsTable() {
 		table := o.output.Table()
 		if o.mutation.DryRun != "" {
@@ -123,7 +118,7 @@ func (o *propagateOptions) printList(list []v1alpha1.Propagation, failures []fan
 			return err
 		}
 	}
-	return printer.Close(cli.APIFailures(failures))
+	return printer.Close(nil)
 }
 
 // changesTable puts the clusters together in which the same happens, and has a

@@ -145,9 +145,6 @@ func (p *Plan) apply(ctx context.Context, c *Change) error {
 			return err
 		}
 		c.Resource = r
-		if err := (&planner{Plan: p}).place(c.Object, r); err != nil {
-			return err
-		}
 	}
 	after, err := p.member.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{Force: c.force})
 	if err == nil {

@@ -1,11 +1,12 @@
 package direct
 
 import (
-	"strings"
+	"context"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
 )
 
 // mark is a label or annotation by which another tool knows what is its own, and
@@ -41,7 +42,7 @@ func ownerOf(live *unstructured.Unstructured) (tool, which string) {
 }
 
 // mayTake refuses what is another set's, or another tool's.
-func (p *planner) mayTake(live *unstructured.Unstructured) error {
+func (p *planner) mayTake(ctx context.Context, live *unstructured.Unstructured) error {
 	if live.GetDeletionTimestamp() != nil {
 		return refused("it is being deleted: try again when it is gone")
 	}
@@ -49,7 +50,7 @@ func (p *planner) mayTake(live *unstructured.Unstructured) error {
 	case part == p.set.PartOf():
 		return nil // taken before
 	case part != "":
-		return refused("another set has it already (%s)", strings.TrimSuffix(part, "-v1"))
+		return refused("%s has it already", p.setOf(ctx, part))
 	case p.options.TakeOver:
 		return nil
 	}
@@ -57,4 +58,17 @@ func (p *planner) mayTake(live *unstructured.Unstructured) error {
 		return refused("%s has it (%s) and would put back what we change; --take-over takes it all the same", tool, which)
 	}
 	return nil
+}
+
+// setOf names the set that a part-of label means.
+func (p *planner) setOf(ctx context.Context, part string) string {
+	sets, err := set.List(ctx, state.Store{Member: p.member, Namespace: p.options.StateNamespace})
+	if err == nil {
+		for _, s := range sets {
+			if s.PartOf() == part {
+				return "the set " + s.Name
+			}
+		}
+	}
+	return "the ApplySet " + part // of kubectl, or of another state namespace
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -82,8 +83,8 @@ func (p *Plan) Counts() (writes, deletes int) {
 type planner struct {
 	*Plan
 	resources map[schema.GroupVersionKind]member.Resource
-	planned   map[schema.GroupKind]bool // by CRDs among the objects
-	spaces    map[string]bool           // namespaces among the objects
+	planned   map[schema.GroupKind]member.Resource // by CRDs among the objects; of them it is known whether they have namespaces
+	spaces    map[string]bool                      // namespaces among the objects
 
 	mu       sync.Mutex
 	problems []ObjectError
@@ -94,7 +95,7 @@ type planner struct {
 func PlanCluster(ctx context.Context, m *member.Member, objects []manifest.Object, o Options) (*Plan, error) {
 	p := &planner{
 		Plan:      &Plan{Cluster: m.Cluster().Name, options: o, member: m},
-		resources: map[schema.GroupVersionKind]member.Resource{}, planned: map[schema.GroupKind]bool{}, spaces: map[string]bool{},
+		resources: map[schema.GroupVersionKind]member.Resource{}, planned: map[schema.GroupKind]member.Resource{}, spaces: map[string]bool{},
 	}
 	var err error
 	if p.UID, err = whoIs(ctx, m); err != nil {
@@ -122,7 +123,10 @@ func PlanCluster(ctx context.Context, m *member.Member, objects []manifest.Objec
 			p.refuse(c.Object, err)
 			return nil
 		}
-		return err
+		if err != nil {
+			return &ObjectError{c.Object, err}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -173,12 +177,22 @@ func isRefusal(err error) bool {
 	if err == nil {
 		return false
 	}
+	if isMistyped(err) {
+		return true
+	}
 	switch member.ReasonOf(err) {
 	case member.ReasonRefused, member.ReasonInvalid, member.ReasonForbidden, member.ReasonNotFound, member.ReasonNotInstalled:
 		return true
 	default:
 		return false
 	}
+}
+
+// isMistyped is true for an object that has a field that its type does not have,
+// or a value of another type than the field's. For that the API server has the
+// code of its own defects, 500.
+func isMistyped(err error) bool {
+	return apierrors.IsInternalError(err) && strings.Contains(err.Error(), "failed to create typed patch object")
 }
 
 // prepare finds the types of the objects and gives them namespace and label.
@@ -190,7 +204,8 @@ func (p *planner) prepare(ctx context.Context, objects []manifest.Object) ([]*Ch
 		case schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}:
 			group, _, _ := unstructured.NestedString(o.Object, "spec", "group")
 			name, _, _ := unstructured.NestedString(o.Object, "spec", "names", "kind")
-			p.planned[schema.GroupKind{Group: group, Kind: name}] = true
+			scope, _, _ := unstructured.NestedString(o.Object, "spec", "scope")
+			p.planned[schema.GroupKind{Group: group, Kind: name}] = member.Resource{Kind: name, Namespaced: scope == "Namespaced"}
 		}
 	}
 	changes := make([]*Change, 0, len(objects))
@@ -204,11 +219,9 @@ func (p *planner) prepare(ctx context.Context, objects []manifest.Object) ([]*Ch
 			p.refuse(o, err)
 			continue
 		}
-		if installed {
-			if err := p.place(o, resource); err != nil {
-				p.refuse(o, err)
-				continue
-			}
+		if err := p.place(o, resource); err != nil {
+			p.refuse(o, err)
+			continue
 		}
 		labels := maps.Clone(o.GetLabels())
 		if labels == nil {
@@ -216,7 +229,12 @@ func (p *planner) prepare(ctx context.Context, objects []manifest.Object) ([]*Ch
 		}
 		labels[set.PartOfLabel] = p.set.PartOf()
 		o.SetLabels(labels)
-		changes = append(changes, &Change{Object: o, Resource: resource, Untried: !installed})
+		c := &Change{Object: o, Resource: resource, Untried: !installed}
+		if i := slices.IndexFunc(changes, func(other *Change) bool { return other.ref().Same(c.ref()) }); i >= 0 {
+			p.refuse(o, refused("it is written twice, with its namespace and without; the other is at %s", changes[i].Object.Origin))
+			continue
+		}
+		changes = append(changes, c)
 	}
 	return changes, nil
 }
@@ -236,7 +254,7 @@ func (p *planner) resource(ctx context.Context, o manifest.Object) (r member.Res
 	if member.ReasonOf(err) != member.ReasonNotInstalled {
 		return r, false, err
 	}
-	if p.planned[kind.GroupKind()] {
+	if r, planned := p.planned[kind.GroupKind()]; planned {
 		return r, false, nil
 	}
 	return r, false, &member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf("the cluster has no kind %s of %s", kind.Kind, kind.GroupVersion())}
@@ -275,7 +293,7 @@ func (p *planner) plan(ctx context.Context, c *Change) error {
 	switch {
 	case err == nil:
 		c.live = live
-		if err := p.mayTake(live); err != nil {
+		if err := p.mayTake(ctx, live); err != nil {
 			return err
 		}
 	case !member.IsObjectNotFound(err):
