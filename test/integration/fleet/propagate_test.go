@@ -201,7 +201,9 @@ data: {only: once}
 `
 )
 
-func with(manifest string, pairs ...string) string { return strings.NewReplacer(pairs...).Replace(manifest) }
+func with(manifest string, pairs ...string) string {
+	return strings.NewReplacer(pairs...).Replace(manifest)
+}
 
 // The whole life of a set on real clusters: previewed, brought, unchanged, changed,
 // pruned, drifted, rolled back, withdrawn. What a preview shows is what happens, and
