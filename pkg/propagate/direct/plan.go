@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -223,7 +222,11 @@ func (p *planner) prepare(ctx context.Context, objects []manifest.Object) ([]*Ch
 			p.refuse(o, err)
 			continue
 		}
-		labels := maps.Clone(o.GetLabels())
+		labels, _, err := unstructured.NestedStringMap(o.Object, "metadata", "labels")
+		if err != nil { // of an override: what is read has been checked
+			p.refuse(o, refused("%w", err))
+			continue
+		}
 		if labels == nil {
 			labels = map[string]string{}
 		}

@@ -103,9 +103,9 @@ func TestRender(t *testing.T) {
 			east: strings.Replace(deployment, "{name: web}", "{name: web, labels: {a/b: us}}", 1),
 		},
 		{
-			name: "override by globs", flags: flags{overrides: []string{"*:*/w*:/metadata/labels/x=1"}}, input: []string{deployment, service},
-			east: strings.Replace(deployment, "{name: web}", "{name: web, labels: {x: 1}}", 1),
-			west: strings.Replace(deployment, "{name: web}", "{name: web, labels: {x: 1}}", 1),
+			name: "override by globs", flags: flags{overrides: []string{"*:*/w*:/metadata/labels/x=one"}}, input: []string{deployment, service},
+			east: strings.Replace(deployment, "{name: web}", "{name: web, labels: {x: one}}", 1),
+			west: strings.Replace(deployment, "{name: web}", "{name: web, labels: {x: one}}", 1),
 		},
 		{
 			name: "override takes away and appends", flags: flags{overrides: []string{
