@@ -255,3 +255,24 @@ func (f *ClusterFlags) explain(err error, listed []inventory.Cluster) error {
 	}
 	return usage
 }
+
+// Named is the way to one cluster by its name, whichever are selected. An error is
+// one of usage.
+func (f *ClusterFlags) Named(ctx context.Context, name string) (*member.Member, error) {
+	listed, err := f.silenced().list(ctx)
+	if err != nil {
+		return nil, asUsage(err)
+	}
+	include, _, err := inventory.ParseNames([]string{name})
+	if err != nil {
+		return nil, UsageError(err)
+	}
+	found, err := inventory.Selector{Names: include}.Select(listed.clusters)
+	if err != nil {
+		return nil, f.explain(err, listed.clusters)
+	}
+	if len(found) != 1 {
+		return nil, UsageError(fmt.Errorf("%q means %d clusters: name one", name, len(found)))
+	}
+	return f.members(false, func(inventory.Cluster, string) {}).Member(ctx, found[0])
+}

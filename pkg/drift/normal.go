@@ -161,3 +161,12 @@ func ordered(field string, value any) any {
 	}
 	return runtime.DeepCopyJSONValue(value)
 }
+
+// Portable is the object as it could be written for any cluster: without what is
+// this one's own. Secrets keep what they hold.
+func Portable(object *unstructured.Unstructured) *unstructured.Unstructured {
+	u := object.DeepCopy()
+	dropAnnotations(u, func(name string) bool { return name == v1alpha1.ClusterAnnotation })
+	dropOwn(u)
+	return u
+}

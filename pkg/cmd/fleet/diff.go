@@ -16,9 +16,10 @@ import (
 func newCmdDiff(env *cli.Env) *cobra.Command {
 	flags := &diffFlags{env: env, clusters: cli.NewClusterFlags(env)}
 	cmd := &cobra.Command{
-		Use:   "diff TYPE/NAME",
-		Short: "Show in which clusters an object is the same, and what it differs in elsewhere",
-		Long: `Show in which clusters an object is the same, and what it differs in elsewhere.
+		Use:   "diff TYPE/NAME | -f FILE | -k KUSTOMIZATION",
+		Short: "Show what an object differs in between clusters, or what manifests would change in them",
+		Long: `Show in which clusters an object is the same, and what it differs in elsewhere. With -f or -k, show what propagating these
+manifests would change in each cluster, clusters with the same changes together; found by dry runs of the servers.
 
 The clusters that agree are put together; the largest group is the reference that the others are compared with. Items of
 lists are matched by name, or by another key such as a port's number. What a Secret holds is shown as hashes only.
@@ -28,7 +29,7 @@ generations and times; what was applied last, kept as an annotation; addresses a
 rollouts; the labels that controllers give; the nodes of pods; the volumes of claims. All of it:
 https://github.com/kubectl-fleet/kubectl-fleet/blob/main/docs/diff.md
 
-Exit codes: 0 all clusters agree, 1 they differ (or some do not have the object), 2 usage, 3 some clusters failed,
+Exit codes: 0 all clusters agree (with the manifests), 1 they differ (or some do not have the object), 2 usage, 3 some clusters failed,
 8 nothing could be compared: all failed, none has the object, or there is one cluster only.`,
 		Example: `  # Is it the same everywhere?
   kubectl fleet diff deployment/coredns -n kube-system
@@ -39,9 +40,19 @@ Exit codes: 0 all clusters agree, 1 they differ (or some do not have the object)
   # Without what is meant to differ
   kubectl fleet diff deploy/web --ignore spec.replicas,'spec.template.spec.containers[name=web].env'
 
+  # What would these manifests change, and where
+  kubectl fleet diff -f web.yaml --fleet prod
+
   # For scripts: which clusters are not as the most
   kubectl fleet diff cm/settings -n default -o jsonpath='{.items[0].groups[1:].clusters}'`,
 		RunE: cli.RunE(func(ctx context.Context, args []string) error {
+			if flags.manifests.given() {
+				options, err := flags.toManifestDiff(args)
+				if err != nil {
+					return err
+				}
+				return options.run(ctx)
+			}
 			options, err := flags.toOptions(args)
 			if err != nil {
 				return err
@@ -63,6 +74,7 @@ type diffFlags struct {
 	namespace string
 	ignore    []string
 	allFields bool
+	manifests manifestFlags
 }
 
 func (f *diffFlags) addFlags(flags *pflag.FlagSet) {
@@ -72,6 +84,7 @@ func (f *diffFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.namespace, "namespace", "n", "", "Namespace; by default each context's own")
 	// Not a StringSlice: the brackets of a path hold commas and quotes.
 	flags.StringArrayVar(&f.ignore, "ignore", nil, `Fields that are not compared, as the table shows them: spec.replicas,'metadata.labels["a/b"]'; * is any field, [*] every item`)
+	f.manifests.addFlags(flags)
 	flags.BoolVar(&f.allFields, "all-fields", false, "Compare what servers and controllers set, too: status, UIDs, times, addresses")
 }
 
@@ -87,6 +100,9 @@ func (f *diffFlags) toOptions(args []string) (*diffOptions, error) {
 	output, err := f.output.Parse()
 	if err != nil {
 		return nil, err
+	}
+	if flag := onlyForManifests(f.flags); flag != "" {
+		return nil, cli.UsageError(fmt.Errorf("--%s needs -f or -k", flag))
 	}
 	o := &diffOptions{env: f.env, clusters: f.clusters, output: output, compare: drift.Options{AllFields: f.allFields}}
 	if o.request, err = oneObject(args, f.flags, f.namespace); err != nil {

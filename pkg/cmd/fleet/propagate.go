@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 func newCmdPropagate(env *cli.Env) *cobra.Command {
 	flags := &propagateFlags{env: env, clusters: cli.NewClusterFlags(env)}
 	cmd := &cobra.Command{
-		Use:   "propagate -f FILE|DIR|URL|- | -k KUSTOMIZATION",
+		Use:   "propagate -f FILE|DIR|URL|- | -k KUSTOMIZATION | TYPE/NAME... --from CLUSTER",
 		Short: "Bring one application to many clusters",
 		Long: `Bring one application to many clusters.
 
@@ -55,6 +56,9 @@ nothing was written, 6 stopped in the middle: what was begun is there.`,
   kubectl fleet propagate -k 'overlays/${cluster.name}' --fleet prod --render
   kubectl fleet propagate -f web.yaml -C prod,dr --list-images -o name
 
+  # What east has, for west as well
+  kubectl fleet propagate deploy/web configmap/settings -n shop --from east -C west --name web
+
   # A kustomization, as the set shop; delete what is no longer part of it
   kubectl fleet propagate -k overlays/prod --name shop --fleet prod --prune
 
@@ -81,6 +85,7 @@ type propagateFlags struct {
 	mutation cli.MutationFlags
 
 	source  manifest.Source
+	from    string
 	options direct.Options
 	rollout rolloutFlags
 	render  renderFlags
@@ -92,9 +97,8 @@ func (f *propagateFlags) addFlags(flags *pflag.FlagSet) {
 	f.clusters.AddFlags(flags)
 	f.output.AddFlags(flags)
 	f.mutation.AddFlags(flags)
-	flags.StringSliceVarP(&f.source.Files, "filename", "f", nil, "Files, folders or URLs with the objects; - is stdin")
-	flags.BoolVarP(&f.source.Recursive, "recursive", "R", false, "Read the folders in folders of -f, too")
-	flags.StringVarP(&f.source.Kustomization, "kustomize", "k", "", "Folder or URL of a kustomization that is built")
+	addSource(flags, &f.source)
+	flags.StringVar(&f.from, "from", "", "The cluster that has the objects TYPE/NAME, in --namespace")
 	flags.StringVar(&f.options.Set, "name", "", "Name of the set (default: the name of the file or folder)")
 	flags.StringVarP(&f.options.Namespace, "namespace", "n", "", "Namespace of the objects that name none; by default each context's own")
 	addStateNamespace(flags, &f.options.StateNamespace)
@@ -107,6 +111,13 @@ func (f *propagateFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.via, "via", "", "Who brings it to the clusters: direct, or karmada=CONTEXT for a control plane (default: that of --inventory, if it is the only one, else direct)")
 }
 
+// addSource binds the flags that name manifests.
+func addSource(flags *pflag.FlagSet, source *manifest.Source) {
+	flags.StringSliceVarP(&source.Files, "filename", "f", nil, "Files, folders or URLs with the objects; - is stdin")
+	flags.BoolVarP(&source.Recursive, "recursive", "R", false, "Read the folders in folders of -f, too")
+	flags.StringVarP(&source.Kustomization, "kustomize", "k", "", "Folder or URL of a kustomization that is built")
+}
+
 type propagateOptions struct {
 	env      *cli.Env
 	clusters *cli.ClusterFlags
@@ -114,6 +125,7 @@ type propagateOptions struct {
 	mutation cli.Mutation
 
 	source  manifest.Source
+	live    live
 	options direct.Options
 	rollout rollout
 	render  renderOptions
@@ -130,18 +142,19 @@ func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
 	}
 	o.source.Stdin = f.env.In
 	switch {
-	case len(args) > 0:
-		err = fmt.Errorf("what is %q? name the objects with -f or -k", args[0])
-	case len(o.source.Files) == 0 && o.source.Kustomization == "":
-		err = errors.New("name the objects: -f FILE, or -k KUSTOMIZATION")
-	case len(o.source.Files) > 0 && o.source.Kustomization != "":
-		err = errors.New("-f and -k cannot be combined")
 	case f.flags.Changed("namespace") && f.options.Namespace == "":
 		err = errors.New("--namespace is empty: leave it away to mean each context's own")
 	default:
-		if o.rollout, err = f.rollout.parse(f.env); err == nil {
-			o.hub, err = parseVia(f.via, f.clusters)
-		}
+		o.live, err = parseLive(args, f.from)
+	}
+	if err == nil {
+		err = o.checkSource()
+	}
+	if err == nil {
+		o.rollout, err = f.rollout.parse(f.env)
+	}
+	if err == nil {
+		o.hub, err = parseVia(f.via, f.clusters)
 	}
 	if err != nil {
 		return nil, cli.UsageError(err)
@@ -156,21 +169,46 @@ func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
 		}
 		return o, err
 	}
-	if o.options.Set == "" {
-		o.options.Set = o.source.Name()
-	}
-	if f.options.Set == "" && render.HasVariables(o.source.Kustomization) {
-		return nil, cli.UsageError(errors.New("what each cluster builds for itself needs a name: --name SET"))
-	}
-	if o.options.Set == "" {
-		return nil, cli.UsageError(errors.New("what comes from several places needs a name: --name SET"))
-	}
-	if err := set.ValidName(o.options.Set); err != nil {
-		return nil, cli.UsageError(fmt.Errorf("%w; --name gives it another", err))
+	if err := o.nameSet(); err != nil {
+		return nil, cli.UsageError(err)
 	}
 	if err := f.clusters.Chosen(); err != nil {
 		return nil, err
 	}
 	o.mutation, err = f.mutation.Parse(f.env)
 	return o, err
+}
+
+// checkSource is an error unless manifests are named in one way.
+func (o *propagateOptions) checkSource() error {
+	ways := 0
+	for _, is := range []bool{len(o.source.Files) > 0, o.source.Kustomization != "", len(o.live.items) > 0} {
+		if is {
+			ways++
+		}
+	}
+	switch ways {
+	case 0:
+		return errors.New("name the objects: -f FILE, -k KUSTOMIZATION, or TYPE/NAME --from CLUSTER")
+	case 1:
+		return nil
+	}
+	return errors.New("-f, -k and --from cannot be combined")
+}
+
+// nameSet calls the set as what it comes from, if nobody says otherwise.
+func (o *propagateOptions) nameSet() error {
+	if o.options.Set == "" && render.HasVariables(o.source.Kustomization) {
+		return errors.New("what each cluster builds for itself needs a name: --name SET")
+	}
+	if o.options.Set == "" {
+		o.options.Set = cmp.Or(o.live.name(), o.source.Name())
+	}
+	if o.options.Set == "" {
+		return errors.New("what comes from several places needs a name: --name SET")
+	}
+	if err := set.ValidName(o.options.Set); err != nil {
+		return fmt.Errorf("%w; --name gives it another", err)
+	}
+	return nil
 }

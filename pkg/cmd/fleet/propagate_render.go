@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
@@ -26,14 +27,20 @@ type renderFlags struct {
 }
 
 func (f *renderFlags) addFlags(flags *pflag.FlagSet) {
+	f.addDifferences(flags)
+	flags.BoolVar(&f.render, "render", false, "Print the final objects of each cluster, as YAML, and do nothing else")
+	flags.BoolVar(&f.listImages, "list-images", false, "Print the images of the final objects, and do nothing else")
+	flags.BoolVar(&f.showSecrets, "show-secrets", false, "With --render, print what Secrets hold, and not hashes of it")
+}
+
+// addDifferences binds what makes the objects of one cluster other than those of
+// the next.
+func (f *renderFlags) addDifferences(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.overrides, "override", nil, "Another value in some clusters, CLUSTERS:[TYPE/NAME:]/JSON/POINTER=VALUE; null takes the field away")
 	flags.StringArrayVar(&f.images, "image", nil, "Another image, NAME=NAME[:TAG|@DIGEST], in all containers that use it")
 	flags.StringVar(&f.registry, "image-registry", "", "Take all images from this registry, HOST[/PATH], where they have the path that they have")
 	flags.Int64Var(&f.replicas, "replicas", 0, "With --weight, how many replicas each workload has in all clusters together (default: what its manifest says)")
 	flags.StringVar(&f.weights, "weight", "", "Divide the replicas of workloads among the clusters, CLUSTER=WEIGHT,...")
-	flags.BoolVar(&f.render, "render", false, "Print the final objects of each cluster, as YAML, and do nothing else")
-	flags.BoolVar(&f.listImages, "list-images", false, "Print the images of the final objects, and do nothing else")
-	flags.BoolVar(&f.showSecrets, "show-secrets", false, "With --render, print what Secrets hold, and not hashes of it")
 }
 
 // renderOptions are renderFlags understood.
@@ -107,7 +114,14 @@ func (o *propagateOptions) read(ctx context.Context) ([]manifest.Object, error) 
 	if render.HasVariables(o.source.Kustomization) {
 		return nil, nil
 	}
-	return o.readFrom(ctx, o.source)
+	if o.live.from != "" {
+		return o.readLive(ctx)
+	}
+	objects, err := o.readFrom(ctx, o.source)
+	if err != nil {
+		err = cli.UsageError(err)
+	}
+	return objects, err
 }
 
 func (*propagateOptions) readFrom(ctx context.Context, source manifest.Source) ([]manifest.Object, error) {

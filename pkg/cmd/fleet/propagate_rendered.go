@@ -50,7 +50,7 @@ func withoutAccess(ctx context.Context, selection cli.Selection) (known []invent
 	for _, c := range selection.Clusters {
 		if _, none := c.Access.(inventory.NoAccess); none {
 			if _, err := selection.Members.Member(ctx, c); err != nil {
-				failures = append(failures, fanout.Failure{Cluster: c.Name, Err: err})
+				failures = append(failures, fanout.Failure{Cluster: c.Name, Inventory: c.Provider, Err: err})
 				continue
 			}
 		}

@@ -21,7 +21,7 @@ import (
 func (o *propagateOptions) run(ctx context.Context) error {
 	objects, err := o.read(ctx)
 	if err != nil {
-		return cli.UsageError(err)
+		return err
 	}
 	if o.render.only() {
 		return o.showRendered(ctx, objects)
@@ -42,16 +42,21 @@ func (o *propagateOptions) run(ctx context.Context) error {
 }
 
 func (o *propagateOptions) propagate(ctx context.Context, selection cli.Selection, rendered render.Result) error {
+	fleet := propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
+	line := selection.ShowWaiting(o.env)
+	planned := propagate.Plan(ctx, fleet, o.request(rendered))
+	line.Done()
+	return o.apply(ctx, fleet, planned, rendered, "Apply")
+}
+
+// request is what is asked of the engine.
+func (o *propagateOptions) request(rendered render.Result) propagate.Request {
 	request := propagate.Request{Objects: map[string][]manifest.Object{}, Options: o.options}
 	request.Options.Untried = o.mutation.DryRun == cli.DryRunClient
 	for _, c := range rendered.Clusters {
 		request.Objects[c.Name] = c.Objects
 	}
-	fleet := propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
-	line := selection.ShowWaiting(o.env)
-	planned := propagate.Plan(ctx, fleet, request)
-	line.Done()
-	return o.apply(ctx, fleet, planned, rendered, "Apply")
+	return request
 }
 
 // apply shows what was planned, asks, does it, and reports. do is the verb.
@@ -125,19 +130,24 @@ func names(clusters []inventory.Cluster) []string {
 
 // refuse says why nothing was begun.
 func (o *propagateOptions) refuse(failures []fanout.Failure) error {
-	var whole []fanout.Failure
+	return sayPlanFailures(o.env, problemsOf(failures))
+}
+
+// problemsOf makes each problem of a refusal a failure of its own, so that equal
+// ones of several clusters are one line.
+func problemsOf(failures []fanout.Failure) []fanout.Failure {
+	var all []fanout.Failure
 	for _, f := range failures {
 		var refused *direct.RefusedError
 		if !errors.As(f.Err, &refused) {
-			whole = append(whole, f)
+			all = append(all, f)
 			continue
 		}
-		for i := range refused.Problems { // each problem on its own, so that equal ones of several clusters are one line
-			p := refused.Problems[i]
-			whole = append(whole, fanout.Failure{Cluster: f.Cluster, Err: &direct.RefusedError{Problems: []direct.ObjectError{p}}})
+		for _, problem := range refused.Problems {
+			all = append(all, fanout.Failure{Cluster: f.Cluster, Inventory: f.Inventory, Err: &direct.RefusedError{Problems: []direct.ObjectError{problem}}})
 		}
 	}
-	return sayPlanFailures(o.env, whole)
+	return all
 }
 
 // conclude reports a run.
@@ -155,7 +165,7 @@ func (o *propagateOptions) conclude(ctx context.Context, view planView, results 
 		begun = begun || r.Value.Phase == v1alpha1.PropagationFailed
 		pending = pending || r.Value.Phase == v1alpha1.PropagationPending
 		if r.Value.RollbackErr != nil {
-			o.env.SayFailures([]fanout.Failure{{Cluster: r.Cluster.Name, Err: fmt.Errorf("it could not be brought back: %w", r.Value.RollbackErr)}})
+			o.env.SayFailures([]fanout.Failure{{Cluster: r.Cluster.Name, Inventory: r.Cluster.Provider, Err: fmt.Errorf("it could not be brought back: %w", r.Value.RollbackErr)}})
 		}
 		if gate, is := errors.AsType[*direct.GateError](r.Err); is && gate.TimedOut() && r.Value.Phase == v1alpha1.PropagationFailed && verdict.Code != cli.ExitAttention {
 			verdict.Code = cli.ExitTimeout

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
@@ -98,6 +99,10 @@ func (v planView) show(w io.Writer, options printers.TableOptions, waves []fanou
 // print prints the result: of a table, what was planned if nothing was done, else
 // what became of it.
 func (o *propagateOptions) print(list []v1alpha1.Propagation) error {
+	return o.printList(list, nil)
+}
+
+func (o *propagateOptions) printList(list []v1alpha1.Propagation, failures []fanout.Failure) error {
 	if o.output.Format.IsTable() {
 		table := o.output.Table()
 		if o.mutation.DryRun != "" {
@@ -118,7 +123,7 @@ func (o *propagateOptions) print(list []v1alpha1.Propagation) error {
 			return err
 		}
 	}
-	return printer.Close(nil)
+	return printer.Close(cli.APIFailures(failures))
 }
 
 // changesTable puts the clusters together in which the same happens, and has a

@@ -104,7 +104,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 		case errors.As(r.Err, &none):
 			lacking = append(lacking, r.Cluster.Name)
 		case r.Err != nil:
-			failures = append(failures, fanout.Failure{Cluster: r.Cluster.Name, Err: r.Err})
+			failures = append(failures, fanout.Failure{Cluster: r.Cluster.Name, Inventory: r.Cluster.Provider, Err: r.Err})
 		}
 		for i := range r.Value {
 			list = append(list, setStatus(r.Cluster.Name, &r.Value[i]))

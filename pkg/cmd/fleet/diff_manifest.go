@@ -1,0 +1,128 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+)
+
+// manifestFlags say which manifests the live objects are compared with.
+type manifestFlags struct {
+	source  manifest.Source
+	render  renderFlags
+	options direct.Options
+}
+
+func (f *manifestFlags) addFlags(flags *pflag.FlagSet) {
+	addSource(flags, &f.source)
+	flags.StringVar(&f.options.Set, "name", "", "With -f or -k, name of the set (default: the name of the file or folder)")
+	flags.BoolVar(&f.options.Prune, "prune", false, "With -f or -k, show also what --prune of propagate deletes")
+	addStateNamespace(flags, &f.options.StateNamespace)
+	f.render.addDifferences(flags)
+}
+
+// given is true where manifests are named, and not a live object.
+func (f *manifestFlags) given() bool { return len(f.source.Files) > 0 || f.source.Kustomization != "" }
+
+// onlyForManifests names a flag that was given and means nothing for a live object.
+func onlyForManifests(flags *pflag.FlagSet) string {
+	for _, name := range []string{"name", "prune", "recursive", "state-namespace", "override", "image", "image-registry", "replicas", "weight"} {
+		if flags.Changed(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// manifestDiff compares manifests with what is live.
+type manifestDiff struct{ *propagateOptions }
+
+func (f *diffFlags) toManifestDiff(args []string) (*manifestDiff, error) {
+	output, err := f.output.Parse()
+	if err != nil {
+		return nil, err
+	}
+	o := &propagateOptions{env: f.env, clusters: f.clusters, output: output, source: f.manifests.source, options: f.manifests.options}
+	o.source.Stdin = f.env.In
+	switch {
+	case len(args) > 0:
+		err = errors.New("compare either TYPE/NAME of the clusters with one another, or -f or -k with the clusters")
+	case f.allFields || len(f.ignore) > 0:
+		err = errors.New("--all-fields and --ignore are for TYPE/NAME: a dry run tells what changes")
+	default:
+		if err = o.checkSource(); err == nil {
+			err = o.nameSet()
+		}
+	}
+	if err != nil {
+		return nil, cli.UsageError(err)
+	}
+	if o.render, err = f.manifests.render.toOptions(f.flags); err != nil {
+		return nil, cli.UsageError(err)
+	}
+	o.options.Namespace, o.render.request.Namespace = f.namespace, f.namespace
+	// What would be refused is to be seen here.
+	o.options.ForceConflicts, o.options.TakeOver = true, true
+	o.mutation.DryRun = cli.DryRunServer
+	return &manifestDiff{o}, nil
+}
+
+func (o *manifestDiff) run(ctx context.Context) error {
+	objects, err := o.read(ctx)
+	if err != nil {
+		return err
+	}
+	selection, err := o.clusters.Select(ctx)
+	if err != nil {
+		return err
+	}
+	defer selection.Warnings.Say(o.env)
+	rendered, err := o.rendered(ctx, selection.Clusters, objects)
+	if err != nil {
+		return cli.UsageError(err)
+	}
+	fleet := propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
+	line := selection.ShowWaiting(o.env)
+	planned := propagate.Plan(ctx, fleet, o.request(rendered))
+	line.Done()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return o.conclude(fleet, planned)
+}
+
+// conclude prints what differs and chooses the exit code.
+func (o *manifestDiff) conclude(fleet propagate.Fleet, planned fanout.Results[*direct.Plan]) error {
+	var compared fanout.Results[*direct.Plan]
+	var clusters []inventory.Cluster
+	differ := false
+	for _, p := range planned {
+		if p.Err != nil {
+			continue
+		}
+		writes, _ := p.Value.Counts()
+		differ = differ || writes > 0
+		compared, clusters = append(compared, p), append(clusters, p.Cluster)
+	}
+	failures := problemsOf(planned.Failures(nil))
+	fleet.Clusters = clusters
+	printed := o.printList(o.view(fleet, compared).planned(), failures)
+	o.env.SayFailures(failures)
+	switch {
+	case len(compared) == 0:
+		return &cli.Error{Code: cli.ExitNotCompared, Err: printed}
+	case len(compared) < len(planned):
+		return &cli.Error{Code: cli.ExitPartial, Err: printed}
+	case differ || printed != nil:
+		return &cli.Error{Code: cli.ExitFailed, Err: printed}
+	}
+	return nil
+}
