@@ -8,14 +8,18 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/hub"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/weight"
 )
 
 // HubRequest is what is brought to the clusters of a hub, by it.
 type HubRequest struct {
 	Hub inventory.Cluster
-	// Objects are templates, and Karmada's policies if there are any.
-	Objects []manifest.Object
+	// Rendered are the objects of each cluster, and Karmada's policies if there are
+	// any.
+	Rendered []render.Cluster
+	// Weights divide replicas; that is left to the hub.
+	Weights []weight.Weight
 	Options direct.Options
 }
 
@@ -36,7 +40,7 @@ func PlanHub(ctx context.Context, f Fleet, r HubRequest) (*hub.Plan, []fanout.Fa
 	if failures := identified.Failures(nil); len(failures) > 0 {
 		return nil, failures
 	}
-	request := hub.Request{Objects: r.Objects, Options: r.Options, Clusters: slices.Clone(f.Clusters)}
+	request := hub.Request{Rendered: r.Rendered, Weights: r.Weights, Options: r.Options, Clusters: slices.Clone(f.Clusters)}
 	for i := range request.Clusters {
 		request.Clusters[i].UID = identified[i].Value
 	}

@@ -31,12 +31,12 @@ func (o *propagateOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer selection.Warnings.Say(o.env)
-	if o.hub != "" {
-		return o.propagateBy(ctx, selection, objects)
-	}
 	rendered, err := o.rendered(ctx, selection.Clusters, objects)
 	if err != nil {
 		return cli.UsageError(err)
+	}
+	if o.hub != "" {
+		return o.propagateBy(ctx, selection, rendered)
 	}
 	return o.propagate(ctx, selection, rendered)
 }

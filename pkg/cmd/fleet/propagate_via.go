@@ -10,7 +10,6 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
 )
 
@@ -37,10 +36,7 @@ func parseVia(given string, clusters *cli.ClusterFlags) (hub string, err error) 
 }
 
 // propagateBy has a Karmada control plane bring the objects to the clusters.
-func (o *propagateOptions) propagateBy(ctx context.Context, selection cli.Selection, objects []manifest.Object) error {
-	if r := o.render.request; len(r.Overrides)+len(r.Images)+len(r.Division.Weights) > 0 || r.Registry != "" || render.HasVariables(o.source.Kustomization) {
-		return cli.UsageError(errors.New("--via karmada takes no --override, --image, --image-registry, --weight or variables in -k: write Karmada's policies beside the objects"))
-	}
+func (o *propagateOptions) propagateBy(ctx context.Context, selection cli.Selection, rendered render.Result) error {
 	hub, err := o.clusters.Hub(ctx, o.hub)
 	if err != nil {
 		return cli.UsageError(fmt.Errorf("--via %w", err))
@@ -50,7 +46,7 @@ func (o *propagateOptions) propagateBy(ctx context.Context, selection cli.Select
 		return err
 	}
 	fleet := propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
-	request := propagate.HubRequest{Hub: hub, Objects: objects, Options: o.options}
+	request := propagate.HubRequest{Hub: hub, Rendered: rendered.Clusters, Weights: o.render.request.Division.Weights, Options: o.options}
 	request.Options.Untried = o.mutation.DryRun == cli.DryRunClient
 	line := selection.ShowWaiting(o.env)
 	plan, failures := propagate.PlanHub(ctx, fleet, request)
@@ -61,7 +57,7 @@ func (o *propagateOptions) propagateBy(ctx context.Context, selection cli.Select
 	case len(failures) > 0:
 		return o.refuse(failures)
 	}
-	view := planView{set: o.options.Set, via: hub.Name, dryRun: o.mutation.DryRun, clusters: fleet.Clusters, plans: map[string]*direct.Plan{}}
+	view := planView{set: o.options.Set, via: hub.Name, dryRun: o.mutation.DryRun, clusters: fleet.Clusters, plans: map[string]*direct.Plan{}, rendered: rendered}
 	for _, c := range fleet.Clusters { // what is written is written once, and is for all of them
 		view.plans[c.Name] = plan.Plan
 	}

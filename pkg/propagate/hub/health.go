@@ -167,6 +167,8 @@ func (g *gate) delivered(b *binding, w *work, c *direct.Change) verdict {
 		return verdict{waiting: "its former Work is going away"}
 	case w.generation() < generation:
 		return verdict{waiting: fmt.Sprintf("its Work is of generation %d, and %d is wanted", w.generation(), generation)}
+	case !g.plan.overriddenIn(w, c, g.cluster):
+		return verdict{waiting: "its Work does not have the overrides yet"}
 	case w.Spec.Suspended:
 		return verdict{waiting: "its Work is suspended"}
 	}

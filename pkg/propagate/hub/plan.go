@@ -19,12 +19,16 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/policy"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/weight"
 )
 
 // Request is what is brought to clusters.
 type Request struct {
-	// Objects are templates, and policies if the user has any.
-	Objects []manifest.Object
+	// Rendered are the objects of each cluster, and policies if the user has any.
+	Rendered []render.Cluster
+	// Weights divide replicas, by the names of clusters.
+	Weights []weight.Weight
 	// Clusters are those that are meant. Each must have its UID: by that the hub's
 	// own name of it is found.
 	Clusters []inventory.Cluster
@@ -41,6 +45,10 @@ type Plan struct {
 	known map[string]string
 	// generated is true if the policies are made from the selection.
 	generated bool
+	// overrides are the names of the policies that clusters differ by, and overridden
+	// what each says.
+	overrides  []string
+	overridden map[overrideKey]appliedOverride
 
 	at *progress
 
@@ -50,25 +58,71 @@ type Plan struct {
 }
 
 func newPlan(m *member.Member, o direct.Options) *Plan {
-	return &Plan{hub: m, options: o, known: map[string]string{}, at: &progress{begun: map[string]bool{}, finished: map[string]bool{}}}
+	return &Plan{
+		hub: m, options: o, known: map[string]string{}, overridden: map[overrideKey]appliedOverride{},
+		at: &progress{begun: map[string]bool{}, finished: map[string]bool{}},
+	}
 }
 
 type planner struct {
 	*Plan
 	clusters []inventory.Cluster
+	// weights are those of clusters as the hub calls them.
+	weights map[string]int64
+	// scopes says of the kinds that were met whether they are in namespaces.
+	scopes map[schema.GroupKind]bool
 }
 
 // PlanHub plans by reading and by dry runs of the hub: nothing is written.
 func PlanHub(ctx context.Context, m *member.Member, r Request) (*Plan, error) {
-	p := planner{newPlan(m, r.Options), r.Clusters}
+	p := planner{newPlan(m, r.Options), r.Clusters, map[string]int64{}, map[schema.GroupKind]bool{}}
 	if err := p.know(ctx); err != nil {
 		return nil, err
 	}
-	objects, err := p.placed(ctx, r.Objects)
+	for _, w := range r.Weights {
+		found, err := inventory.Selector{Names: []string{w.Cluster}}.Select(r.Clusters)
+		if err != nil {
+			return nil, err
+		}
+		p.weights[p.known[found[0].Name]] = w.Weight
+	}
+	all, err := p.objects(ctx, r.Rendered)
 	if err != nil {
 		return nil, err
 	}
-	policies, templates, err := policy.Split(objects)
+	if p.Plan.Plan, err = direct.PlanCluster(ctx, m, all, r.Options); err != nil {
+		return nil, err
+	}
+	p.outdated()
+	return p.Plan, p.narrowed()
+}
+
+// outdated deletes the policies of the set that it has no more: they are how it is
+// brought to clusters, not what.
+func (p *planner) outdated() {
+	for _, c := range p.Changes {
+		if c.Action == direct.ActionKeep && isPolicy(c.Object.GroupVersionKind()) {
+			c.Action, c.Why = direct.ActionDelete, ""
+		}
+	}
+}
+
+// objects are what the hub gets.
+func (p *planner) objects(ctx context.Context, rendered []render.Cluster) ([]manifest.Object, error) {
+	for _, c := range rendered {
+		if err := p.learn(ctx, c.Objects); err != nil {
+			return nil, err
+		}
+	}
+	list, err := p.templates(rendered)
+	if err != nil {
+		return nil, err
+	}
+	var input []manifest.Object
+	for _, t := range list {
+		input = append(input, t.Object)
+	}
+	policies, rest, err := policy.Split(input)
 	if err != nil {
 		return nil, err
 	}
@@ -76,21 +130,24 @@ func PlanHub(ctx context.Context, m *member.Member, r Request) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := slices.Clone(templates)
+	list = slices.DeleteFunc(list, func(t *template) bool {
+		return !slices.ContainsFunc(rest, func(o manifest.Object) bool { return o.Unstructured == t.Unstructured })
+	})
 	for _, o := range own {
-		all = append(all, manifest.Object{Unstructured: o, Origin: manifest.Origin{Source: "the policies"}})
+		rest = append(rest, manifest.Object{Unstructured: o, Origin: manifest.Origin{Source: "a policy for the hub"}})
 	}
+	makers := []func([]*template) ([]manifest.Object, error){p.differences}
 	if p.generated = !slices.ContainsFunc(own, propagates); p.generated {
-		made, err := p.generate(templates)
+		makers = append(makers, p.placements)
+	}
+	for _, generate := range makers {
+		made, err := generate(list)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, made...)
+		rest = append(rest, made...)
 	}
-	if p.Plan.Plan, err = direct.PlanCluster(ctx, m, all, r.Options); err != nil {
-		return nil, err
-	}
-	return p.Plan, p.narrowed()
+	return rest, nil
 }
 
 // narrowed refuses a selection without clusters that the set is in: there Karmada
@@ -151,42 +208,46 @@ func (p *planner) names() []string {
 	return list
 }
 
-// placed gives the objects that are in a namespace and name none the one that
-// they get anyway: policies are made for it.
-func (p *planner) placed(ctx context.Context, objects []manifest.Object) ([]manifest.Object, error) {
-	scopes := map[schema.GroupKind]bool{}
+// learn finds out which kinds are in namespaces. Those that the hub does not have
+// are refused later, with all other reasons.
+func (p *planner) learn(ctx context.Context, objects []manifest.Object) error {
 	for _, o := range objects {
 		if o.GroupVersionKind().GroupKind() == (schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}) {
 			group, _, _ := unstructured.NestedString(o.Object, "spec", "group")
 			kind, _, _ := unstructured.NestedString(o.Object, "spec", "names", "kind")
 			scope, _, _ := unstructured.NestedString(o.Object, "spec", "scope")
-			scopes[schema.GroupKind{Group: group, Kind: kind}] = scope == "Namespaced"
+			p.scopes[schema.GroupKind{Group: group, Kind: kind}] = scope == "Namespaced"
 		}
 	}
-	placed := slices.Clone(objects)
-	for i, o := range placed {
-		if o.GetNamespace() != "" {
+	for _, o := range objects {
+		kind := o.GroupVersionKind()
+		namespaced, known := p.scopes[kind.GroupKind()]
+		if known {
 			continue
 		}
-		kind := o.GroupVersionKind()
-		namespaced, known := scopes[kind.GroupKind()]
-		if !known {
+		if namespaced, known = policy.Scope(kind); !known {
 			r, err := p.hub.ResourceOf(ctx, kind, false)
-			if member.ReasonOf(err) == member.ReasonNotInstalled && err != nil {
-				continue // which is refused with all other reasons
-			}
-			if err != nil {
-				return nil, err
+			if err != nil && member.ReasonOf(err) != member.ReasonNotInstalled {
+				return err
 			}
 			namespaced = r.Namespaced
-			scopes[kind.GroupKind()] = namespaced
 		}
-		if namespaced {
+		p.scopes[kind.GroupKind()] = namespaced
+	}
+	return nil
+}
+
+// placed gives the objects that are in a namespace and name none the one that
+// they get anyway: policies are made for it.
+func (p *planner) placed(objects []manifest.Object) []manifest.Object {
+	placed := slices.Clone(objects)
+	for i, o := range placed {
+		if o.GetNamespace() == "" && p.scopes[o.GroupVersionKind().GroupKind()] {
 			placed[i].Unstructured = o.DeepCopy()
 			placed[i].SetNamespace(cmp.Or(p.options.Namespace, p.hub.Cluster().Namespace, "default"))
 		}
 	}
-	return placed, nil
+	return placed
 }
 
 func isPolicy(kind schema.GroupVersionKind) bool { return kind.Group == policyv1alpha1.GroupName }

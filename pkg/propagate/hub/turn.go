@@ -150,6 +150,7 @@ func (t *Turn) PlanBack(ctx context.Context) (*Turn, error) {
 		}
 		t.at.back = newPlan(t.hub, t.options)
 		t.at.back.Plan, t.at.back.known, t.at.back.generated = plan, t.known, t.generated
+		t.at.back.overrides, t.at.back.overridden = nil, nil // a revision's own are not known
 		t.at.back.at.suspended = t.at.suspended
 	}
 	return &Turn{t.at.back, t.cluster}, nil

@@ -1,0 +1,57 @@
+package hub
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+)
+
+// overridesAnnotations are on a Work: the overrides that it was made with.
+func overridesAnnotations() []string {
+	return []string{"policy.karmada.io/applied-overrides", "policy.karmada.io/applied-cluster-overrides"}
+}
+
+type overrideKey struct{ ref, cluster string }
+
+// appliedOverride is what one policy overrides in one cluster, as Karmada notes it
+// on a Work.
+type appliedOverride struct {
+	Policy     string                    `json:"policyName"`
+	Overriders policyv1alpha1.Overriders `json:"overriders"`
+}
+
+// overriddenIn is true if a Work was made with what the set's own policies
+// override, no more and no less.
+func (p *Plan) overriddenIn(w *work, c *direct.Change, cluster string) bool {
+	var applied []appliedOverride
+	for _, annotation := range overridesAnnotations() {
+		var noted []appliedOverride
+		if text := w.Annotations[annotation]; text != "" && json.Unmarshal([]byte(text), &noted) != nil {
+			return false
+		}
+		applied = append(applied, noted...)
+	}
+	applied = slices.DeleteFunc(applied, func(a appliedOverride) bool { return !slices.Contains(p.overrides, a.Policy) })
+	wanted, some := p.overridden[overrideKey{set.RefOf(c.Object.Unstructured).String(), cluster}]
+	if !some {
+		return len(applied) == 0
+	}
+	return len(applied) == 1 && sameJSON(applied[0], wanted)
+}
+
+// sameJSON compares what two values are on the wire.
+func sameJSON(a, b any) bool {
+	var values [2]any
+	for i, v := range []any{a, b} {
+		text, err := json.Marshal(v)
+		if err != nil || json.Unmarshal(text, &values[i]) != nil {
+			return false
+		}
+	}
+	return reflect.DeepEqual(values[0], values[1])
+}
