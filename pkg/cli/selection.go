@@ -41,8 +41,8 @@ func (f *ClusterFlags) Select(ctx context.Context, names ...string) (Selection, 
 
 // SelectUnasked is Select for a command that asks no cluster for anything: nobody
 // logs in. Hubs are asked for their clusters all the same.
-func (f *ClusterFlags) SelectUnasked(ctx context.Context) (Selection, error) {
-	return f.selected(ctx)
+func (f *ClusterFlags) SelectUnasked(ctx context.Context, names ...string) (Selection, error) {
+	return f.selected(ctx, names...)
 }
 
 // selected is Select before anybody logs in.

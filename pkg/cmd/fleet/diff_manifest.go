@@ -85,9 +85,12 @@ func (o *manifestDiff) run(ctx context.Context) error {
 		return err
 	}
 	defer selection.Warnings.Say(o.env)
-	rendered, err := o.rendered(ctx, selection.Clusters, objects)
+	rendered, err := o.rendered(ctx, selection, objects)
+	if coded, is := errors.AsType[*cli.Error](err); is && coded.Code != cli.ExitUsage {
+		coded.Code = cli.ExitNotCompared // 1 would say that something differs
+	}
 	if err != nil {
-		return cli.UsageError(err)
+		return err
 	}
 	fleet := propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
 	line := selection.ShowWaiting(o.env)

@@ -31,7 +31,8 @@ over unless --force-conflicts says so.
 What differs from cluster to cluster is rendered before; --render shows it, and asks no cluster. In texts of the objects, and
 in the path of -k, ${cluster.name} and ${cluster.label.KEY} stand for what the cluster has; $${cluster. stands for itself, and
 what else begins with ${ is left as it is. --weight divides the replicas of Deployments, StatefulSets and ReplicaSets, but for
-those that a HorizontalPodAutoscaler among the objects has. --override CLUSTERS:TYPE/NAME:/JSON/POINTER=VALUE gives a field
+those that a HorizontalPodAutoscaler has, among the objects or in the cluster; --weight-by free does so by the room that the
+nodes have for their pods. --override CLUSTERS:TYPE/NAME:/JSON/POINTER=VALUE gives a field
 another value, in YAML: CLUSTERS are those of -C, TYPE and NAME may be globs, and without TYPE/NAME it is the one object that has
 the field or, if none has, what the field would be in. --override comes before --image, and --image-registry is last.
 
@@ -161,6 +162,9 @@ func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
 	}
 	if o.render, err = f.render.toOptions(f.flags); err != nil {
 		return nil, cli.UsageError(err)
+	}
+	if o.hub != "" && o.render.request.Division.ByFree {
+		return nil, cli.UsageError(errors.New("--weight-by free is for --via direct: with a hub, what is free is Karmada's to say, by a policy with dynamicWeight"))
 	}
 	o.render.request.Namespace = f.options.Namespace
 	if o.render.only() {

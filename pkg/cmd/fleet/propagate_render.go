@@ -9,6 +9,7 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/weight"
@@ -21,6 +22,7 @@ type renderFlags struct {
 	registry    string
 	replicas    int64
 	weights     string
+	weightBy    string
 	render      bool
 	listImages  bool
 	showSecrets bool
@@ -39,8 +41,9 @@ func (f *renderFlags) addDifferences(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.overrides, "override", nil, "Another value in some clusters, CLUSTERS:[TYPE/NAME:]/JSON/POINTER=VALUE; null takes the field away")
 	flags.StringArrayVar(&f.images, "image", nil, "Another image, NAME=NAME[:TAG|@DIGEST], in all containers that use it")
 	flags.StringVar(&f.registry, "image-registry", "", "Take all images from this registry, HOST[/PATH], where they have the path that they have")
-	flags.Int64Var(&f.replicas, "replicas", 0, "With --weight, how many replicas each workload has in all clusters together (default: what its manifest says)")
+	flags.Int64Var(&f.replicas, "replicas", 0, "With --weight or --weight-by, how many replicas each workload has in all clusters together (default: what its manifest says)")
 	flags.StringVar(&f.weights, "weight", "", "Divide the replicas of workloads among the clusters, CLUSTER=WEIGHT,...")
+	flags.StringVar(&f.weightBy, "weight-by", "", `"free": divide the replicas of workloads by how many of their pods have room in each cluster`)
 }
 
 // renderOptions are renderFlags understood.
@@ -88,6 +91,9 @@ func (f *renderFlags) toOptions(flags *pflag.FlagSet) (renderOptions, error) {
 	return o, nil
 }
 
+// weightByFree is the value of --weight-by.
+const weightByFree = "free"
+
 func (f *renderFlags) division(flags *pflag.FlagSet) (render.Division, error) {
 	var d render.Division
 	var err error
@@ -96,6 +102,15 @@ func (f *renderFlags) division(flags *pflag.FlagSet) (render.Division, error) {
 			return d, fmt.Errorf("--%w", err)
 		}
 	}
+	if flags.Changed("weight-by") {
+		switch {
+		case f.weightBy != weightByFree:
+			return d, fmt.Errorf("--weight-by is %q: want %s", f.weightBy, weightByFree)
+		case d.Weights != nil:
+			return d, errors.New("--weight and --weight-by cannot be combined")
+		}
+		d.ByFree = true
+	}
 	if !flags.Changed("replicas") {
 		return d, nil
 	}
@@ -103,8 +118,8 @@ func (f *renderFlags) division(flags *pflag.FlagSet) (render.Division, error) {
 	switch {
 	case f.replicas < 0:
 		err = fmt.Errorf("--replicas cannot be less than 0, is %d", f.replicas)
-	case d.Weights == nil:
-		err = errors.New("--replicas are divided among the clusters: say how with --weight, or give each as many with --override '*:/spec/replicas=N'")
+	case !d.Divides():
+		err = errors.New("--replicas are divided among the clusters: say how with --weight or --weight-by, or give each as many with --override '*:/spec/replicas=N'")
 	}
 	return d, err
 }
@@ -132,26 +147,75 @@ func (*propagateOptions) readFrom(ctx context.Context, source manifest.Source) (
 	return objects, err
 }
 
-// rendered are the final objects of each cluster. Every error is one of usage.
-func (o *propagateOptions) rendered(ctx context.Context, clusters []inventory.Cluster, objects []manifest.Object) (render.Result, error) {
+// rendered are the final objects of each cluster.
+func (o *propagateOptions) rendered(ctx context.Context, selection cli.Selection, objects []manifest.Object) (render.Result, error) {
 	request := o.render.request
-	request.Clusters, request.Objects = clusters, objects
+	request.Clusters, request.Objects = selection.Clusters, objects
+	var err error
 	if render.HasVariables(o.source.Kustomization) {
-		request.Own = map[string][]manifest.Object{}
-		for _, c := range clusters {
-			own := o.source
-			var err error
-			if own.Kustomization, err = render.Expand(own.Kustomization, c); err != nil {
-				return render.Result{}, fmt.Errorf("-k: %w", err)
-			}
-			if request.Own[c.Name], err = o.readFrom(ctx, own); err != nil {
-				return render.Result{}, fmt.Errorf("for %s: %w", c.Name, err)
-			}
+		if request.Own, err = o.readEach(ctx, selection.Clusters); err != nil {
+			return render.Result{}, cli.UsageError(err)
+		}
+	}
+	// A hub knows of autoscalers itself.
+	if request.Division.ByFree || request.Division.Divides() && !o.render.only() && o.hub == "" {
+		// What is wrong with the input is found before anybody is asked.
+		dry := request
+		dry.Division.ByFree = false
+		undivided, err := render.Render(dry)
+		if err != nil {
+			return undivided, cli.UsageError(err)
+		}
+		if request.Division.Live, err = o.askLive(ctx, selection, request, undivided); err != nil {
+			return render.Result{}, err
 		}
 	}
 	result, err := render.Render(request)
 	for _, note := range result.Notes {
 		o.env.Note("%s", note)
 	}
+	var full *weight.NoRoomError
+	if errors.As(err, &full) {
+		return result, &cli.Error{Code: cli.ExitRefused, Err: err}
+	}
+	if err != nil {
+		err = cli.UsageError(err)
+	}
 	return result, err
+}
+
+// readEach reads the objects of each cluster's own kustomization.
+func (o *propagateOptions) readEach(ctx context.Context, clusters []inventory.Cluster) (map[string][]manifest.Object, error) {
+	objects := map[string][]manifest.Object{}
+	for _, c := range clusters {
+		own := o.source
+		var err error
+		if own.Kustomization, err = render.Expand(own.Kustomization, c); err != nil {
+			return nil, fmt.Errorf("-k: %w", err)
+		}
+		if objects[c.Name], err = o.readFrom(ctx, own); err != nil {
+			return nil, fmt.Errorf("for %s: %w", c.Name, err)
+		}
+	}
+	return objects, nil
+}
+
+// askLive asks the clusters what a division depends on. One that does not answer is
+// the end: the others' parts depend on it.
+func (o *propagateOptions) askLive(ctx context.Context, selection cli.Selection, request render.Request, undivided render.Result) (map[string]render.Live, error) {
+	line := selection.ShowWaiting(o.env)
+	fleet := propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
+	asked := propagate.Live(ctx, fleet, request, undivided.ByCluster())
+	line.Done()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if failures := asked.Failures(nil); len(failures) > 0 {
+		return nil, o.refuse(failures)
+	}
+	live := map[string]render.Live{}
+	for _, r := range asked {
+		live[r.Cluster.Name] = r.Value
+	}
+	return live, nil
 }

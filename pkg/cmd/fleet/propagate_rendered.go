@@ -22,14 +22,21 @@ import (
 
 // showRendered prints what each cluster would get, or the images of it.
 func (o *propagateOptions) showRendered(ctx context.Context, objects []manifest.Object) error {
-	selection, err := o.clusters.SelectUnasked(ctx)
+	choose := o.clusters.SelectUnasked
+	if o.render.request.Division.ByFree {
+		choose = o.clusters.Select
+	}
+	selection, err := choose(ctx)
 	if err != nil {
 		return err
 	}
-	known, failures := withoutAccess(ctx, selection)
-	rendered, err := o.rendered(ctx, known, objects)
+	defer selection.Warnings.Say(o.env)
+	asked := len(selection.Clusters)
+	var failures []fanout.Failure
+	selection.Clusters, failures = withoutAccess(ctx, selection)
+	rendered, err := o.rendered(ctx, selection, objects)
 	if err != nil {
-		return cli.UsageError(err)
+		return err
 	}
 	if o.render.listImages {
 		err = o.printImages(rendered, failures)
@@ -37,7 +44,7 @@ func (o *propagateOptions) showRendered(ctx context.Context, objects []manifest.
 		err = o.printObjects(rendered, failures)
 	}
 	o.env.SayFailures(failures)
-	if verdict := cli.Verdict(len(selection.Clusters), failures); verdict != nil {
+	if verdict := cli.Verdict(asked, failures); verdict != nil {
 		verdict.Err = err
 		return verdict
 	}

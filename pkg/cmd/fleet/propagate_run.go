@@ -14,7 +14,6 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
 )
 
@@ -31,9 +30,9 @@ func (o *propagateOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer selection.Warnings.Say(o.env)
-	rendered, err := o.rendered(ctx, selection.Clusters, objects)
+	rendered, err := o.rendered(ctx, selection, objects)
 	if err != nil {
-		return cli.UsageError(err)
+		return err
 	}
 	if o.hub != "" {
 		return o.propagateBy(ctx, selection, rendered)
@@ -51,11 +50,8 @@ func (o *propagateOptions) propagate(ctx context.Context, selection cli.Selectio
 
 // request is what is asked of the engine.
 func (o *propagateOptions) request(rendered render.Result) propagate.Request {
-	request := propagate.Request{Objects: map[string][]manifest.Object{}, Options: o.options}
+	request := propagate.Request{Objects: rendered.ByCluster(), Options: o.options}
 	request.Options.Untried = o.mutation.DryRun == cli.DryRunClient
-	for _, c := range rendered.Clusters {
-		request.Objects[c.Name] = c.Objects
-	}
 	return request
 }
 

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,11 +15,19 @@ import (
 
 // Division is how replicas are divided among the clusters.
 type Division struct {
-	// Weights are the user's, by the names of clusters; nil: nothing is divided.
+	// Weights are the user's, by the names of clusters.
 	Weights []weight.Weight
+	// ByFree divides by the room that Live finds. Without it and without Weights
+	// nothing is divided.
+	ByFree bool
+	// Live is what clusters were asked, by their names; nil if they were not.
+	Live map[string]Live
 	// Total is what is divided; nil: what each workload has.
 	Total *int64
 }
+
+// Divides is true where there is anything to divide.
+func (d Division) Divides() bool { return d.Weights != nil || d.ByFree }
 
 // Replicas is a cluster's part of a workload.
 type Replicas struct {
@@ -77,7 +86,7 @@ func (x *renderer) workloads() (order []workload, parts map[workload][]part) {
 			if !divides(kind) {
 				continue
 			}
-			w := workload{kind, x.namespaceOf(o), o.GetName()}
+			w := workload{kind, cmp.Or(o.GetNamespace(), x.Namespace), o.GetName()}
 			if parts[w] == nil {
 				order = append(order, w)
 			}
@@ -87,17 +96,9 @@ func (x *renderer) workloads() (order []workload, parts map[workload][]part) {
 	return order, parts
 }
 
-// namespaceOf is an object's, as far as it is known without asking.
-func (x *renderer) namespaceOf(o *object) string {
-	if ns := o.GetNamespace(); ns != "" {
-		return ns
-	}
-	return x.Namespace
-}
-
 // divide divides the replicas of every workload.
 func (x *renderer) divide() error {
-	if x.Division.Weights == nil {
+	if !x.Division.Divides() {
 		return nil
 	}
 	weights, err := resolve(x.Division.Weights, x.Clusters)
@@ -131,6 +132,24 @@ func (x *renderer) divideOne(parts []part, weights []weight.Weight) error {
 	if err != nil {
 		return err
 	}
+	shares, err := x.shares(total, parts, weights)
+	if err != nil {
+		return err
+	}
+	for i, p := range parts {
+		if err := p.put(replicasPath(), shares[i].Replicas); err != nil {
+			return p.Lines().Errorf(replicasPath(), "%w", err)
+		}
+		p.scene.replicas = append(p.scene.replicas, Replicas{p.Object, shares[i].Replicas, total, shares[i].Tied})
+	}
+	return nil
+}
+
+// shares divides, by weights or by room.
+func (x *renderer) shares(total int64, parts []part, weights []weight.Weight) ([]weight.Share, error) {
+	if x.Division.ByFree {
+		return x.byFree(total, parts)
+	}
 	mine := make([]weight.Weight, len(parts))
 	for i, p := range parts {
 		mine[i].Cluster = p.scene.Name
@@ -143,15 +162,9 @@ func (x *renderer) divideOne(parts []part, weights []weight.Weight) error {
 	}
 	shares, err := weight.Split(total, mine)
 	if err != nil {
-		return fmt.Errorf("--weight: %s: %w", parts[0].What(), err)
+		return nil, fmt.Errorf("--weight: %s: %w", parts[0].What(), err)
 	}
-	for i, p := range parts {
-		if err := p.put(replicasPath(), shares[i].Replicas); err != nil {
-			return p.Lines().Errorf(replicasPath(), "%w", err)
-		}
-		p.scene.replicas = append(p.scene.replicas, Replicas{p.Object, shares[i].Replicas, total, shares[i].Tied})
-	}
-	return nil
+	return shares, nil
 }
 
 // total is what is divided of a workload. What overrides have changed is not
@@ -193,23 +206,4 @@ func replicasOf(o *object) (int64, error) {
 		return 0, o.Lines().Errorf(replicasPath(), "%v is no number of replicas", value)
 	}
 	return n, nil
-}
-
-// scaled says whether an autoscaler among the objects has the replicas of a
-// workload. They are taken out of it then, so that it is the autoscaler's alone.
-func (x *renderer) scaled(p part) bool {
-	for _, o := range p.scene.objects {
-		if o.GroupVersionKind().GroupKind() != (schema.GroupKind{Group: "autoscaling", Kind: "HorizontalPodAutoscaler"}) {
-			continue
-		}
-		kind, _ := look(o.Unstructured.Object, manifest.Path{"spec", "scaleTargetRef", "kind"})
-		name, _ := look(o.Unstructured.Object, manifest.Path{"spec", "scaleTargetRef", "name"})
-		if kind == p.GetKind() && name == p.GetName() && x.namespaceOf(o) == x.namespaceOf(p.object) {
-			if p.has(replicasPath()) {
-				_ = p.put(replicasPath(), nil) // it is there, so that it can be taken away
-			}
-			return true
-		}
-	}
-	return false
 }

@@ -57,9 +57,8 @@ func Render(r Request) (Result, error) {
 	}
 	result := Result{Notes: x.notes}
 	for _, s := range x.scenes {
-		c := Cluster{Name: s.Name, Replicas: s.replicas}
+		c := Cluster{Name: s.Name, Objects: s.final(), Replicas: s.replicas}
 		for _, o := range s.objects {
-			c.Objects = append(c.Objects, o.Object)
 			c.Overrides += len(o.overridden)
 		}
 		result.Clusters = append(result.Clusters, c)
@@ -80,6 +79,15 @@ type scene struct {
 	inventory.Cluster
 	objects  []*object
 	replicas []Replicas
+}
+
+// final are the objects as they are now.
+func (s *scene) final() []manifest.Object {
+	objects := make([]manifest.Object, len(s.objects))
+	for i, o := range s.objects {
+		objects[i] = o.Object
+	}
+	return objects
 }
 
 func (x *renderer) begin() error {
@@ -107,13 +115,18 @@ func (x *renderer) note(format string, args ...any) {
 // unique refuses what became the same object in one cluster.
 func (x *renderer) unique() error {
 	for _, s := range x.scenes {
-		objects := make([]manifest.Object, len(s.objects))
-		for i, o := range s.objects {
-			objects[i] = o.Object
-		}
-		if err := manifest.Unique(objects); err != nil {
+		if err := manifest.Unique(s.final()); err != nil {
 			return fmt.Errorf("%w, for %s", err, s.Name)
 		}
 	}
 	return nil
+}
+
+// ByCluster are the final objects of each cluster, by its name.
+func (r Result) ByCluster() map[string][]manifest.Object {
+	objects := map[string][]manifest.Object{}
+	for _, c := range r.Clusters {
+		objects[c.Name] = c.Objects
+	}
+	return objects
 }
