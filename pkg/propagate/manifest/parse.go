@@ -43,7 +43,7 @@ type document struct {
 // split takes a file apart: a YAML file where a line begins with ---, as
 // apimachinery's reader does, and JSON after each value.
 func split(data []byte) ([]document, error) {
-	if start := bytes.TrimLeft(data, " \t\r\n"); len(start) > 0 && start[0] == '{' {
+	if isJSON(data) {
 		return splitJSON(data)
 	}
 	var documents []document
@@ -59,6 +59,14 @@ func split(data []byte) ([]document, error) {
 		current.text = append(current.text, text...)
 	}
 	return append(documents, current), nil
+}
+
+// isJSON tells JSON from YAML that begins with a brace: JSON's names are quoted.
+func isJSON(data []byte) bool {
+	const space = " \t\r\n"
+	inside, braced := bytes.CutPrefix(bytes.TrimLeft(data, space), []byte("{"))
+	inside = bytes.TrimLeft(inside, space)
+	return braced && (len(inside) == 0 || inside[0] == '"' || inside[0] == '}')
 }
 
 func isSeparator(line []byte) bool {

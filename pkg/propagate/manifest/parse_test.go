@@ -47,6 +47,17 @@ func TestParseJSON(t *testing.T) {
 	}
 }
 
+// YAML may begin with a brace, too.
+func TestParseFlow(t *testing.T) {
+	objects, err := Parse("a.yaml", []byte("{apiVersion: v1, kind: Secret, metadata: {name: a}}\n---\n{ apiVersion: v1, kind: Secret, metadata: {name: b}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(objects) != 2 || objects[1].Origin.Line != 3 || objects[1].GetName() != "b" {
+		t.Fatalf("got %v", objects)
+	}
+}
+
 // Every error says file and line, and what is wrong there.
 func TestParseRefuses(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
