@@ -1,0 +1,207 @@
+package fleet_test
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// shop is an application with an object of every sort: a namespace, a setting, and
+// a workload that has to become healthy.
+const shop = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: NAME}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: web, namespace: NAME}
+data: {greeting: hello}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: NAME}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: "web:1"}]}
+`
+
+// hubShop brings the shop to c1 and c2, by a Karmada or without.
+type hubShop struct {
+	*karmadaLab
+
+	name, file string
+}
+
+func newHubShop(t *testing.T, l *karmadaLab, name string) *hubShop {
+	t.Helper()
+	s := &hubShop{l, name, filepath.Join(t.TempDir(), "shop.yaml")}
+	s.write(t)
+	t.Cleanup(func() {
+		for _, cluster := range []string{l.hub, "c1", "c2"} {
+			l.kubectl(t, "--context", cluster, "delete", "ns", name, "--ignore-not-found", "--wait=false").want(t, 0)
+		}
+	})
+	return s
+}
+
+// write writes the manifest, with some texts replaced.
+func (s *hubShop) write(t *testing.T, replaced ...string) {
+	t.Helper()
+	text := strings.NewReplacer(append([]string{"NAME", s.name}, replaced...)...).Replace(shop)
+	if err := os.WriteFile(s.file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *hubShop) propagate(t *testing.T, via string, more ...string) result {
+	t.Helper()
+	args := []string{"propagate", "-f", s.file, "--name", s.name, "-C", "c1,c2", "--via", via, "--yes"}
+	return s.run(t, append(args, more...)...)
+}
+
+func (s *hubShop) byHub(t *testing.T, more ...string) result {
+	t.Helper()
+	return s.propagate(t, "karmada="+s.hub, more...)
+}
+
+// object is what a cluster has, without what every cluster adds for itself and
+// what Karmada notes for itself; nil if it has none.
+func (s *hubShop) object(t *testing.T, cluster, what string) map[string]any {
+	t.Helper()
+	got := s.kubectl(t, "--context", cluster, "get", what, "-n", s.name, "-o", "json", "--ignore-not-found").want(t, 0)
+	if strings.TrimSpace(got.stdout) == "" {
+		return nil
+	}
+	o := unstructured.Unstructured{}
+	if err := o.UnmarshalJSON([]byte(got.stdout)); err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"} {
+		unstructured.RemoveNestedField(o.Object, "metadata", field)
+	}
+	delete(o.Object, "status")
+	strangers := func(notes map[string]string) map[string]string {
+		for key := range notes {
+			if strings.Contains(key, "karmada.io/") || key == "deployment.kubernetes.io/revision" {
+				delete(notes, key)
+			}
+		}
+		if len(notes) == 0 {
+			return nil
+		}
+		return notes
+	}
+	o.SetLabels(strangers(o.GetLabels()))
+	o.SetAnnotations(strangers(o.GetAnnotations()))
+	return o.Object
+}
+
+// image is that of the workload in a cluster.
+func (s *hubShop) image(t *testing.T, cluster string) string {
+	t.Helper()
+	return s.kubectl(t, "--context", cluster, "get", "deploy/web", "-n", s.name, "-o", "jsonpath={.spec.template.spec.containers[0].image}").want(t, 0).stdout
+}
+
+func TestPropagateByKarmada(t *testing.T) {
+	l := newKarmadaLab(t)
+	l.run(t, "join", "c1", "c2", l.to(), "--yes", "--wait").want(t, 0)
+	t.Run("the same as directly", l.testSameAsDirectly)
+	t.Run("a canary that fails", l.testHubCanary)
+	t.Run("fewer clusters", l.testHubNarrowed)
+}
+
+// What arrives in the clusters does not depend on who brings it.
+func (l *karmadaLab) testSameAsDirectly(t *testing.T) {
+	s := newHubShop(t, l, "viahub")
+	flags := []string{"--replicas", "10", "--weight", "c1=90,c2=10", "--override", "c2:configmap/web:/data/greeting=hallo", "--image", "web=web:2"}
+	objects := func() map[string]map[string]any {
+		found := map[string]map[string]any{}
+		for _, cluster := range []string{"c1", "c2"} {
+			for _, what := range []string{"configmap/web", "deployment/web"} {
+				found[cluster+" "+what] = s.object(t, cluster, what)
+			}
+		}
+		return found
+	}
+	s.propagate(t, "direct", flags...).want(t, 0)
+	directly := objects()
+	l.run(t, "withdraw", s.name, "-C", "c1,c2", "--delete-kinds", "Namespace", "--yes").want(t, 0)
+
+	plan := s.byHub(t, append(flags, "--dry-run=server")...).want(t, 0).stdout
+	if !strings.Contains(plan, "PropagationPolicy/") || !strings.Contains(plan, "OverridePolicy/") {
+		t.Errorf("the plan does not show the policies:\n%s", plan)
+	}
+	s.byHub(t, flags...).want(t, 0)
+	byHub := objects()
+	for what, want := range directly {
+		if want == nil || !reflect.DeepEqual(byHub[what], want) {
+			t.Errorf("%s by Karmada is\n%v\ndirectly it is\n%v", what, byHub[what], want)
+		}
+	}
+	if replicas, _, _ := unstructured.NestedInt64(byHub["c1 deployment/web"], "spec", "replicas"); replicas != 9 {
+		t.Errorf("c1 has %d replicas, want 9", replicas)
+	}
+	if again := s.byHub(t, flags...).want(t, 0).stdout; strings.Count(again, "Unchanged") != 2 {
+		t.Errorf("a second time it changes something:\n%s", again)
+	}
+
+	l.run(t, "withdraw", s.name, "-C", l.hub, "--yes").want(t, 0)
+	for _, cluster := range []string{"c1", "c2"} {
+		eventually(t, "the objects are gone from "+cluster, func() error {
+			return nothing(strings.Fields(l.kubectl(t, "--context", cluster, "get", "cm/web", "deploy/web", "-n", s.name, "-o", "name", "--ignore-not-found").want(t, 0).stdout))
+		})
+	}
+}
+
+// A wave that fails keeps the next ones as they are; back is back everywhere.
+func (l *karmadaLab) testHubCanary(t *testing.T) {
+	s := newHubShop(t, l, "viacanary")
+	s.byHub(t).want(t, 0)
+	s.write(t, "web:1", "web:2", "spec: {containers", "spec: {nodeSelector: {is: nowhere}, containers")
+	paused := s.byHub(t, "--waves", "1", "--timeout", "8s").want(t, 6)
+	if !strings.Contains(paused.stdout, "Failed") || !strings.Contains(paused.stdout, "Pending") {
+		t.Errorf("the result:\n%s", paused.stdout)
+	}
+	if one, two := s.image(t, "c1"), s.image(t, "c2"); one != "web:2" || two != "web:1" {
+		t.Errorf("after the first wave failed c1 has %s and c2 %s; want web:2 and web:1", one, two)
+	}
+	s.byHub(t, "--waves", "1", "--timeout", "8s", "--on-failure", "rollback").want(t, 1)
+	for _, cluster := range []string{"c1", "c2"} {
+		if image := s.image(t, cluster); image != "web:1" {
+			t.Errorf("rolled back, %s has %s, want web:1", cluster, image)
+		}
+	}
+	// What is mended goes on to all.
+	s.write(t, "web:1", "web:3")
+	s.byHub(t, "--waves", "1").want(t, 0)
+	if one, two := s.image(t, "c1"), s.image(t, "c2"); one != "web:3" || two != "web:3" {
+		t.Errorf("c1 has %s and c2 %s; want web:3", one, two)
+	}
+	l.run(t, "withdraw", s.name, "-C", l.hub, "--yes").want(t, 0)
+}
+
+// Karmada would take the set away from clusters that are not selected.
+func (l *karmadaLab) testHubNarrowed(t *testing.T) {
+	s := newHubShop(t, l, "vianarrow")
+	s.byHub(t).want(t, 0)
+	only := []string{"propagate", "-f", s.file, "--name", s.name, "-C", "c1", "--via", "karmada=" + s.hub, "--yes"}
+	if got := l.run(t, only...).want(t, 5); !strings.Contains(got.stderr, "the set is in c2, too") {
+		t.Errorf("stderr: %s", got.stderr)
+	}
+	l.run(t, append(only, "--prune")...).want(t, 0)
+	eventually(t, "it is gone from c2", func() error {
+		return nothing(strings.Fields(l.kubectl(t, "--context", "c2", "get", "deploy/web", "-n", s.name, "-o", "name", "--ignore-not-found").want(t, 0).stdout))
+	})
+	if image := s.image(t, "c1"); image != "web:1" {
+		t.Errorf("c1 has %s", image)
+	}
+	l.run(t, "withdraw", s.name, "-C", l.hub, "--yes").want(t, 0)
+}
