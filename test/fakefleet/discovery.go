@@ -98,4 +98,4 @@ func (s *store) resources(at location) *metav1.APIResourceList {
 	return list
 }
 
-func verbs() []string { return []string{"get", "list", "watch"} }
+func verbs() []string { return []string{"create", "delete", "get", "list", "patch", "update", "watch"} }

@@ -57,6 +57,9 @@ const (
 	FaultSlow FaultKind = "slow"
 	// FaultLegacy has no aggregated discovery.
 	FaultLegacy FaultKind = "legacy"
+	// FaultDeny gives no right to the verbs in Text, separated by commas: reviews
+	// of access say so, and requests that want them get a 403.
+	FaultDeny FaultKind = "deny"
 	// FaultNoTables answers with objects who asks for a Table, as aggregated
 	// API servers may.
 	FaultNoTables FaultKind = "notables"
@@ -82,7 +85,7 @@ func (s *Server) AddFault(f Fault) error {
 		ca, err := foreignCA()
 		s.CA = ca
 		return err
-	case FaultHang, FaultStall, FaultReset, FaultHalf, FaultTruncate, FaultHTML, FaultExpire, FaultUnready, FaultWarn, FaultLegacy, FaultNoTables:
+	case FaultHang, FaultStall, FaultReset, FaultHalf, FaultTruncate, FaultHTML, FaultExpire, FaultUnready, FaultWarn, FaultLegacy, FaultNoTables, FaultDeny:
 	case FaultSlow:
 		if _, err := time.ParseDuration(f.Text); err != nil {
 			return err
@@ -121,6 +124,7 @@ func (f *Fault) concerns(r *http.Request, at location) bool {
 	switch {
 	case f.Kind == FaultExpire && !r.URL.Query().Has("continue"),
 		f.Kind == FaultUnready && at.Path != "/readyz",
+		f.Kind == FaultDeny && !f.denies(verbOf(r, at)),
 		f.Kind == FaultLegacy && at.Path != "/api" && at.Path != "/apis":
 		return false
 	case strings.HasPrefix(f.On, "/"):
@@ -159,6 +163,8 @@ func (f *Fault) answer(s *Server, w http.ResponseWriter, r *http.Request, at loc
 			r.Header.Set("Accept", "application/json")
 		}
 		return false
+	case FaultDeny:
+		writeStatus(w, http.StatusForbidden, at, forbidden(at, verbOf(r, at)))
 	case FaultRefuse, FaultMute, FaultUntrusted:
 		return false
 	default:

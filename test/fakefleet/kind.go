@@ -45,6 +45,10 @@ func builtins() []kind {
 		builtin("batch", "v1", "CronJob", "cronjobs", true, plain, "cj"),
 		builtin("batch", "v1", "Job", "jobs", true, plain),
 		builtin("networking.k8s.io", "v1", "Ingress", "ingresses", true, plain, "ing"),
+		builtin("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false, plain),
+		builtin("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", false, plain),
+		builtin("rbac.authorization.k8s.io", "v1", "Role", "roles", true, plain),
+		builtin("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true, plain),
 		builtin("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false, plain, "crd", "crds"),
 	}
 }

@@ -55,6 +55,14 @@ type location struct {
 	aggregatedGroup bool // under /apis, not /api
 }
 
+// qualified is the resource with its group.
+func (at location) qualified() string {
+	if at.Group == "" {
+		return at.Resource
+	}
+	return at.Resource + "." + at.Group
+}
+
 // parsePath reads /api/v1/…, /apis/GROUP/VERSION/… and leaves all else alone.
 func parsePath(path string) location {
 	at := location{Path: strings.TrimRight(path, "/")}

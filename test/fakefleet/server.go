@@ -133,8 +133,12 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, at location) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case r.Method != http.MethodGet:
+	case at.Resource == reviews:
+		s.writeReview(w, r, at)
+	case r.Method != http.MethodGet && at.Resource == "":
 		writeStatus(w, http.StatusMethodNotAllowed, at, "")
+	case r.Method != http.MethodGet:
+		s.writeChange(w, r, at)
 	case at.Path == "/version":
 		s.writeVersion(w)
 	case at.Path == "/readyz":

@@ -16,22 +16,25 @@ func writeStatus(w http.ResponseWriter, code int, at location, text string) {
 		Status:   metav1.StatusFailure, Code: int32(code), //nolint:gosec // an HTTP code
 		Details: &metav1.StatusDetails{Name: at.Name, Group: at.Group, Kind: at.Resource},
 	}
-	qualified := at.Resource
-	if at.Group != "" {
-		qualified += "." + at.Group
-	}
 	switch code {
 	case http.StatusUnauthorized:
 		status.Reason, status.Message = metav1.StatusReasonUnauthorized, "Unauthorized"
 	case http.StatusForbidden:
-		status.Reason, status.Message = metav1.StatusReasonForbidden, forbidden(at, qualified)
+		status.Reason, status.Message = metav1.StatusReasonForbidden, forbidden(at, "")
 	case http.StatusNotFound:
 		status.Reason, status.Message = metav1.StatusReasonNotFound, "the server could not find the requested resource"
 		if at.Name != "" {
-			status.Message = fmt.Sprintf("%s %q not found", qualified, at.Name)
+			status.Message = fmt.Sprintf("%s %q not found", at.qualified(), at.Name)
 		}
 	case http.StatusMethodNotAllowed:
 		status.Reason, status.Message = metav1.StatusReasonMethodNotAllowed, "the server does not allow this method on the requested resource"
+	case http.StatusConflict:
+		status.Reason = metav1.StatusReasonConflict
+		if at.Name == "" { // only who creates something names nothing
+			status.Reason = metav1.StatusReasonAlreadyExists
+		}
+	case http.StatusBadRequest:
+		status.Reason = metav1.StatusReasonBadRequest
 	case http.StatusGone:
 		status.Reason = metav1.StatusReasonExpired
 		status.Message = "The provided continue parameter is too old to display a consistent list result. " +
@@ -53,16 +56,23 @@ func writeStatus(w http.ResponseWriter, code int, at location, text string) {
 	_ = json.NewEncoder(w).Encode(status)
 }
 
-// forbidden is worded by apiserver's endpoints/handlers/responsewriters.
-func forbidden(at location, qualified string) string {
+// forbidden is worded by apiserver's endpoints/handlers/responsewriters. Without
+// a verb it is about reading.
+func forbidden(at location, verb string) string {
 	const user = `User "jane" cannot`
 	if at.Resource == "" {
 		return fmt.Sprintf(`forbidden: %s get path %q`, user, at.Path)
 	}
-	verb, scope := "list", "at the cluster scope"
-	subject := qualified
+	scope, subject := "at the cluster scope", at.qualified()
 	if at.Name != "" {
-		verb, subject = "get", fmt.Sprintf("%s %q", qualified, at.Name)
+		subject = fmt.Sprintf("%s %q", subject, at.Name)
+	}
+	switch {
+	case verb != "":
+	case at.Name != "":
+		verb = "get"
+	default:
+		verb = "list"
 	}
 	if at.Namespace != "" {
 		scope = fmt.Sprintf("in the namespace %q", at.Namespace)

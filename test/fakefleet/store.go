@@ -49,14 +49,22 @@ func (s *store) unload(documents []byte) error {
 		if object.GetNamespace() == "" {
 			object.SetNamespace("default")
 		}
-		before := len(s.objects)
-		s.objects = slices.DeleteFunc(s.objects, func(o *unstructured.Unstructured) bool { return same(o, object) })
-		if len(s.objects) == before {
+		if !s.drop(object) {
 			return fmt.Errorf("%s %q: not there", object.GetKind(), object.GetName())
 		}
-		s.changes = append(s.changes, change{event: watch.Deleted, object: object})
 		return nil
 	})
+}
+
+// drop removes the object of this name, if it is there.
+func (s *store) drop(object *unstructured.Unstructured) (was bool) {
+	before := len(s.objects)
+	s.objects = slices.DeleteFunc(s.objects, func(o *unstructured.Unstructured) bool { return same(o, object) })
+	if len(s.objects) == before {
+		return false
+	}
+	s.changes = append(s.changes, change{event: watch.Deleted, object: object})
+	return true
 }
 
 // each hands over the objects of documents.
