@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
 // Plan is what a change of a fleet comes to.
@@ -37,6 +38,9 @@ type RefusedError struct{ Err error }
 func (e *RefusedError) Error() string { return e.Err.Error() }
 
 func (e *RefusedError) Unwrap() error { return e.Err }
+
+// Reason is the failure's in the output contract.
+func (*RefusedError) Reason() member.Reason { return member.ReasonRefused }
 
 // Planner plans a change of a fleet file and makes it in memory.
 type Planner func(*FleetFile) (Plan, error)

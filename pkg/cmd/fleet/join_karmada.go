@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/membership"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/membership/karmada"
 )
 
@@ -147,7 +148,7 @@ func (j *hubJoin) request(ctx context.Context, c inventory.Cluster, members *mem
 		return karmada.JoinRequest{}, err
 	}
 	if endpoint.Insecure && !j.flags.allowInsecure {
-		return karmada.JoinRequest{}, &cli.Error{Code: cli.ExitRefused, Err: fmt.Errorf("context %s does not verify the server's certificate, and so would the hub: --allow-insecure allows it", c.Context)}
+		return karmada.JoinRequest{}, &membership.RefusedError{Err: fmt.Errorf("context %s does not verify the server's certificate, and so would the hub: --allow-insecure allows it", c.Context)}
 	}
 	return karmada.JoinRequest{
 		Name: c.Name, Member: m, Endpoint: endpoint,

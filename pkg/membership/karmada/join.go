@@ -68,14 +68,16 @@ func PlanJoin(ctx context.Context, h *Hub, r JoinRequest, client bool) (*Join, e
 	}{
 		{r.Name, r.Member, j.memberObjects}, {h.Name, h.member, j.hubObjects},
 	}
-	for _, side := range sides {
+	needs := make([]need, len(sides))
+	for i, side := range sides {
 		needed := rights(side.objects(), "get", "create", "patch")
 		if side.member == r.Member {
 			needed = append(needed, rights([]*unstructured.Unstructured{newTokenSecret("", "", nil)}, "list")...)
 		}
-		if err := permitted(ctx, side.where, side.member, needed); err != nil {
-			return nil, err
-		}
+		needs[i] = need{side.where, side.member, needed}
+	}
+	if err := permitted(ctx, needs...); err != nil {
+		return nil, err
 	}
 	if j.secret, err = j.findSecret(ctx); err != nil {
 		return nil, err

@@ -34,9 +34,35 @@ func rights(objects []*unstructured.Unstructured, verbs ...string) []authorizati
 	return needed
 }
 
-// permitted is nil if the user has all of these rights in one cluster, and else
-// a refusal that names what is missing. where is the cluster's name.
-func permitted(ctx context.Context, where string, m *member.Member, needed []authorizationv1.ResourceAttributes) error {
+// need is what has to be allowed in one cluster.
+type need struct {
+	where  string // the cluster's name
+	member *member.Member
+	rights []authorizationv1.ResourceAttributes
+}
+
+// permitted is nil if the user has all of these rights, and else a refusal that
+// names whatever is missing, in all of the clusters.
+func permitted(ctx context.Context, needs ...need) error {
+	var missing []string
+	for _, n := range needs {
+		denied, err := n.denied(ctx)
+		if err != nil {
+			return err
+		}
+		if len(denied) > 0 {
+			missing = append(missing, fmt.Sprintf("in %s you may not %s", n.where, strings.Join(denied, ", ")))
+		}
+	}
+	if len(missing) > 0 {
+		return refusal("%s", strings.Join(missing, "; "))
+	}
+	return nil
+}
+
+// denied are the rights that the user does not have, in words.
+func (n need) denied(ctx context.Context) ([]string, error) {
+	needed := slices.Clone(n.rights)
 	slices.SortFunc(needed, func(a, b authorizationv1.ResourceAttributes) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Subresource, b.Subresource), cmp.Compare(a.Verb, b.Verb))
 	})
@@ -48,7 +74,7 @@ func permitted(ctx context.Context, where string, m *member.Member, needed []aut
 	var wg sync.WaitGroup
 	for i := range needed {
 		wg.Go(func() {
-			allowed, _, err := m.May(ctx, needed[i])
+			allowed, _, err := n.member.May(ctx, needed[i])
 			if err != nil {
 				errs[i] = err
 			} else if !allowed {
@@ -59,14 +85,10 @@ func permitted(ctx context.Context, where string, m *member.Member, needed []aut
 	wg.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	denied = slices.DeleteFunc(denied, func(s string) bool { return s == "" })
-	if len(denied) > 0 {
-		return refusal("in %s you may not %s", where, strings.Join(denied, ", "))
-	}
-	return nil
+	return slices.DeleteFunc(denied, func(s string) bool { return s == "" }), nil
 }
 
 func inWords(a authorizationv1.ResourceAttributes) string {

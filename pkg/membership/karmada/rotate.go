@@ -102,13 +102,11 @@ func (r *Rotation) step(where string, action Action, o *unstructured.Unstructure
 func (r *Rotation) permitted(ctx context.Context) error {
 	secret, account := newTokenSecret("", "", nil), newObject(kindServiceAccount, namespace, "", nil, nil)
 	inMember := rights([]*unstructured.Unstructured{secret, account}, "get", "list", "create", "patch", "delete")
-	if err := permitted(ctx, r.request.Name, r.request.Member, inMember); err != nil {
-		return err
-	}
 	status := rights([]*unstructured.Unstructured{r.cluster}, "patch")
 	status[0].Subresource = "status"
 	onHub := rights([]*unstructured.Unstructured{secret}, "get", "create", "patch")
-	return permitted(ctx, r.hub.Name, r.hub.member, append(append(onHub, rights([]*unstructured.Unstructured{r.cluster}, "get")...), status...))
+	onHub = append(append(onHub, rights([]*unstructured.Unstructured{r.cluster}, "get")...), status...)
+	return permitted(ctx, need{r.request.Name, r.request.Member, inMember}, need{r.hub.Name, r.hub.member, onHub})
 }
 
 // find reads what a join made, and makes sure that it is this hub's.

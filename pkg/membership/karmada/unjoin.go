@@ -225,13 +225,9 @@ func (u *Unjoin) permitted(ctx context.Context) error {
 			objects[s.Cluster] = append(objects[s.Cluster], s.Object)
 		}
 	}
-	if err := permitted(ctx, u.hub.Name, u.hub.member, rights(objects[u.hub.Name], "delete")); err != nil {
-		return err
-	}
-	if len(objects[u.request.Name]) == 0 {
-		return nil
-	}
-	return permitted(ctx, u.request.Name, u.request.Member, rights(objects[u.request.Name], "delete"))
+	return permitted(ctx,
+		need{u.hub.Name, u.hub.member, rights(objects[u.hub.Name], "delete")},
+		need{u.request.Name, u.request.Member, rights(objects[u.request.Name], "delete")})
 }
 
 // Changes counts the objects that are deleted.
