@@ -20,7 +20,7 @@ func Live(ctx context.Context, f Fleet, r render.Request, objects map[string][]m
 		if err != nil {
 			return live, err
 		}
-		if r.Division.ByFree {
+		if r.ByFree() {
 			if live.Free, err = capacity.Read(ctx, m); err != nil {
 				return live, err
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/policy"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/weight"
 )
@@ -133,10 +134,61 @@ func (o *propagateOptions) read(ctx context.Context) ([]manifest.Object, error) 
 		return o.readLive(ctx)
 	}
 	objects, err := o.readFrom(ctx, o.source)
+	if err == nil {
+		objects, err = o.takePolicies(objects)
+	}
 	if err != nil {
 		err = cli.UsageError(err)
 	}
 	return objects, err
+}
+
+// takePolicies takes the policies out of the objects, and has them followed.
+func (o *propagateOptions) takePolicies(objects []manifest.Object) ([]manifest.Object, error) {
+	policies, rest, err := policy.Split(objects)
+	if err != nil || policies.Empty() {
+		return objects, err
+	}
+	for _, note := range policies.Notes() {
+		o.env.Note("%s", note)
+	}
+	if o.hub == "" {
+		notes, err := policies.Direct()
+		if err != nil {
+			return nil, err
+		}
+		for _, note := range notes {
+			o.env.Note("%s", note)
+		}
+	}
+	if len(rest) == 0 {
+		return nil, errors.New("there are policies in what was named, and no objects that they could be for")
+	}
+	o.render.request.Policies = policies
+	return rest, nil
+}
+
+// qualify asks the clusters for the hardware that policies demand.
+func (o *propagateOptions) qualify(ctx context.Context, selection cli.Selection) error {
+	policies := o.render.request.Policies
+	if policies == nil {
+		return nil
+	}
+	line := selection.ShowWaiting(o.env)
+	notes, failures, err := propagate.Qualify(ctx, propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}, policies)
+	line.Done()
+	for _, note := range notes {
+		o.env.Note("%s", note)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case len(failures) > 0:
+		return o.refuse(failures)
+	case err != nil:
+		return &cli.Error{Code: cli.ExitRefused, Err: err}
+	}
+	return nil
 }
 
 func (*propagateOptions) readFrom(ctx context.Context, source manifest.Source) ([]manifest.Object, error) {
@@ -158,10 +210,23 @@ func (o *propagateOptions) rendered(ctx context.Context, selection cli.Selection
 		}
 	}
 	// A hub knows of autoscalers itself.
-	if request.Division.ByFree || request.Division.Divides() && !o.render.only() && o.hub == "" {
+	if err := o.qualify(ctx, selection); err != nil {
+		return render.Result{}, err
+	}
+	if o.hub != "" && request.Policies != nil { // Karmada follows them itself
+		theirs, err := request.Policies.Objects()
+		if err != nil {
+			return render.Result{}, cli.UsageError(err)
+		}
+		for _, one := range theirs {
+			request.Objects = append(request.Objects, manifest.Object{Unstructured: one})
+		}
+		request.Policies = nil
+	}
+	if request.ByFree() || (request.Division.Divides() || request.Policies != nil) && !o.render.only() && o.hub == "" {
 		// What is wrong with the input is found before anybody is asked.
 		dry := request
-		dry.Division.ByFree = false
+		dry.Undivided = request.ByFree()
 		undivided, err := render.Render(dry)
 		if err != nil {
 			return undivided, cli.UsageError(err)

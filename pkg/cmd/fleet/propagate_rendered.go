@@ -23,7 +23,7 @@ import (
 // showRendered prints what each cluster would get, or the images of it.
 func (o *propagateOptions) showRendered(ctx context.Context, objects []manifest.Object) error {
 	choose := o.clusters.SelectUnasked
-	if o.render.request.Division.ByFree {
+	if r := o.render.request; r.ByFree() || r.Policies != nil && len(r.Policies.Hardware()) > 0 {
 		choose = o.clusters.Select
 	}
 	selection, err := choose(ctx)

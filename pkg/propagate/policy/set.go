@@ -185,6 +185,9 @@ func whatOn(kind string, o manifest.Object) string {
 	return fmt.Sprintf("%s %s", kind, o.GetName())
 }
 
+// Empty is true where the input had no policies.
+func (s *Set) Empty() bool { return len(s.propagations)+len(s.overrides) == 0 }
+
 // Notes are what the authors of the policies should know, whatever brings the
 // objects to the clusters.
 func (s *Set) Notes() []Note {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/policy"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/weight"
 )
 
@@ -98,7 +99,7 @@ func (x *renderer) workloads() (order []workload, parts map[workload][]part) {
 
 // divide divides the replicas of every workload.
 func (x *renderer) divide() error {
-	if !x.Division.Divides() {
+	if x.Undivided || !x.Division.Divides() && x.Policies == nil {
 		return nil
 	}
 	weights, err := resolve(x.Division.Weights, x.Clusters)
@@ -106,7 +107,7 @@ func (x *renderer) divide() error {
 		return fmt.Errorf("--weight: %w", err)
 	}
 	order, parts := x.workloads()
-	if len(order) == 0 {
+	if len(order) == 0 && x.Division.Divides() {
 		return errors.New("--weight: there is nothing to divide: none of the objects is a Deployment, StatefulSet or ReplicaSet")
 	}
 	for _, w := range order {
@@ -118,6 +119,15 @@ func (x *renderer) divide() error {
 }
 
 func (x *renderer) divideOne(parts []part, weights []weight.Weight) error {
+	placed := divided(parts)
+	switch {
+	case placed == nil && !x.Division.Divides():
+		return nil
+	case placed != nil && x.Division.Divides():
+		return fmt.Errorf("%s: %s divides the replicas of %s, and so do flags: take one of them out", placed.Origin, placed.Policy, parts[0].What())
+	case placed != nil:
+		weights = weightsOf(placed)
+	}
 	parts = slices.DeleteFunc(parts, func(p part) bool {
 		scaled := x.scaled(p)
 		if scaled {
@@ -132,11 +142,15 @@ func (x *renderer) divideOne(parts []part, weights []weight.Weight) error {
 	if err != nil {
 		return err
 	}
-	shares, err := x.shares(total, parts, weights)
+	shares, err := x.shares(total, parts, weights, placed)
 	if err != nil {
 		return err
 	}
 	for i, p := range parts {
+		if placed != nil && shares[i].Replicas == 0 && total > 0 {
+			p.withdraw()
+			continue
+		}
 		if err := p.put(replicasPath(), shares[i].Replicas); err != nil {
 			return p.Lines().Errorf(replicasPath(), "%w", err)
 		}
@@ -146,8 +160,8 @@ func (x *renderer) divideOne(parts []part, weights []weight.Weight) error {
 }
 
 // shares divides, by weights or by room.
-func (x *renderer) shares(total int64, parts []part, weights []weight.Weight) ([]weight.Share, error) {
-	if x.Division.ByFree {
+func (x *renderer) shares(total int64, parts []part, weights []weight.Weight, placed *policy.Placement) ([]weight.Share, error) {
+	if x.Division.ByFree || placed != nil && placed.Division == policy.ByFree {
 		return x.byFree(total, parts)
 	}
 	mine := make([]weight.Weight, len(parts))

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/policy"
 )
 
 // object is one object of one cluster. What the input has is shared by all
@@ -17,6 +18,7 @@ type object struct {
 	owned bool
 	// overridden are the fields that overrides changed.
 	overridden []overridden
+	placement  *policy.Placement // nil: no policy placed it
 }
 
 // overridden is a field that was changed, and by what.

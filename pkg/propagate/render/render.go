@@ -9,6 +9,7 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/policy"
 )
 
 // Request is what is rendered.
@@ -22,11 +23,15 @@ type Request struct {
 	// Namespace is that of objects that name none; empty: it is each cluster's own.
 	Namespace string
 
+	// Policies say which cluster gets what, and what is different there; nil: none do.
+	Policies  *policy.Set
 	Overrides []Override
 	Images    []ImageChange
 	// Registry, if not empty, has all images.
 	Registry Registry
 	Division Division
+	// Undivided leaves the replicas as they are, whoever divides them.
+	Undivided bool
 }
 
 // Cluster is what one cluster gets.
@@ -49,7 +54,7 @@ type Result struct {
 // Render renders. Every error is one of the user's input.
 func Render(r Request) (Result, error) {
 	x := &renderer{Request: r}
-	steps := []func() error{x.begin, x.variables, x.overrides, x.images, x.mirror, x.divide, x.unique}
+	steps := []func() error{x.begin, x.place, x.variables, x.policies, x.overrides, x.images, x.mirror, x.divide, x.unique}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return Result{}, err
