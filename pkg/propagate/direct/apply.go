@@ -29,10 +29,8 @@ func (p *Plan) Idle() bool {
 // changed: the run can be taken up from it.
 func (p *Plan) Prepare(ctx context.Context, run set.Run) error {
 	journal := p.set.Journal
-	again := journal.Run.ID == run.ID && journal.Phase != set.PhaseDone
-	if !again {
-		journal.Revision++
-	}
+	p.before = journal
+	journal.Revision++
 	journal.Run, journal.Phase = run, set.PhasePending
 	revision := p.revision(journal.Revision)
 	for _, o := range revision.Objects {
@@ -220,10 +218,19 @@ func (p *Plan) release(ctx context.Context, c *Change) error {
 	return err
 }
 
-// Cancel gives up a run that was prepared and not begun: the set is as it was.
+// Cancel gives up a run that was prepared and not begun: the set is as it was, or
+// is not there as it was not.
 func (p *Plan) Cancel(ctx context.Context) error {
-	p.set.Journal.Phase, p.set.Journal.Revision = set.PhaseDone, p.set.Journal.Done
-	return p.set.Save(ctx)
+	if p.before.Revision == 0 {
+		p.set.Journal = set.Journal{}
+		return p.set.Delete(ctx)
+	}
+	dropped := p.set.Journal.Revision
+	p.set.Journal = p.before
+	if err := p.set.Save(ctx); err != nil {
+		return err
+	}
+	return p.set.Drop(ctx, dropped)
 }
 
 // Finish says that the gate was passed.

@@ -63,6 +63,7 @@ type Plan struct {
 	set     *set.Set
 	base    *set.Revision // what had passed its gate last
 	current *set.Revision // what was applied last
+	before  set.Journal   // the set's before it was prepared
 }
 
 // Counts counts the objects that are written, and of those the ones deleted.
@@ -385,11 +386,20 @@ func (p *Plan) Revision() int { return p.set.Journal.Revision }
 // Where is the UID of the cluster.
 func (p *Plan) Where() string { return p.UID }
 
-// Lock takes the lock of the set in the cluster; see state.Store.Acquire.
+// Lock takes the lock of the set in the cluster; see state.Store.Acquire. What was
+// planned for a set that is another by now is a *set.ChangedError.
 func (p *Plan) Lock(ctx context.Context, holder string) (held context.Context, lock *state.Lock, err error) {
 	store := state.Store{Member: p.member, Namespace: p.options.StateNamespace}
 	if err := store.EnsureNamespace(ctx); err != nil {
 		return nil, nil, err
 	}
-	return store.Acquire(ctx, "set-"+p.options.Set, holder)
+	held, lock, err = store.Acquire(ctx, "set-"+p.options.Set, holder)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := p.set.Unchanged(ctx); err != nil {
+		lock.Release(ctx)
+		return nil, nil, err
+	}
+	return held, lock, nil
 }

@@ -113,6 +113,11 @@ func (s *Set) Keep(ctx context.Context, r *Revision) error {
 	return s.store.PutDocument(ctx, s.document(r.Number), map[string]string{setLabel: s.Name}, r)
 }
 
+// Drop deletes a revision.
+func (s *Set) Drop(ctx context.Context, number int) error {
+	return s.store.DeleteDocument(ctx, s.document(number))
+}
+
 // Tidy deletes the revisions that are older than the last that are kept.
 func (s *Set) Tidy(ctx context.Context) error {
 	numbers, err := s.revisions(ctx)

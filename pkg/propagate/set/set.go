@@ -3,6 +3,7 @@
 package set
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
 )
 
@@ -149,6 +151,33 @@ func (s *Set) read() error {
 	return nil
 }
 
+// ChangedError is a set that somebody else has changed since it was read.
+type ChangedError struct {
+	Name string
+	// By is who, as they signed it; empty if they took it away.
+	By string
+}
+
+func (e *ChangedError) Error() string {
+	by := cmp.Or(e.By, "somebody else")
+	return fmt.Sprintf("%s has changed the set %s since this was planned: plan it again", by, e.Name)
+}
+
+// Reason classifies the failure.
+func (*ChangedError) Reason() member.Reason { return member.ReasonRefused }
+
+// Unchanged is a *ChangedError unless the set is still as it was read.
+func (s *Set) Unchanged(ctx context.Context) error {
+	now, err := Load(ctx, s.store, s.Name)
+	if err != nil {
+		return err
+	}
+	if cmp.Or(now.record, &state.Record{}).Version != cmp.Or(s.record, &state.Record{}).Version {
+		return &ChangedError{Name: s.Name, By: now.Journal.Run.By}
+	}
+	return nil
+}
+
 // Exists is true if the set is in the cluster.
 func (s *Set) Exists() bool { return s.record != nil }
 
@@ -158,11 +187,11 @@ func (s *Set) PartOf() string { return ID(s.Name, s.store.Namespace) }
 // Covers notes that the set may have objects of a kind in a namespace.
 func (j *Journal) Covers(kind schema.GroupKind, namespace string) {
 	if !slices.Contains(j.Kinds, kind) {
-		j.Kinds = append(j.Kinds, kind)
+		j.Kinds = append(slices.Clip(j.Kinds), kind) // a copy of the journal keeps its own
 		slices.SortFunc(j.Kinds, func(a, b schema.GroupKind) int { return strings.Compare(a.String(), b.String()) })
 	}
 	if namespace != "" && !slices.Contains(j.Namespaces, namespace) {
-		j.Namespaces = append(j.Namespaces, namespace)
+		j.Namespaces = append(slices.Clip(j.Namespaces), namespace)
 		slices.Sort(j.Namespaces)
 	}
 }
@@ -218,5 +247,9 @@ func (s *Set) Delete(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.store.Delete(ctx, s.record)
+	if err := s.store.Delete(ctx, s.record); err != nil {
+		return err
+	}
+	s.record = nil
+	return nil
 }
