@@ -43,6 +43,7 @@ func (f Fleet) planEach(ctx context.Context, plan fanout.Func[*direct.Plan]) (pl
 		}
 		planned = append(planned, r)
 	}
+	refuseTwins(planned)
 	return planned, lacking
 }
 

@@ -38,6 +38,12 @@ func Plan(ctx context.Context, f Fleet, r Request) fanout.Results[*direct.Plan] 
 		}
 		return direct.PlanCluster(ctx, m, r.Objects[c.Name], r.Options)
 	})
+	refuseTwins(planned)
+	return planned
+}
+
+// refuseTwins refuses clusters that turn out to be one, or a copy of another.
+func refuseTwins(planned fanout.Results[*direct.Plan]) {
 	first := map[string]string{}
 	for i, p := range planned {
 		if p.Err != nil {
@@ -48,5 +54,4 @@ func Plan(ctx context.Context, f Fleet, r Request) fanout.Results[*direct.Plan] 
 		}
 		first[p.Value.UID] = p.Cluster.Name
 	}
-	return planned
 }

@@ -1,6 +1,7 @@
 package propagate
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -174,8 +175,19 @@ func (r *run) run(ctx context.Context) {
 	case r.strategy.OnFailure == Rollback && ctx.Err() == nil:
 		r.rollback(ctx, failed)
 	default:
+		if !r.begun() { // interrupted before anything was
+			r.cancel(ctx)
+		}
 		r.skip(failed)
 	}
+}
+
+// begun is true if something was written to a cluster, beside what is remembered.
+func (r *run) begun() bool {
+	return slices.ContainsFunc(r.busy, func(c inventory.Cluster) bool {
+		phase := r.outcomes[c.Name].Value.Phase
+		return phase != v1alpha1.PropagationPlanned && phase != v1alpha1.PropagationPending
+	})
 }
 
 // wave gives a wave its turn.
@@ -200,7 +212,10 @@ func (r *run) wave(ctx context.Context, number int, wave fanout.Wave) error {
 			r.fail(turn, err)
 		}
 	}
-	return err
+	passed := slices.DeleteFunc(turn, func(c inventory.Cluster) bool { return r.outcomes[c.Name].Err != nil })
+	return cmp.Or(err, r.each(ctx, passed, func(ctx context.Context, c inventory.Cluster, _ *Outcome) error {
+		return r.plans[c.Name].Finish(ctx)
+	}))
 }
 
 // one brings the set to one cluster.
@@ -211,7 +226,7 @@ func (r *run) one(ctx context.Context, c inventory.Cluster, outcome *Outcome) er
 	}
 	if r.strategy.NoWait {
 		outcome.Phase = v1alpha1.PropagationApplied
-		return plan.Finish(ctx)
+		return nil
 	}
 	err := plan.Await(ctx, r.strategy.Gate, func(h direct.Health) {
 		outcome.Health = h
@@ -221,7 +236,7 @@ func (r *run) one(ctx context.Context, c inventory.Cluster, outcome *Outcome) er
 		return err
 	}
 	outcome.Phase = v1alpha1.PropagationDone
-	return plan.Finish(ctx)
+	return nil
 }
 
 // rollback brings the clusters that were touched back to what they had, and the
