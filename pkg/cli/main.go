@@ -92,7 +92,9 @@ func (e *Env) conclude(ctx context.Context, cmd *cobra.Command, err error) ExitC
 		code, hint = ExitUsage, usageHint(cmd, err)
 	}
 	if errors.Is(context.Cause(ctx), ErrInterrupted) && code != ExitOK {
-		code = ExitInterrupted
+		if code != ExitAttention { // something was left behind
+			code = ExitInterrupted
+		}
 		if errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) {
 			err = nil
 		}

@@ -117,7 +117,7 @@ func (o *manifestDiff) conclude(fleet propagate.Fleet, planned fanout.Results[*d
 	}
 	failures := problemsOf(planned.Failures(nil))
 	fleet.Clusters = clusters
-	printed := o.printList(o.view(fleet, compared).planned(), failures)
+	printed := o.print(o.view(fleet, compared).planned(), failures)
 	o.env.SayFailures(failures)
 	switch {
 	case len(compared) == 0:

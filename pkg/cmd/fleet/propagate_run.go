@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
@@ -77,7 +74,7 @@ func (o *propagateOptions) apply(ctx context.Context, fleet propagate.Fleet, pla
 		}
 	}
 	if o.mutation.DryRun != "" || busy == 0 {
-		return o.print(view.planned())
+		return o.print(view.planned(), nil)
 	}
 	err = o.mutation.Confirm(ctx, cli.Question{
 		Plan: func(w io.Writer) error { return view.show(w, o.output.Table(), strategy.Waves) }, Clusters: busy, Deletions: deletions(planned),
@@ -144,49 +141,4 @@ func problemsOf(failures []fanout.Failure) []fanout.Failure {
 		}
 	}
 	return all
-}
-
-// conclude reports a run.
-func (o *propagateOptions) conclude(ctx context.Context, view planView, results fanout.Results[propagate.Outcome]) error {
-	printed := o.print(view.after(results))
-	failures := results.Failures(nil)
-	o.env.SayFailures(failures)
-	verdict := cli.Verdict(len(results), failures)
-	if verdict == nil {
-		return printed
-	}
-	verdict.Err = printed
-	begun, pending := false, false
-	for _, r := range results {
-		begun = begun || r.Value.Phase == v1alpha1.PropagationFailed
-		pending = pending || r.Value.Phase == v1alpha1.PropagationPending
-		if r.Value.RollbackErr != nil {
-			o.env.SayFailures([]fanout.Failure{{Cluster: r.Cluster.Name, Inventory: r.Cluster.Provider, Err: fmt.Errorf("it could not be brought back: %w", r.Value.RollbackErr)}})
-		}
-		if gate, is := errors.AsType[*direct.GateError](r.Err); is && gate.TimedOut() && r.Value.Phase == v1alpha1.PropagationFailed && verdict.Code != cli.ExitAttention {
-			verdict.Code = cli.ExitTimeout
-		}
-		if r.Value.RollbackErr != nil || ctx.Err() != nil && r.Value.Phase == v1alpha1.PropagationFailed {
-			verdict.Code = cli.ExitAttention
-		}
-	}
-	switch {
-	case isLocked(failures):
-		verdict.Code = cli.ExitRefused
-		o.env.Note("nothing was changed")
-	case begun:
-		if pending && o.rollout.strategy.OnFailure == propagate.Pause {
-			verdict.Code = cli.ExitAttention // somebody must say how it goes on
-		}
-		o.env.Note("the same command again goes on where this stopped; %s rollback %s takes it back", o.env.DisplayName(), o.options.Set)
-	}
-	return verdict
-}
-
-// isLocked is true if somebody else was at work.
-func isLocked(failures []fanout.Failure) bool {
-	return slices.ContainsFunc(failures, func(f fanout.Failure) bool {
-		var skipped *fanout.SkippedError
-		return !errors.As(f.Err, &skipped) && member.ReasonOf(f.Err) == member.ReasonRefused
-	})
 }

@@ -62,7 +62,7 @@ func (o *propagateOptions) propagateBy(ctx context.Context, selection cli.Select
 		view.plans[c.Name] = plan.Plan
 	}
 	if o.mutation.DryRun != "" || plan.Idle() {
-		return o.print(view.planned())
+		return o.print(view.planned(), nil)
 	}
 	_, deletes := plan.Counts()
 	err = o.mutation.Confirm(ctx, cli.Question{

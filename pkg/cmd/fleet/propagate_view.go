@@ -98,11 +98,7 @@ func (v planView) show(w io.Writer, options printers.TableOptions, waves []fanou
 
 // print prints the result: of a table, what was planned if nothing was done, else
 // what became of it.
-func (o *propagateOptions) print(list []v1alpha1.Propagation) error {
-	return o.printList(list, nil)
-}
-
-func (o *propagateOptions) printList(list []v1alpha1.Propagation, failures []fanout.Failure) error {
+func (o *propagateOptions) print(list []v1alpha1.Propagation, failures []fanout.Failure) error {
 	if o.output.Format.IsTable() {
 		table := o.output.Table()
 		if o.mutation.DryRun != "" {

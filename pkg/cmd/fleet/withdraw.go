@@ -57,7 +57,7 @@ func (o *propagateOptions) withdraw(ctx context.Context) error {
 	fleet.Clusters = clustersOf(planned)
 	view := o.view(fleet, planned)
 	if o.mutation.DryRun != "" {
-		return o.print(view.planned())
+		return o.print(view.planned(), nil)
 	}
 	err = o.mutation.Confirm(ctx, cli.Question{
 		Plan: func(w io.Writer) error { return view.show(w, o.output.Table(), nil) }, Clusters: len(fleet.Clusters), Deletions: deletions(planned),

@@ -1,0 +1,75 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
+)
+
+// conclude reports a run.
+func (o *propagateOptions) conclude(ctx context.Context, view planView, results fanout.Results[propagate.Outcome]) error {
+	failures := results.Failures(nil)
+	printed := o.print(view.after(results), failures)
+	o.env.SayFailures(failures)
+	verdict := cli.Verdict(len(results), failures)
+	if verdict == nil {
+		return printed
+	}
+	verdict.Err = printed
+	for _, r := range results {
+		if r.Value.RollbackErr != nil {
+			o.env.SayFailures([]fanout.Failure{{Cluster: r.Cluster.Name, Inventory: r.Cluster.Provider, Err: fmt.Errorf("it could not be brought back: %w", r.Value.RollbackErr)}})
+		}
+	}
+	some := func(is func(propagate.Outcome, error) bool) bool {
+		return slices.ContainsFunc(results, func(r fanout.Result[propagate.Outcome]) bool { return is(r.Value, r.Err) })
+	}
+	unfinished := some(func(out propagate.Outcome, _ error) bool { return out.Phase == v1alpha1.PropagationFailed })
+	waiting := some(func(out propagate.Outcome, _ error) bool { return out.Phase == v1alpha1.PropagationPending })
+	switch {
+	case some(isTaken):
+		verdict.Code = cli.ExitRefused
+	case some(func(out propagate.Outcome, _ error) bool { return out.RollbackErr != nil }),
+		ctx.Err() != nil && (unfinished || waiting),
+		waiting && o.rollout.strategy.OnFailure == propagate.Pause: // somebody must say how it goes on
+		verdict.Code = cli.ExitAttention
+	case some(isTimeout):
+		verdict.Code = cli.ExitTimeout
+	}
+	switch {
+	case unfinished || waiting:
+		o.env.Note("the same command again goes on where this stopped; %s rollback %s takes it back", o.env.DisplayName(), o.options.Set)
+	case !some(isChanged):
+		o.env.Note("nothing was changed")
+	}
+	return verdict
+}
+
+// isTaken is true for a set that somebody else is at work on, or was since the
+// plan.
+func isTaken(_ propagate.Outcome, err error) bool {
+	_, locked := errors.AsType[*state.LockedError](err)
+	_, changed := errors.AsType[*set.ChangedError](err)
+	return locked || changed
+}
+
+// isTimeout is true for a cluster that is left as it is, since time ran out and
+// nothing had failed.
+func isTimeout(out propagate.Outcome, err error) bool {
+	gate, is := errors.AsType[*direct.GateError](err)
+	return is && gate.TimedOut() && out.Phase == v1alpha1.PropagationFailed
+}
+
+// isChanged is true for a cluster in which something was done.
+func isChanged(out propagate.Outcome, _ error) bool {
+	return out.Phase != v1alpha1.PropagationPlanned && out.Phase != v1alpha1.PropagationUnchanged
+}
