@@ -19,6 +19,7 @@ import (
 // following is a command that goes on, and what it says.
 type following struct {
 	cmd   *exec.Cmd
+	out   io.Closer
 	lines chan string
 	all   []string
 }
@@ -31,7 +32,7 @@ func (p *plugin) follow(t *testing.T, args ...string) *following {
 	cmd.Env = p.env
 	both, out := io.Pipe()
 	cmd.Stdout, cmd.Stderr = out, out
-	f := &following{cmd: cmd, lines: make(chan string, 1000)}
+	f := &following{cmd: cmd, out: out, lines: make(chan string, 1000)}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
