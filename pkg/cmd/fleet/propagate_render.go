@@ -239,8 +239,7 @@ func (o *propagateOptions) rendered(ctx context.Context, selection cli.Selection
 	for _, note := range result.Notes {
 		o.env.Note("%s", note)
 	}
-	var full *weight.NoRoomError
-	if errors.As(err, &full) {
+	if _, full := errors.AsType[*weight.NoRoomError](err); full {
 		return result, &cli.Error{Code: cli.ExitRefused, Err: err}
 	}
 	if err != nil {

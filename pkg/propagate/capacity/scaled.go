@@ -1,9 +1,9 @@
 package capacity
 
 import (
-	"bytes"
 	"context"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -105,7 +105,7 @@ func held(object *unstructured.Unstructured) *int64 {
 	}
 	for _, fields := range object.GetManagedFields() {
 		if fields.Manager == member.FieldManager && fields.Operation == metav1.ManagedFieldsOperationApply && fields.FieldsV1 != nil &&
-			bytes.Contains(fields.FieldsV1.Raw, []byte(`"f:replicas":{}`)) {
+			strings.Contains(fields.FieldsV1.GetRawString(), `"f:replicas":{}`) {
 			return &replicas
 		}
 	}
