@@ -36,8 +36,7 @@ func PlanWithdraw(ctx context.Context, f Fleet, o direct.Options) (planned fanou
 // planEach plans side by side and leaves out the clusters without the set.
 func (f Fleet) planEach(ctx context.Context, plan fanout.Func[*direct.Plan]) (planned fanout.Results[*direct.Plan], lacking []string) {
 	for _, r := range fanout.Collect(ctx, f.Clusters, f.Fanout, plan) {
-		var none *direct.NoSetError
-		if errors.As(r.Err, &none) {
+		if _, none := errors.AsType[*direct.NoSetError](r.Err); none {
 			lacking = append(lacking, r.Cluster.Name)
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 type heldLocks struct {
 	mu    sync.Mutex
 	locks map[string]*state.Lock
-	alive map[string]context.Context //nolint:containedctx // each ends with its lock
+	alive map[string]context.Context // each ends with its lock
 }
 
 // lock takes the lock of the set in every cluster: that of the lowest UID first,

@@ -100,6 +100,21 @@ func RunHub(ctx context.Context, f Fleet, plan *hub.Plan, s Strategy, o Observer
 	return r.results()
 }
 
+// run is a run from its locks to its end.
+type run struct {
+	fleet    Fleet
+	plans    map[string]Engine
+	strategy Strategy
+	observer Observer
+	// busy are the clusters in which something is to be done.
+	busy []inventory.Cluster
+
+	mu       sync.Mutex
+	outcomes map[string]fanout.Result[Outcome]
+	held     heldLocks
+	touched  []inventory.Cluster
+}
+
 func newRun(f Fleet, plans map[string]Engine, s Strategy, o Observer) *run {
 	r := &run{fleet: f, plans: plans, strategy: s, observer: o, outcomes: map[string]fanout.Result[Outcome]{}}
 	for _, c := range f.Clusters {
@@ -119,21 +134,6 @@ func (r *run) results() fanout.Results[Outcome] {
 		results[i] = r.outcomes[c.Name]
 	}
 	return results
-}
-
-// run is a run from its locks to its end.
-type run struct {
-	fleet    Fleet
-	plans    map[string]Engine
-	strategy Strategy
-	observer Observer
-	// busy are the clusters in which something is to be done.
-	busy []inventory.Cluster
-
-	mu       sync.Mutex
-	outcomes map[string]fanout.Result[Outcome]
-	held     heldLocks
-	touched  []inventory.Cluster
 }
 
 func (r *run) run(ctx context.Context) {

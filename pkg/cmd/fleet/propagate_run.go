@@ -27,6 +27,9 @@ func (o *propagateOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer selection.Warnings.Say(o.env)
+	if _, err := o.rollout.over(selection.Clusters); err != nil {
+		return err // before anybody is asked
+	}
 	rendered, err := o.rendered(ctx, selection, objects)
 	if err != nil {
 		return err
@@ -131,8 +134,8 @@ func (o *propagateOptions) refuse(failures []fanout.Failure) error {
 func problemsOf(failures []fanout.Failure) []fanout.Failure {
 	var all []fanout.Failure
 	for _, f := range failures {
-		var refused *direct.RefusedError
-		if !errors.As(f.Err, &refused) {
+		refused, is := errors.AsType[*direct.RefusedError](f.Err)
+		if !is {
 			all = append(all, f)
 			continue
 		}

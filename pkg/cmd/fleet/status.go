@@ -99,9 +99,9 @@ func (o *statusOptions) run(ctx context.Context) error {
 	var failures []fanout.Failure
 	var lacking []string
 	for _, r := range results {
-		var none *direct.NoSetError
+		_, none := errors.AsType[*direct.NoSetError](r.Err)
 		switch {
-		case errors.As(r.Err, &none):
+		case none:
 			lacking = append(lacking, r.Cluster.Name)
 		case r.Err != nil:
 			failures = append(failures, fanout.Failure{Cluster: r.Cluster.Name, Inventory: r.Cluster.Provider, Err: r.Err})
