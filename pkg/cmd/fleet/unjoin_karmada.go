@@ -63,16 +63,16 @@ func (u *hubUnjoin) run(ctx context.Context) error {
 		u.env.SayFailures([]fanout.Failure{{Cluster: u.hub, Err: err}})
 		return &cli.Error{Code: cli.ExitFailed}
 	}
-	requests, err := u.requests(ctx)
+	requests, err := u.requests(ctx, hub)
 	if err != nil {
 		return err
 	}
 	return u.unjoin(ctx, hub, selection, requests)
 }
 
-// requests finds the way to each cluster. Where the kubeconfig has none, --force
-// goes on without.
-func (u *hubUnjoin) requests(ctx context.Context) (map[string]karmada.UnjoinRequest, error) {
+// requests finds the way to each cluster, which is named by its context or as the
+// hub calls it. Where the kubeconfig has none, --force goes on without.
+func (u *hubUnjoin) requests(ctx context.Context, hub *karmada.Hub) (map[string]karmada.UnjoinRequest, error) {
 	requests := map[string]karmada.UnjoinRequest{}
 	for _, name := range u.members {
 		r := karmada.UnjoinRequest{Name: name, Force: u.flags.force, Timeout: u.flags.timeout}
@@ -85,9 +85,16 @@ func (u *hubUnjoin) requests(ctx context.Context) (map[string]karmada.UnjoinRequ
 			if r.Member, err = found.Members.Member(ctx, found.Clusters[0]); err != nil && !u.flags.force {
 				return nil, err
 			}
-		case !u.flags.force:
+		default:
+			way, failed := u.wayTo(ctx, hub, name)
+			if failed != nil {
+				return nil, failed
+			}
+			if r.Member = way; way != nil || u.flags.force {
+				break
+			}
 			if usage, is := errors.AsType[*cli.Error](err); is {
-				usage.Hint = "a cluster is named by its context, whatever the hub calls it; --force takes one away by the hub's name to which there is no context"
+				usage.Hint = "a cluster is named by its context, or as the hub calls it; --force takes one away from the hub to which there is no context"
 			}
 			return nil, err
 		}

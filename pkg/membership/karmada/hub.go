@@ -84,6 +84,15 @@ func (h *Hub) clusterOf(uid string) *unstructured.Unstructured {
 	return nil
 }
 
+// Address is where the hub reaches a cluster, and which one joined: the UID of its
+// kube-system. Both are empty if the hub has none of that name.
+func (h *Hub) Address(name string) (server, uid string) {
+	cluster := bareObject(h.clusters[name])
+	server, _, _ = unstructured.NestedString(cluster, "spec", "apiEndpoint")
+	uid, _, _ = unstructured.NestedString(cluster, "spec", "id")
+	return server, uid
+}
+
 // mayTake refuses what is in a member for another hub. An object without our
 // label is of karmadactl, or of somebody else who took its names; it is of this
 // hub only if this hub knows the cluster by that name.
