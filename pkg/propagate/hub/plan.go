@@ -221,11 +221,11 @@ func (p *planner) learn(ctx context.Context, objects []manifest.Object) error {
 	}
 	for _, o := range objects {
 		kind := o.GroupVersionKind()
-		namespaced, known := p.scopes[kind.GroupKind()]
-		if known {
+		if _, known := p.scopes[kind.GroupKind()]; known {
 			continue
 		}
-		if namespaced, known = policy.Scope(kind); !known {
+		namespaced, known := policy.Scope(kind)
+		if !known {
 			r, err := p.hub.ResourceOf(ctx, kind, false)
 			if err != nil && member.ReasonOf(err) != member.ReasonNotInstalled {
 				return err

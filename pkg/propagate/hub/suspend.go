@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -92,13 +93,13 @@ func (t *Turn) awaitWorks(ctx context.Context, what string, so func(*work, *bind
 		}
 		select {
 		case <-ctx.Done():
-			if context.Cause(ctx) != error(notHeldError{}) {
+			if !errors.Is(context.Cause(ctx), notHeldError{}) {
 				return context.Cause(ctx)
 			}
 			if err == nil {
 				err = fmt.Errorf("the Work of %s", strings.Join(left[:min(3, len(left))], ", "))
 			}
-			return &member.Error{Reason: member.ReasonTimeout, Err: fmt.Errorf("Karmada does not say within %s that each Work %s: %w", holdWait, what, err)}
+			return &member.Error{Reason: member.ReasonTimeout, Err: fmt.Errorf("within %s Karmada does not say that each Work %s: %w", holdWait, what, err)}
 		case <-time.After(2 * fresh):
 		}
 	}
