@@ -3,6 +3,7 @@ package propagate
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
@@ -12,13 +13,35 @@ import (
 // PlanRollback plans to bring a set of every cluster back to a revision, or with 0
 // to the one before. lacking are the clusters without the set.
 func PlanRollback(ctx context.Context, f Fleet, o direct.Options, to int) (planned fanout.Results[*direct.Plan], lacking []string) {
+	unfinished := f.unfinished(ctx, o)
 	return f.planEach(ctx, func(ctx context.Context, c inventory.Cluster) (*direct.Plan, error) {
 		m, err := f.Members.Member(ctx, c)
 		if err != nil {
 			return nil, err
 		}
-		return direct.PlanRollback(ctx, m, o, to)
+		return direct.PlanRollback(ctx, m, o, to, unfinished)
 	})
+}
+
+// unfinished are the runs that did not end everywhere. A cluster that is through
+// with such a run cannot know it; so all are asked first.
+func (f Fleet) unfinished(ctx context.Context, o direct.Options) map[string]bool {
+	var mu sync.Mutex
+	runs := map[string]bool{}
+	fanout.Collect(ctx, f.Clusters, f.Fanout, func(ctx context.Context, c inventory.Cluster) (struct{}, error) {
+		m, err := f.Members.Member(ctx, c)
+		if err != nil {
+			return struct{}{}, err // whoever plans for it hears that, too
+		}
+		run, ended, err := direct.LastRun(ctx, m, o)
+		if err == nil && !ended {
+			mu.Lock()
+			defer mu.Unlock()
+			runs[run.ID] = true
+		}
+		return struct{}{}, err
+	})
+	return runs
 }
 
 // PlanWithdraw plans to take a set out of every cluster. lacking are the clusters

@@ -85,6 +85,7 @@ type Observer interface {
 func Run(ctx context.Context, f Fleet, plans map[string]*direct.Plan, s Strategy, o Observer) fanout.Results[Outcome] {
 	r := newRun(f, engines(plans), s, o)
 	r.run(ctx)
+	r.sweep(ctx, plans)
 	return r.results()
 }
 
@@ -187,6 +188,21 @@ func (r *run) begun() bool {
 	return slices.ContainsFunc(r.busy, func(c inventory.Cluster) bool {
 		phase := r.outcomes[c.Name].Value.Phase
 		return phase != v1alpha1.PropagationPlanned && phase != v1alpha1.PropagationPending
+	})
+}
+
+// sweep gives back the locks of clusters in which nothing is to be done: whoever
+// had them was killed when all was done, or is at work.
+func (r *run) sweep(ctx context.Context, plans map[string]*direct.Plan) {
+	left := slices.DeleteFunc(slices.Clone(r.fleet.Clusters), func(c inventory.Cluster) bool {
+		return !plans[c.Name].Idle() || !plans[c.Name].Locked()
+	})
+	fanout.Collect(ctx, left, r.fleet.Fanout, func(ctx context.Context, c inventory.Cluster) (struct{}, error) {
+		_, lock, err := plans[c.Name].Lock(ctx, r.strategy.By)
+		if err == nil {
+			lock.Release(ctx)
+		}
+		return struct{}{}, err
 	})
 }
 

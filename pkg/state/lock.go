@@ -68,6 +68,12 @@ func (s Store) Acquire(ctx context.Context, name, holder string) (context.Contex
 	return held, l, nil
 }
 
+// IsLocked is true if somebody has the lock, or had it and was killed.
+func (s Store) IsLocked(ctx context.Context, name string) (bool, error) {
+	lease, err := (&Lock{store: s, name: name}).read(ctx)
+	return err == nil && lease != nil, err
+}
+
 // take makes the lease ours.
 func (l *Lock) take(ctx context.Context, holder string) error {
 	var seen *coordinationv1.Lease

@@ -76,8 +76,11 @@ func (o *propagateOptions) apply(ctx context.Context, fleet propagate.Fleet, pla
 			busy++
 		}
 	}
-	if o.mutation.DryRun != "" || busy == 0 {
+	if o.mutation.DryRun != "" {
 		return o.print(view.planned(), nil)
+	}
+	if busy == 0 {
+		return o.conclude(ctx, view, propagate.Run(ctx, fleet, view.plans, strategy, newRunProgress(o.env)))
 	}
 	err = o.mutation.Confirm(ctx, cli.Question{
 		Plan: func(w io.Writer) error { return view.show(w, o.output.Table(), strategy.Waves) }, Clusters: busy, Deletions: deletions(planned),

@@ -29,8 +29,7 @@ func (p *Plan) Idle() bool {
 // changed: the run can be taken up from it.
 func (p *Plan) Prepare(ctx context.Context, run set.Run) error {
 	journal := p.set.Journal
-	p.before = journal
-	journal.Revision++
+	journal.Revision++ // of what may have been begun nothing is overwritten
 	journal.Run, journal.Phase = run, set.PhasePending
 	revision := p.revision(journal.Revision)
 	for _, o := range revision.Objects {
@@ -53,16 +52,21 @@ func (p *Plan) Prepare(ctx context.Context, run set.Run) error {
 // revision is what the plan makes of the cluster. What was found, and what was
 // taken, is remembered as long as the object is in the set.
 func (p *Plan) revision(number int) *set.Revision {
-	r := &set.Revision{Number: number, Base: p.set.Journal.Done, Objects: []*unstructured.Unstructured{}}
+	journal := &p.set.Journal
+	r := &set.Revision{Number: number, Base: journal.Done, Previous: journal.Revision, Restores: p.restores, Objects: []*unstructured.Unstructured{}}
 	for _, c := range p.Changes {
-		if c.Action == ActionDelete || c.Action == ActionRelease {
-			continue
-		}
 		ref := c.ref()
-		if c.Action != ActionKeep {
+		switch c.Action {
+		case ActionDelete:
+			r.Dropped = append(r.Dropped, ref)
+			continue
+		case ActionRelease:
+			r.Dropped = append(r.Dropped, ref)
+		case ActionCreate, ActionUpdate, ActionApply, ActionUnchanged:
 			r.Objects = append(r.Objects, c.Object.Unstructured)
+		case ActionKeep:
 		}
-		if p.current.IsFound(ref) || c.live != nil && c.live.GetLabels()[set.PartOfLabel] == "" {
+		if c.live != nil && (p.current.IsFound(ref) || c.live.GetLabels()[set.PartOfLabel] == "") {
 			r.Found = append(r.Found, ref)
 		}
 		if taken := cmp.Or(p.current.TakenOf(ref), c.taken); taken != nil {
@@ -221,12 +225,16 @@ func (p *Plan) release(ctx context.Context, c *Change) error {
 // Cancel gives up a run that was prepared and not begun: the set is as it was, or
 // is not there as it was not.
 func (p *Plan) Cancel(ctx context.Context) error {
-	if p.before.Revision == 0 {
+	journal := &p.set.Journal
+	if p.current.Previous == 0 {
 		p.set.Journal = set.Journal{}
 		return p.set.Delete(ctx)
 	}
-	dropped := p.set.Journal.Revision
-	p.set.Journal = p.before
+	dropped := journal.Revision
+	if journal.Phase = set.PhaseApplying; p.current.Previous == journal.Done {
+		journal.Phase = set.PhaseDone
+	}
+	journal.Revision = p.current.Previous
 	if err := p.set.Save(ctx); err != nil {
 		return err
 	}
@@ -235,7 +243,7 @@ func (p *Plan) Cancel(ctx context.Context) error {
 
 // Finish says that the gate was passed.
 func (p *Plan) Finish(ctx context.Context) error {
-	p.set.Journal.Phase, p.set.Journal.Done = set.PhaseDone, p.set.Journal.Revision
+	p.set.Journal.Pass()
 	if err := p.set.Save(ctx); err != nil {
 		return err
 	}

@@ -24,12 +24,15 @@ func (*NoSetError) Reason() member.Reason { return member.ReasonNotFound }
 // PlanRollback plans to bring a cluster back to a revision; to 0 means to the one
 // that had passed its gate before what is applied now. What the set has made since
 // is deleted, what it changed is as it was, and what it took is given back.
-func PlanRollback(ctx context.Context, m *member.Member, o Options, to int) (*Plan, error) {
+//
+// Of the runs that did not end, a rollback is gone on with: to what is applied
+// now it would otherwise be brought forth again.
+func PlanRollback(ctx context.Context, m *member.Member, o Options, to int, unfinished map[string]bool) (*Plan, error) {
 	s, err := set.Load(ctx, state.Store{Member: m, Namespace: o.StateNamespace}, o.Set)
 	if err != nil {
 		return nil, err
 	}
-	if !s.Exists() {
+	if s.Journal.Revision == 0 {
 		return nil, &NoSetError{o.Set}
 	}
 	current, err := s.Revision(ctx, s.Journal.Revision)
@@ -40,7 +43,13 @@ func PlanRollback(ctx context.Context, m *member.Member, o Options, to int) (*Pl
 		return nil, refused("revision %d of set %s is not kept any more", s.Journal.Revision, o.Set)
 	}
 	first := to == 0
-	if first {
+	// Only what the set has made since: what was left before stays left.
+	o.pruneOnly = func(ref set.Ref) bool { return current.ObjectOf(ref) != nil }
+	switch {
+	case first && current.Restores != nil && unfinished[s.Journal.Run.ID]:
+		to = *current.Restores
+		o.pruneOnly = current.IsDropped
+	case first:
 		to = current.Base
 	}
 	target, err := s.Revision(ctx, to)
@@ -61,14 +70,29 @@ func PlanRollback(ctx context.Context, m *member.Member, o Options, to int) (*Pl
 		}
 	}
 	o.ForceConflicts = len(current.Taken) > 0 || o.ForceConflicts
-	// Only what the set has made since: what was left before stays left.
-	o.pruneOnly = func(ref set.Ref) bool { return current.ObjectOf(ref) != nil }
-	return PlanCluster(ctx, m, objects, o)
+	plan, err := PlanCluster(ctx, m, objects, o)
+	if err != nil {
+		return nil, err
+	}
+	plan.restores = &to
+	return plan, nil
+}
+
+// LastRun is the last run of a set. It has ended if the cluster is through with
+// it, and its lock was given back.
+func LastRun(ctx context.Context, m *member.Member, o Options) (run set.Run, ended bool, err error) {
+	store := state.Store{Member: m, Namespace: o.StateNamespace}
+	s, err := set.Load(ctx, store, o.Set)
+	if err != nil || !s.Exists() {
+		return run, true, err
+	}
+	locked, err := store.IsLocked(ctx, lockOf(o.Set))
+	return s.Journal.Run, s.Journal.Phase == set.PhaseDone && !locked, err
 }
 
 // PlanBack plans to bring the plan's cluster back to before its run.
 func (p *Plan) PlanBack(ctx context.Context) (*Plan, error) {
-	return PlanRollback(ctx, p.member, p.options, 0)
+	return PlanRollback(ctx, p.member, p.options, 0, nil)
 }
 
 // withTaken is an object with the values that the set had taken in those fields
@@ -103,7 +127,7 @@ func PlanWithdraw(ctx context.Context, m *member.Member, o Options) (*Plan, erro
 	if err != nil {
 		return nil, err
 	}
-	if !plan.set.Exists() {
+	if !plan.set.Exists() && !plan.locked { // with a lock it was all but withdrawn
 		return nil, &NoSetError{o.Set}
 	}
 	for _, c := range plan.Changes {

@@ -61,9 +61,11 @@ type Plan struct {
 	options Options
 	member  *member.Member
 	set     *set.Set
-	base    *set.Revision // what had passed its gate last
+	locked  bool          // somebody is at work on the set, or was killed
 	current *set.Revision // what was applied last
-	before  set.Journal   // the set's before it was prepared
+	// restores is the revision that the plan brings back; nil if it brings
+	// something new.
+	restores *int
 }
 
 // Counts counts the objects that are written, and of those the ones deleted.
@@ -97,21 +99,8 @@ func PlanCluster(ctx context.Context, m *member.Member, objects []manifest.Objec
 		Plan:      &Plan{Cluster: m.Cluster().Name, options: o, member: m},
 		resources: map[schema.GroupVersionKind]member.Resource{}, planned: map[schema.GroupKind]member.Resource{}, spaces: map[string]bool{},
 	}
-	var err error
-	if p.UID, err = whoIs(ctx, m); err != nil {
+	if err := p.remember(ctx); err != nil {
 		return nil, err
-	}
-	if p.set, err = set.Load(ctx, state.Store{Member: m, Namespace: o.StateNamespace}, o.Set); err != nil {
-		return nil, err
-	}
-	if p.current, err = p.set.Revision(ctx, p.set.Journal.Revision); err != nil {
-		return nil, err
-	}
-	p.base = p.current
-	if p.set.Journal.Done != p.set.Journal.Revision {
-		if p.base, err = p.set.Revision(ctx, p.set.Journal.Done); err != nil {
-			return nil, err
-		}
 	}
 	wanted, err := p.prepare(ctx, objects)
 	if err != nil {
@@ -152,6 +141,31 @@ func whoIs(ctx context.Context, m *member.Member) (string, error) {
 		return "", &member.Error{Reason: member.ReasonWrongCluster, Err: fmt.Errorf("this cluster's UID is %s; the one that joined the fleet has %s", identity.UID, recorded)}
 	}
 	return identity.UID, nil
+}
+
+// remember reads who the cluster is, and what it remembers of the set.
+func (p *planner) remember(ctx context.Context) error {
+	store := state.Store{Member: p.member, Namespace: p.options.StateNamespace}
+	group, reading := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		p.UID, err = whoIs(reading, p.member)
+		return err
+	})
+	group.Go(func() (err error) {
+		p.locked, err = store.IsLocked(reading, lockOf(p.options.Set))
+		if member.ReasonOf(err) == member.ReasonForbidden && err != nil {
+			return nil // who may not see it may plan; who writes will hear of it
+		}
+		return err
+	})
+	group.Go(func() (err error) {
+		if p.set, err = set.Load(reading, store, p.options.Set); err != nil {
+			return err
+		}
+		p.current, err = p.set.Revision(reading, p.set.Journal.Revision)
+		return err
+	})
+	return group.Wait()
 }
 
 func (p *planner) refuse(o manifest.Object, err error) {
@@ -244,7 +258,7 @@ func (p *planner) prepare(ctx context.Context, objects []manifest.Object) ([]*Ch
 }
 
 // resource is the type of an object. installed is false where its CRD is only
-// planned.
+// planned, which says whether it is namespaced, and no more.
 func (p *planner) resource(ctx context.Context, o manifest.Object) (r member.Resource, installed bool, err error) {
 	kind := o.GroupVersionKind()
 	if r, known := p.resources[kind]; known {
@@ -386,6 +400,10 @@ func (p *Plan) Revision() int { return p.set.Journal.Revision }
 // Where is the UID of the cluster.
 func (p *Plan) Where() string { return p.UID }
 
+// Locked is true if somebody was at work on the set when it was planned, or had
+// been killed at it.
+func (p *Plan) Locked() bool { return p.locked }
+
 // Lock takes the lock of the set in the cluster; see state.Store.Acquire. What was
 // planned for a set that is another by now is a *set.ChangedError.
 func (p *Plan) Lock(ctx context.Context, holder string) (held context.Context, lock *state.Lock, err error) {
@@ -393,7 +411,7 @@ func (p *Plan) Lock(ctx context.Context, holder string) (held context.Context, l
 	if err := store.EnsureNamespace(ctx); err != nil {
 		return nil, nil, err
 	}
-	held, lock, err = store.Acquire(ctx, "set-"+p.options.Set, holder)
+	held, lock, err = store.Acquire(ctx, lockOf(p.options.Set), holder)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -403,3 +421,5 @@ func (p *Plan) Lock(ctx context.Context, holder string) (held context.Context, l
 	}
 	return held, lock, nil
 }
+
+func lockOf(name string) string { return "set-" + name }

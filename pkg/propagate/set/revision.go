@@ -18,10 +18,20 @@ type Revision struct {
 	// Base is the revision that had passed its gate when this one was made; 0 if
 	// none had.
 	Base int `json:"base,omitempty"`
+	// Previous is the revision that was applied when this one was made, whether it
+	// had passed its gate or not; 0 if none was.
+	Previous int `json:"previous,omitempty"`
+	// Restores is the revision that this one brings back, 0 being what was there
+	// before the set; nil if it brings something new.
+	Restores *int `json:"restores,omitempty"`
 	// Objects are what is applied, as it is for this cluster.
 	Objects []*unstructured.Unstructured `json:"objects"`
+	// Dropped are the objects that the set has no longer with this revision: they
+	// are deleted, or released.
+	Dropped []Ref `json:"dropped,omitempty"`
 	// Found are the objects of the set that were there before it came, and are
-	// not its own to delete.
+	// not its own to delete. Those that are being released are among them: a run
+	// that is killed before it has released them must still know.
 	Found []Ref `json:"found,omitempty"`
 	// Taken are the values that fields had which the set took from other
 	// managers: parts of objects.
@@ -66,6 +76,11 @@ func (r Ref) String() string {
 // IsFound is true for an object that was there before the set.
 func (r *Revision) IsFound(ref Ref) bool {
 	return r != nil && slices.ContainsFunc(r.Found, ref.Same)
+}
+
+// IsDropped is true for an object that this revision takes out of the set.
+func (r *Revision) IsDropped(ref Ref) bool {
+	return r != nil && slices.ContainsFunc(r.Dropped, ref.Same)
 }
 
 // TakenOf are the values that fields of an object had before the set took them;
@@ -118,14 +133,15 @@ func (s *Set) Drop(ctx context.Context, number int) error {
 	return s.store.DeleteDocument(ctx, s.document(number))
 }
 
-// Tidy deletes the revisions that are older than the last that are kept.
+// Tidy deletes the revisions that can no longer be gone back to: older ones than
+// the last that passed their gate, and those that never did.
 func (s *Set) Tidy(ctx context.Context) error {
 	numbers, err := s.revisions(ctx)
 	if err != nil {
 		return err
 	}
 	for _, n := range numbers {
-		if n < s.Journal.Revision-keepRevisions && n != s.Journal.Done {
+		if n < s.Journal.Revision && !slices.Contains(s.Journal.Passed, n) {
 			if err := s.store.DeleteDocument(ctx, s.document(n)); err != nil {
 				return err
 			}

@@ -68,6 +68,9 @@ type Journal struct {
 	Revision int `json:"revision,omitempty"`
 	// Done is the last revision that passed its gate; 0 if none has.
 	Done int `json:"done,omitempty"`
+	// Passed are the revisions that passed their gate and are kept: the last is
+	// Done.
+	Passed []int `json:"passed,omitempty"`
 	// Run names what several clusters do together.
 	Run Run `json:"run,omitzero"`
 	// Members are the kinds and namespaces that objects of the set may be in.
@@ -183,6 +186,13 @@ func (s *Set) Exists() bool { return s.record != nil }
 
 // PartOf is the value of its members' label.
 func (s *Set) PartOf() string { return ID(s.Name, s.store.Namespace) }
+
+// Pass notes that the revision passed its gate.
+func (j *Journal) Pass() {
+	j.Phase, j.Done = PhaseDone, j.Revision
+	j.Passed = append(slices.DeleteFunc(slices.Clone(j.Passed), func(n int) bool { return n == j.Revision }), j.Revision)
+	j.Passed = j.Passed[max(0, len(j.Passed)-keepRevisions-1):]
+}
 
 // Covers notes that the set may have objects of a kind in a namespace.
 func (j *Journal) Covers(kind schema.GroupKind, namespace string) {

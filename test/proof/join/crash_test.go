@@ -4,134 +4,38 @@
 package join
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/fleet"
+	"github.com/kubectl-fleet/kubectl-fleet/test/proof/killer"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/karmada"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/bed"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
 )
 
-// actAs in the environment makes the test binary the plugin.
-const actAs = "KUBECTL_FLEET_TEST_ACT_AS_PLUGIN"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(actAs) != "" {
-		os.Exit(int(cli.Main(fleet.NewCmdFleet)))
-	}
-	testfleet.Main(m)
-}
-
-// killer stands before the API servers and kills the plugin at one of its
-// writes: before the server hears of it, or after it has done it and before the
-// plugin hears.
-type killer struct {
-	mu      sync.Mutex
-	plugin  *os.Process
-	writes  int
-	at      int // the write to kill at; 0: none
-	after   bool
-	reached bool
-}
-
-// strike counts a request of the plugin, and says whether it is the one.
-func (k *killer) strike(r *http.Request) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if r.Method == http.MethodGet || r.URL.Query().Has("dryRun") || strings.Contains(r.URL.Path, "selfsubjectaccessreviews") ||
-		!strings.HasPrefix(r.UserAgent(), "kubectl-fleet") {
-		return false
-	}
-	k.writes++
-	if k.writes != k.at {
-		return false
-	}
-	k.reached = true
-	return true
-}
-
-func (k *killer) kill() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	_ = k.plugin.Kill()
-}
-
-// before puts the killer before an API server, and returns a context's cluster.
-// Who comes with a token, as Karmada does, goes through as himself; the plugin as
-// the administrator.
-func (k *killer) before(t *testing.T, config *rest.Config) *clientcmdapi.Cluster {
-	t.Helper()
-	admin, err := rest.TransportFor(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(config.CAData)
-	bare := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true}
-	target, err := url.Parse(config.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := func(via http.RoundTripper) *httputil.ReverseProxy {
-		return &httputil.ReverseProxy{Transport: via, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, FlushInterval: -1}
-	}
-	asAdmin, asHimself := proxy(admin), proxy(bare)
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "" {
-			asHimself.ServeHTTP(w, r)
-			return
-		}
-		if !k.strike(r) {
-			asAdmin.ServeHTTP(w, r)
-			return
-		}
-		if k.after {
-			asAdmin.ServeHTTP(httptest.NewRecorder(), r)
-		}
-		k.kill()
-		_, _ = io.Copy(io.Discard, r.Body)
-	}))
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
-	})
-	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	return &clientcmdapi.Cluster{Server: server.URL, CertificateAuthorityData: ca}
-}
+func TestMain(m *testing.M) { killer.Main(m) }
 
 // lab runs the plugin through the killer.
 type lab struct {
-	*killer
-	fleet *testfleet.Fleet
-	env   []string
+	*killer.Killer
+	fleet   *testfleet.Fleet
+	env     []string
+	reached bool // the kill
 }
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	l := &lab{killer: &killer{}, fleet: testfleet.New(t, bed.Options{Clusters: 1, Addons: []addon.Addon{karmada.Addon{}}})}
+	l := &lab{Killer: &killer.Killer{}, fleet: testfleet.New(t, bed.Options{Clusters: 1, Addons: []addon.Addon{karmada.Addon{}}})}
 	config := clientcmdapi.NewConfig()
 	for _, name := range []string{"c1", karmada.Hub} {
-		config.Clusters[name] = l.before(t, l.fleet.RESTConfig(t, name))
+		config.Clusters[name] = l.Before(t, l.fleet.RESTConfig(t, name))
 		config.Contexts[name] = &clientcmdapi.Context{Cluster: name}
 	}
 	home := t.TempDir()
@@ -139,31 +43,15 @@ func newLab(t *testing.T) *lab {
 	if err := clientcmd.WriteToFile(*config, file); err != nil {
 		t.Fatal(err)
 	}
-	l.env = append(os.Environ(), actAs+"=1", "HOME="+home, "KUBECONFIG="+file, "KUBECACHEDIR="+filepath.Join(home, "cache"), "KUBECTL_FLEET=", "KUBECTL_FLEET_CONFIG=")
+	l.env = []string{"HOME=" + home, "KUBECONFIG=" + file, "KUBECACHEDIR=" + filepath.Join(home, "cache")}
 	return l
 }
 
 // run runs the plugin and kills it at one of its writes, if any.
 func (l *lab) run(t *testing.T, at int, after bool, args ...string) (code int, output string) {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self, append(args, "--yes")...)
-	cmd.Env = l.env
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &out
-	l.mu.Lock()
-	l.writes, l.at, l.after, l.reached = 0, at, after, false
-	err = cmd.Start()
-	l.plugin = cmd.Process
-	l.mu.Unlock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait() // its exit code says it
-	return cmd.ProcessState.ExitCode(), out.String()
+	code, output, l.reached = l.Run(t, at, after, l.env, append(args, "--yes")...)
+	return code, output
 }
 
 const to, from = "--to=karmada=" + karmada.Hub, "--from=karmada=" + karmada.Hub

@@ -1,0 +1,157 @@
+// Package killer kills the plugin at one of its writes, for tests that prove that
+// the same command completes what a killed one began.
+package killer
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+
+	"k8s.io/client-go/rest"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/fleet"
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
+)
+
+// actAs in the environment makes the test binary the plugin.
+const actAs = "KUBECTL_FLEET_TEST_ACT_AS_PLUGIN"
+
+// Main is for TestMain: the test binary is the plugin, too.
+func Main(m *testing.M) {
+	if os.Getenv(actAs) != "" {
+		os.Exit(int(cli.Main(fleet.NewCmdFleet)))
+	}
+	testfleet.Main(m)
+}
+
+// Killer stands before API servers and kills the plugin at one of its writes:
+// before the server hears of it, or after it has done it and before the plugin
+// hears.
+type Killer struct {
+	mu      sync.Mutex
+	plugin  *os.Process
+	writes  int
+	at      int // the write to kill at; 0: none
+	after   bool
+	reached bool
+}
+
+// isWrite leaves out what changes nothing, and the renewals of locks: how many of
+// those there are depends on the clock.
+func isWrite(r *http.Request) bool {
+	renewal := r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/leases/")
+	return r.Method != http.MethodGet && !r.URL.Query().Has("dryRun") && !renewal &&
+		!strings.Contains(r.URL.Path, "selfsubjectaccessreviews") && strings.HasPrefix(r.UserAgent(), "kubectl-fleet")
+}
+
+// strike counts a request of the plugin, and says whether it is the one.
+func (k *Killer) strike(r *http.Request) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !isWrite(r) {
+		return false
+	}
+	k.writes++
+	if k.writes != k.at {
+		return false
+	}
+	k.reached = true
+	return true
+}
+
+func (k *Killer) kill() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_ = k.plugin.Kill()
+}
+
+// Before puts the killer before an API server, and returns a context's cluster.
+// Who comes with a token, as Karmada does, goes through as himself; the plugin as
+// the administrator.
+func (k *Killer) Before(tb testing.TB, config *rest.Config) *clientcmdapi.Cluster {
+	tb.Helper()
+	admin, err := rest.TransportFor(config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(config.CAData)
+	bare := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true}
+	target, err := url.Parse(config.Host)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	proxy := func(via http.RoundTripper) *httputil.ReverseProxy {
+		return &httputil.ReverseProxy{Transport: via, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, FlushInterval: -1,
+			ErrorLog: log.New(io.Discard, "", 0)} // the killed do not wait for answers
+	}
+	asAdmin, asHimself := proxy(admin), proxy(bare)
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			asHimself.ServeHTTP(w, r)
+			return
+		}
+		if !k.strike(r) {
+			asAdmin.ServeHTTP(w, r)
+			return
+		}
+		if k.after {
+			asAdmin.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		k.kill()
+		_, _ = io.Copy(io.Discard, r.Body)
+	}))
+	tb.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	return &clientcmdapi.Cluster{Server: server.URL, CertificateAuthorityData: ca}
+}
+
+// Run runs the plugin, with an environment beside the test's own, and kills it at
+// one of its writes; at 0 it is left alone. reached is false if it did not write
+// so often.
+func (k *Killer) Run(tb testing.TB, at int, after bool, env []string, args ...string) (code int, output string, reached bool) {
+	tb.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cmd := exec.CommandContext(tb.Context(), self, args...)
+	cmd.Env = append(append(os.Environ(), actAs+"=1", "KUBECTL_FLEET=", "KUBECTL_FLEET_CONFIG="), env...)
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	k.mu.Lock()
+	k.writes, k.at, k.after, k.reached = 0, at, after, false
+	err = cmd.Start()
+	k.plugin = cmd.Process
+	k.mu.Unlock()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	_ = cmd.Wait() // its exit code says it
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return cmd.ProcessState.ExitCode(), out.String(), k.reached
+}
+
+// Writes is how often the plugin wrote in the last run.
+func (k *Killer) Writes() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.writes
+}
