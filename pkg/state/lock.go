@@ -158,8 +158,20 @@ func (l *Lock) Release(ctx context.Context) {
 	<-l.ended
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewPeriod)
 	defer cancel()
-	// If that fails, the lock is taken for dead in leaseDuration.
-	_ = l.store.Member.Delete(ctx, leases(), l.store.Namespace, l.name, l.lease.UID, member.WriteOptions{Version: l.lease.ResourceVersion})
+	err := l.delete(ctx)
+	if !apierrors.IsConflict(err) {
+		return // if it failed, the lock is taken for dead in leaseDuration
+	}
+	// Somebody else has it, or the last renewal was done and not heard of any more.
+	lease, err := l.read(ctx)
+	if err == nil && lease != nil && holderOf(lease) == holderOf(l.lease) && lease.Spec.AcquireTime.Equal(l.lease.Spec.AcquireTime) {
+		l.lease = lease
+		_ = l.delete(ctx)
+	}
+}
+
+func (l *Lock) delete(ctx context.Context) error {
+	return l.store.Member.Delete(ctx, leases(), l.store.Namespace, l.name, l.lease.UID, member.WriteOptions{Version: l.lease.ResourceVersion})
 }
 
 func (l *Lock) read(ctx context.Context) (*coordinationv1.Lease, error) {

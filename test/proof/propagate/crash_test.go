@@ -4,6 +4,7 @@
 package propagate
 
 import (
+	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,6 +41,7 @@ var clusters = []string{"c1", "c2"} //nolint:gochecknoglobals // a constant
 
 func newLife(t *testing.T, fleet *testfleet.Fleet, name string) *life {
 	t.Helper()
+	name += "-" + strings.ToLower(rand.Text()[:5]) // what an earlier test left is not found
 	l := &life{name: name, fleet: fleet, dir: t.TempDir()}
 	config := clientcmdapi.NewConfig()
 	for _, c := range clusters {

@@ -189,7 +189,7 @@ func revision(t *testing.T, part corev1.Secret) string {
 	// What was being released is found again only by who comes before it is.
 	r.Found = slices.DeleteFunc(r.Found, r.IsDropped)
 	r.Taken = slices.DeleteFunc(r.Taken, func(o *unstructured.Unstructured) bool { return r.IsDropped(set.RefOf(o)) })
-	text, err := yaml.Marshal(map[string]any{"objects": r.Objects, "found": r.Found, "taken": r.Taken, "restores": r.Restores != nil})
+	text, err := yaml.Marshal(map[string]any{"objects": r.Objects, "found": append([]set.Ref{}, r.Found...), "taken": append([]*unstructured.Unstructured{}, r.Taken...), "restores": r.Restores != nil})
 	if err != nil {
 		t.Fatal(err)
 	}
