@@ -33,11 +33,11 @@ func (f Fleet) unfinished(ctx context.Context, o direct.Options) map[string]bool
 		if err != nil {
 			return struct{}{}, err // whoever plans for it hears that, too
 		}
-		run, ended, err := direct.LastRun(ctx, m, o)
+		journal, ended, err := direct.LastRun(ctx, m, o)
 		if err == nil && !ended {
 			mu.Lock()
 			defer mu.Unlock()
-			runs[run.ID] = true
+			runs[journal.Run.ID] = true
 		}
 		return struct{}{}, err
 	})

@@ -41,6 +41,9 @@ type Strategy struct {
 	Gate   direct.Gate
 	// Check is asked after each wave whether to go on; nil: nobody is.
 	Check func(ctx context.Context, wave fanout.Wave) error
+	// Through are clusters that had their turn in the run before it was taken up
+	// again: Rollback brings them back, too.
+	Through []inventory.Cluster
 	// By is who begins the run, as USER@HOST.
 	By string
 }
@@ -120,8 +123,11 @@ func newRun(f Fleet, plans map[string]Engine, s Strategy, o Observer) *run {
 	r := &run{fleet: f, plans: plans, strategy: s, observer: o, outcomes: map[string]fanout.Result[Outcome]{}}
 	for _, c := range f.Clusters {
 		outcome := Outcome{Phase: v1alpha1.PropagationUnchanged, Revision: plans[c.Name].Revision()}
-		if !plans[c.Name].Idle() {
+		switch {
+		case !plans[c.Name].Idle():
 			outcome.Phase = v1alpha1.PropagationPlanned
+			r.busy = append(r.busy, c)
+		case s.OnFailure == Rollback && slices.Contains(namesOf(s.Through), c.Name):
 			r.busy = append(r.busy, c)
 		}
 		r.outcomes[c.Name] = fanout.Result[Outcome]{Cluster: c, Value: outcome}
@@ -150,7 +156,13 @@ func (r *run) run(ctx context.Context) {
 	for _, w := range r.strategy.Waves {
 		id.Waves = append(id.Waves, namesOf(w.Clusters))
 	}
-	prepared := r.each(ctx, r.busy, func(ctx context.Context, c inventory.Cluster, outcome *Outcome) error {
+	if r.strategy.OnFailure == Rollback {
+		r.touched = append(r.touched, r.strategy.Through...)
+	}
+	turns := slices.DeleteFunc(slices.Clone(r.busy), func(c inventory.Cluster) bool { return r.plans[c.Name].Idle() })
+	prepared := r.each(ctx, turns, func(ctx context.Context, c inventory.Cluster, outcome *Outcome) error {
+		id := id
+		id.Wave = 1 + slices.IndexFunc(r.strategy.Waves, func(w fanout.Wave) bool { return slices.Contains(namesOf(w.Clusters), c.Name) })
 		if err := r.plans[c.Name].Prepare(ctx, id); err != nil {
 			return err
 		}

@@ -39,6 +39,9 @@ the field or, if none has, what the field would be in. --override comes before -
 With --via karmada=CONTEXT a Karmada control plane brings them there: they are written to it alone, with a policy for the
 selected clusters, and done is what Karmada says is applied and healthy in each.
 
+A run that was interrupted is gone on with by the same command; or by --resume SET, from any machine and without the manifests:
+the clusters remember what is applied, in which waves, and who has had a turn.
+
 Exit codes: 0 done everywhere, 1 failed on every cluster, 2 usage, 3 failed on some, 4 not healthy in --timeout, 5 refused:
 nothing was written, 6 stopped in the middle: what was begun is there.`,
 		Example: `  # What would change, in which clusters
@@ -63,6 +66,9 @@ nothing was written, 6 stopped in the middle: what was begun is there.`,
   # A kustomization, as the set shop; delete what is no longer part of it
   kubectl fleet propagate -k overlays/prod --name shop --fleet prod --prune
 
+  # Go on with a run that was interrupted, whoever began it
+  kubectl fleet propagate --resume web --fleet prod
+
   # By a Karmada control plane that the clusters have joined
   kubectl fleet propagate -f web.yaml -C east,west --via karmada=karmada-apiserver`,
 		RunE: cli.RunE(func(ctx context.Context, args []string) error {
@@ -75,6 +81,7 @@ nothing was written, 6 stopped in the middle: what was begun is there.`,
 	}
 	flags.addFlags(cmd.Flags())
 	complete(cmd, flags.clusters, cobra.NoFileCompletions)
+	_ = cmd.RegisterFlagCompletionFunc("resume", completeSets(flags.clusters, &flags.options.StateNamespace)) // the flag is there
 	return cmd
 }
 
@@ -91,6 +98,7 @@ type propagateFlags struct {
 	rollout rolloutFlags
 	render  renderFlags
 	via     string
+	resume  string
 }
 
 func (f *propagateFlags) addFlags(flags *pflag.FlagSet) {
@@ -109,6 +117,7 @@ func (f *propagateFlags) addFlags(flags *pflag.FlagSet) {
 	addDeleteKinds(flags, &f.options.DeleteKinds)
 	f.rollout.addFlags(flags)
 	f.render.addFlags(flags)
+	flags.StringVar(&f.resume, "resume", "", "Go on with a run of this set that did not end, from what the clusters remember of it")
 	flags.StringVar(&f.via, "via", "", "Who brings it to the clusters: direct, or karmada=CONTEXT for a control plane (default: that of --inventory, if it is the only one, else direct)")
 }
 
@@ -131,6 +140,8 @@ type propagateOptions struct {
 	rollout rollout
 	render  renderOptions
 	hub     string // the context of a Karmada control plane; empty without one
+	// resume: the clusters know what is to be done.
+	resume *resume
 }
 
 func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
@@ -142,6 +153,9 @@ func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
 		env: f.env, clusters: f.clusters, output: output, source: f.source, options: f.options,
 	}
 	o.source.Stdin = f.env.In
+	if f.flags.Changed("resume") {
+		return f.toResume(o, args)
+	}
 	switch {
 	case f.flags.Changed("namespace") && f.options.Namespace == "":
 		err = errors.New("--namespace is empty: leave it away to mean each context's own")

@@ -15,6 +15,9 @@ import (
 )
 
 func (o *propagateOptions) run(ctx context.Context) error {
+	if o.resume != nil {
+		return o.goOn(ctx)
+	}
 	objects, err := o.read(ctx)
 	if err != nil {
 		return err
@@ -68,6 +71,11 @@ func (o *propagateOptions) apply(ctx context.Context, fleet propagate.Fleet, pla
 	if err != nil {
 		return err
 	}
+	return o.applyBy(ctx, fleet, planned, strategy, rendered, do)
+}
+
+// applyBy is apply with the waves and all else known.
+func (o *propagateOptions) applyBy(ctx context.Context, fleet propagate.Fleet, planned fanout.Results[*direct.Plan], strategy propagate.Strategy, rendered render.Result, do string) error {
 	view := o.view(fleet, planned)
 	view.rendered = rendered
 	busy := 0
@@ -82,7 +90,7 @@ func (o *propagateOptions) apply(ctx context.Context, fleet propagate.Fleet, pla
 	if busy == 0 {
 		return o.conclude(ctx, view, propagate.Run(ctx, fleet, view.plans, strategy, newRunProgress(o.env)))
 	}
-	err = o.mutation.Confirm(ctx, cli.Question{
+	err := o.mutation.Confirm(ctx, cli.Question{
 		Plan: func(w io.Writer) error { return view.show(w, o.output.Table(), strategy.Waves) }, Clusters: busy, Deletions: deletions(planned),
 		Do: fmt.Sprintf("%s %s in %s", do, o.options.Set, clusters(busy)),
 	})

@@ -28,6 +28,9 @@ func (p *Plan) Idle() bool {
 // Prepare keeps in the cluster what a run will do there, before any cluster is
 // changed: the run can be taken up from it.
 func (p *Plan) Prepare(ctx context.Context, run set.Run) error {
+	if p.resumed {
+		return nil
+	}
 	journal := p.set.Journal
 	journal.Revision++ // of what may have been begun nothing is overwritten
 	journal.Run, journal.Phase = run, set.PhasePending

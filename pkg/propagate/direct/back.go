@@ -78,16 +78,16 @@ func PlanRollback(ctx context.Context, m *member.Member, o Options, to int, unfi
 	return plan, nil
 }
 
-// LastRun is the last run of a set. It has ended if the cluster is through with
-// it, and its lock was given back.
-func LastRun(ctx context.Context, m *member.Member, o Options) (run set.Run, ended bool, err error) {
+// LastRun is what a cluster remembers of the last run of a set. It has ended if
+// the cluster is through with it, and its lock was given back.
+func LastRun(ctx context.Context, m *member.Member, o Options) (journal set.Journal, ended bool, err error) {
 	store := state.Store{Member: m, Namespace: o.StateNamespace}
 	s, err := set.Load(ctx, store, o.Set)
 	if err != nil || !s.Exists() {
-		return run, true, err
+		return journal, true, err
 	}
 	locked, err := store.IsLocked(ctx, lockOf(o.Set))
-	return s.Journal.Run, s.Journal.Phase == set.PhaseDone && !locked, err
+	return s.Journal, s.Journal.Phase == set.PhaseDone && !locked, err
 }
 
 // PlanBack plans to bring the plan's cluster back to before its run.

@@ -66,6 +66,8 @@ type Plan struct {
 	// restores is the revision that the plan brings back; nil if it brings
 	// something new.
 	restores *int
+	// resumed: the revision is kept already, and is gone on with.
+	resumed bool
 }
 
 // Counts counts the objects that are written, and of those the ones deleted.

@@ -86,7 +86,10 @@ type Run struct {
 	Started string `json:"started,omitempty"`
 	// Waves are the clusters of the run, by name, in the order of the waves.
 	Waves [][]string `json:"waves,omitempty"`
-	Bake  string     `json:"bake,omitempty"`
+	// Wave is the number of the wave of the cluster that remembers this, from 1.
+	// Elsewhere the clusters may have other names.
+	Wave int    `json:"wave,omitempty"`
+	Bake string `json:"bake,omitempty"`
 	// Hash is equal for two runs that want the same of the same clusters.
 	Hash string `json:"hash,omitempty"`
 }

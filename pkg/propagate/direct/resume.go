@@ -1,0 +1,50 @@
+package direct
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
+)
+
+// PlanResume plans to go on with the last run of a set in a cluster, as the
+// revision that it kept there says. Where the run is through nothing is planned.
+func PlanResume(ctx context.Context, m *member.Member, o Options) (*Plan, error) {
+	s, err := set.Load(ctx, state.Store{Member: m, Namespace: o.StateNamespace}, o.Set)
+	if err != nil {
+		return nil, err
+	}
+	if s.Journal.Phase == set.PhaseDone {
+		p := &planner{Plan: &Plan{Cluster: m.Cluster().Name, options: o, member: m}}
+		return p.Plan, p.remember(ctx)
+	}
+	current, err := s.Revision(ctx, s.Journal.Revision)
+	if err != nil {
+		return nil, err
+	}
+	if current == nil {
+		return nil, refused("revision %d of set %s is not kept", s.Journal.Revision, o.Set)
+	}
+	// What the run does was checked, shown and confirmed when it began.
+	o.Prune, o.TakeOver, o.ForceConflicts = true, true, len(current.Taken) > 0
+	o.pruneOnly = current.IsDropped
+	for _, ref := range current.Dropped {
+		o.DeleteKinds = append(o.DeleteKinds, ref.GroupKind().String())
+	}
+	objects := make([]manifest.Object, len(current.Objects))
+	for i, object := range current.Objects {
+		objects[i] = manifest.Object{Unstructured: object, Origin: manifest.Origin{Source: fmt.Sprintf("revision %d", current.Number)}}
+	}
+	plan, err := PlanCluster(ctx, m, objects, o)
+	if err != nil {
+		return nil, err
+	}
+	if plan.set.Journal.Revision != current.Number {
+		return nil, refused("somebody else has begun another run meanwhile")
+	}
+	plan.resumed = true
+	return plan, nil
+}
