@@ -41,8 +41,9 @@ type Strategy struct {
 	Gate   direct.Gate
 	// Check is asked after each wave whether to go on; nil: nobody is.
 	Check func(ctx context.Context, wave fanout.Wave) error
-	// Through are clusters that had their turn in the run before it was taken up
-	// again: Rollback brings them back, too.
+	// Resumed: the run was begun before, and is taken up again.
+	Resumed bool
+	// Through are clusters that had their turn before: Rollback brings them back, too.
 	Through []inventory.Cluster
 	// By is who begins the run, as USER@HOST.
 	By string
@@ -188,7 +189,7 @@ func (r *run) run(ctx context.Context) {
 	case r.strategy.OnFailure == Rollback && ctx.Err() == nil:
 		r.rollback(ctx, failed)
 	default:
-		if !r.begun() { // interrupted before anything was
+		if !r.strategy.Resumed && !r.begun() { // interrupted before anything was
 			r.cancel(ctx)
 		}
 		r.skip(failed)

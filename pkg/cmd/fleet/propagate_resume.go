@@ -93,7 +93,7 @@ func (o *propagateOptions) goOn(ctx context.Context) error {
 	}
 	fleet.Clusters = clustersOf(run.Planned)
 	strategy := o.rollout.strategy
-	strategy.Waves, strategy.Through = run.Waves, run.Through
+	strategy.Waves, strategy.Through, strategy.Resumed = run.Waves, run.Through, true
 	if !o.resume.bake {
 		strategy.Gate.Bake = run.Bake()
 	}

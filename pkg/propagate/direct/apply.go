@@ -229,6 +229,9 @@ func (p *Plan) release(ctx context.Context, c *Change) error {
 // is not there as it was not.
 func (p *Plan) Cancel(ctx context.Context) error {
 	journal := &p.set.Journal
+	if journal.Phase != set.PhasePending {
+		return nil // it was begun before it was taken up again
+	}
 	if p.current.Previous == 0 {
 		p.set.Journal = set.Journal{}
 		return p.set.Delete(ctx)
