@@ -56,7 +56,7 @@ func PlanRollback(ctx context.Context, m *member.Member, o Options, to int, unfi
 	if err != nil {
 		return nil, err
 	}
-	if target == nil && !(first && to == 0) {
+	if target == nil && (!first || to != 0) {
 		return nil, refused("revision %d of set %s is not kept: there are %s", to, o.Set, s.Kept(ctx))
 	}
 	o.Prune, o.TakeOver = true, true

@@ -47,9 +47,9 @@ func (p *planner) mayTake(ctx context.Context, live *unstructured.Unstructured) 
 		return refused("it is being deleted: try again when it is gone")
 	}
 	switch part := live.GetLabels()[set.PartOfLabel]; {
-	case part == p.set.PartOf():
+	case part == p.set.PartOf() && p.set.Exists():
 		return nil // taken before
-	case part != "":
+	case part != "" && part != p.set.PartOf():
 		return refused("%s has it already", p.setOf(ctx, part))
 	case p.options.TakeOver:
 		return nil
