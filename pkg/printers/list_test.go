@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -220,5 +221,39 @@ func TestWriteErrorsAreReturned(t *testing.T) {
 		if p.Print("a", object("Deployment", "web")) == nil {
 			t.Errorf("%s: a failed write was swallowed", format)
 		}
+	}
+}
+
+// Whatever text an object has, as keys and values, in YAML it is escaped where a
+// terminal or a reader would obey it, and means the same.
+func TestYAMLIsSafeForATerminal(t *testing.T) {
+	const evil = "\x1b\x7f\u0085\u009b\u061c\u200e\u200f\u202a\u202e\u2066\u2069\u2028\u2029"
+	texts := map[string]any{}
+	for _, r := range evil {
+		for _, text := range []string{string(r), "a" + string(r) + "b", "two\nlines " + string(r) + "\n", `"` + string(r) + `\`, "set-aside-0-end" + string(r)} {
+			texts[text] = text
+		}
+	}
+	for i, text := range []string{`\u202e`, "set-aside-0-end", "é世", `\\`, ""} {
+		texts[fmt.Sprint(i)] = text
+	}
+	o := object("Deployment", "web")
+	o.Object["texts"] = texts
+	text := printed(t, "yaml", []v1alpha1.Failure{{Cluster: "c", Message: "no \u202eway"}}, o)
+	if i := strings.IndexAny(text, evil); i >= 0 {
+		t.Errorf("%q", text[max(0, i-20):i+20])
+	}
+	var list struct {
+		Items    []struct{ Texts map[string]any }
+		Failures []v1alpha1.Failure
+	}
+	if err := yaml.Unmarshal([]byte(text), &list); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if diff := cmp.Diff(texts, list.Items[0].Texts); diff != "" {
+		t.Errorf("it means something else (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(text, `"no \u202eway"`) || !strings.Contains(text, "é世") {
+		t.Errorf("%s", text)
 	}
 }

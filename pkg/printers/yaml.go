@@ -3,7 +3,11 @@ package printers
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
+	"regexp"
+	"strings"
+	"unicode"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
@@ -59,5 +63,37 @@ func marshalYAML(value any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return yaml.JSONToYAML(escapeJSON(text))
+	kept, back := setAside(text)
+	text, err = yaml.JSONToYAML(escapeJSON(kept))
+	if err != nil || back == nil {
+		return text, err
+	}
+	return []byte(back.Replace(string(text))), nil
+}
+
+// setAside puts plain words into the place of JSON's strings that turn the
+// direction of text round or have a line break that JSON's other readers do not
+// know: a YAML writer takes both for letters. back puts them in again, quoted and
+// escaped as in JSON, which YAML reads alike. It is nil if there are none.
+func setAside(text []byte) (kept []byte, back *strings.Replacer) {
+	turns := func(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) }
+	breaks := []byte(`\u202`) // as JSON's writer has U+2028 and U+2029
+	if bytes.IndexFunc(text, turns) < 0 && !bytes.Contains(text, breaks) {
+		return text, nil
+	}
+	word := "set-aside-"
+	for bytes.Contains(text, []byte(word)) {
+		word += "x-"
+	}
+	var pairs []string
+	literals := regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+	kept = literals.ReplaceAllFunc(text, func(literal []byte) []byte {
+		if bytes.IndexFunc(literal, turns) < 0 && !bytes.Contains(literal, breaks) {
+			return literal
+		}
+		name := fmt.Sprintf("%s%d-end", word, len(pairs))
+		pairs = append(pairs, name, string(escapeJSON(literal)))
+		return []byte(`"` + name + `"`)
+	})
+	return kept, strings.NewReplacer(pairs...)
 }
