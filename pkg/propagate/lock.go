@@ -3,10 +3,12 @@ package propagate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
 )
 
@@ -41,6 +43,14 @@ func (r *run) lock(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// IsTaken is true for the error of a run before which somebody else was at work on
+// the set: nothing was changed.
+func IsTaken(err error) bool {
+	_, locked := errors.AsType[*state.LockedError](err)
+	_, changed := errors.AsType[*set.ChangedError](err)
+	return locked || changed
 }
 
 // under is a context that ends with the lock of a cluster, too.

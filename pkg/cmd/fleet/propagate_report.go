@@ -11,8 +11,6 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
 )
 
 // conclude reports a run.
@@ -57,9 +55,7 @@ func (o *propagateOptions) conclude(ctx context.Context, view planView, results 
 // isTaken is true for a set that somebody else is at work on, or was since the
 // plan.
 func isTaken(_ propagate.Outcome, err error) bool {
-	_, locked := errors.AsType[*state.LockedError](err)
-	_, changed := errors.AsType[*set.ChangedError](err)
-	return locked || changed
+	return propagate.IsTaken(err)
 }
 
 // isTimeout is true for a cluster that is left as it is, since time ran out and

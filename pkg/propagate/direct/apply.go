@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
@@ -146,7 +145,7 @@ func (p *Plan) applyStage(ctx context.Context, at stage, done func(*Change)) err
 
 func (p *Plan) apply(ctx context.Context, c *Change) error {
 	if c.Resource.Resource == "" { // its definition was applied a moment ago
-		r, err := p.defined(ctx, c.Object.GroupVersionKind())
+		r, err := p.member.ResourceOf(ctx, c.Object.GroupVersionKind(), true)
 		if err != nil {
 			return err
 		}
@@ -160,22 +159,6 @@ func (p *Plan) apply(ctx context.Context, c *Change) error {
 		return conflicts
 	}
 	return err
-}
-
-// defined is the type that a definition made a moment ago. That it is established
-// does not mean that discovery has it.
-func (p *Plan) defined(ctx context.Context, kind schema.GroupVersionKind) (member.Resource, error) {
-	ctx, cancel := context.WithTimeout(ctx, establishWait)
-	defer cancel()
-	for fresh := false; ; fresh = true {
-		r, err := p.member.ResourceOf(ctx, kind, fresh)
-		if err == nil || member.ReasonOf(err) != member.ReasonNotInstalled {
-			return r, err
-		}
-		if pause(ctx, 100*time.Millisecond) != nil {
-			return r, err
-		}
-	}
 }
 
 // awaitEstablished waits until the definitions that were applied are served.

@@ -3,6 +3,7 @@ package direct
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -107,9 +108,7 @@ func withTaken(object, taken *unstructured.Unstructured) *unstructured.Unstructu
 // overlay is base with the fields of top in it. Lists are whole.
 func overlay(base, top map[string]any) map[string]any {
 	merged := make(map[string]any, len(base)+len(top))
-	for name, value := range base {
-		merged[name] = value
-	}
+	maps.Copy(merged, base)
 	for name, value := range top {
 		under, isMap := merged[name].(map[string]any)
 		if over, isMapToo := value.(map[string]any); isMap && isMapToo {
