@@ -244,6 +244,7 @@ func TestPropagateLife(t *testing.T) {
 }
 
 func (a *application) writesNothing(t *testing.T, manifest string) {
+	t.Helper()
 	before := map[string][]string{}
 	a.each(t, func(cluster string, _ *kubernetes.Clientset) { before[cluster] = a.versions(t, cluster) })
 	for cluster, p := range outcomes(t, a.propagate(t, manifest, "-o", "json").want(t, 0)) {
@@ -259,6 +260,7 @@ func (a *application) writesNothing(t *testing.T, manifest string) {
 }
 
 func (a *application) changesOneField(t *testing.T, first string) {
+	t.Helper()
 	preview := a.propagate(t, strings.Replace(first, "hunter2", "hunter3", 1), "--dry-run=server").want(t, 0)
 	for _, leak := range []string{"hunter", "aHVudGVy"} {
 		if strings.Contains(preview.stdout+preview.stderr, leak) {
@@ -294,6 +296,7 @@ func (a *application) changesOneField(t *testing.T, first string) {
 }
 
 func (a *application) prunes(t *testing.T) {
+	t.Helper()
 	third := with(oneMap+moreObjects, "COLOR", "blue", "PASSWORD", "hunter2")
 	for cluster, p := range outcomes(t, a.propagate(t, third, "-o", "json").want(t, 0)) {
 		if p.Changes[len(p.Changes)-1].Action != "Keep" {
@@ -313,6 +316,7 @@ func (a *application) prunes(t *testing.T) {
 }
 
 func (a *application) drifts(t *testing.T) {
+	t.Helper()
 	cluster := a.clusters[1]
 	client := a.client(t, cluster)
 	patch := []byte(`{"data": {"color": "pink"}}`)
@@ -354,6 +358,7 @@ func (a *application) drifts(t *testing.T) {
 }
 
 func (a *application) rollsBack(t *testing.T) {
+	t.Helper()
 	fourth := with(oneMap+extraMap, "COLOR", "green")
 	a.propagate(t, fourth, "--prune").want(t, 0)
 	a.do(t, "rollback").want(t, 0)
@@ -373,6 +378,7 @@ func (a *application) rollsBack(t *testing.T) {
 }
 
 func (a *application) withdraws(t *testing.T) {
+	t.Helper()
 	a.do(t, "withdraw").want(t, 0)
 	a.each(t, func(cluster string, client *kubernetes.Clientset) {
 		if left := slices.DeleteFunc(a.versions(t, cluster), func(v string) bool { return strings.Contains(v, "kube-root-ca.crt") }); len(left) > 0 {
