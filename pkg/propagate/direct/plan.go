@@ -155,10 +155,10 @@ func (p *planner) remember(ctx context.Context) error {
 	})
 	group.Go(func() (err error) {
 		p.locked, err = store.IsLocked(reading, lockOf(p.options.Set))
-		if member.ReasonOf(err) == member.ReasonForbidden && err != nil {
-			return nil // who may not see it may plan; who writes will hear of it
+		if err != nil && member.ReasonOf(err) != member.ReasonForbidden { // who may not see it may plan: who writes will hear of it
+			return err
 		}
-		return err
+		return nil
 	})
 	group.Go(func() (err error) {
 		if p.set, err = set.Load(reading, store, p.options.Set); err != nil {
