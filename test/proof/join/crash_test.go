@@ -1,6 +1,6 @@
-// Package join proves that a join to a real Karmada, and a leaving, can be
-// killed at any write and completed by the same command. It takes minutes: it is
-// run by `make proof`, and its results are kept in docs/proof.
+// Package join proves that a join to a real Karmada, a rotation of its tokens and
+// a leaving can be killed at any write and completed by the same command. It takes
+// minutes: it is run by `make proof`, and its results are kept in docs/proof.
 package join
 
 import (
