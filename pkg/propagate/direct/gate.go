@@ -122,6 +122,10 @@ func (gate Gate) Await(ctx context.Context, by Looks, look func(Health)) error {
 				currentSince = time.Time{}
 				break
 			}
+			if gate.Bake == 0 {
+				look(health)
+				return nil
+			}
 			count, err := by.Restarts(ctx)
 			if err != nil {
 				break

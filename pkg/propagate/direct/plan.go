@@ -90,6 +90,8 @@ type planner struct {
 	planned   map[schema.GroupKind]member.Resource // by CRDs among the objects; of them it is known whether they have namespaces
 	spaces    map[string]bool                      // namespaces among the objects
 
+	known known
+
 	mu       sync.Mutex
 	problems []ObjectError
 }
@@ -108,6 +110,7 @@ func PlanCluster(ctx context.Context, m *member.Member, objects []manifest.Objec
 	if err != nil {
 		return nil, err
 	}
+	p.learn(ctx, wanted)
 	err = each(ctx, wanted, func(ctx context.Context, c *Change) error {
 		err := p.plan(ctx, c)
 		if isRefusal(err) { // all of them are said, a cluster that fails is asked no more
@@ -225,6 +228,7 @@ func (p *planner) prepare(ctx context.Context, objects []manifest.Object) ([]*Ch
 		}
 	}
 	changes := make([]*Change, 0, len(objects))
+	written := map[set.Ref]*Change{} // by kind, whatever the version
 	for _, o := range objects {
 		o.Unstructured = o.DeepCopy()
 		resource, installed, err := p.resource(ctx, o)
@@ -250,10 +254,13 @@ func (p *planner) prepare(ctx context.Context, objects []manifest.Object) ([]*Ch
 		labels[set.PartOfLabel] = p.set.PartOf()
 		o.SetLabels(labels)
 		c := &Change{Object: o, Resource: resource, Untried: !installed}
-		if i := slices.IndexFunc(changes, func(other *Change) bool { return other.ref().Same(c.ref()) }); i >= 0 {
-			p.refuse(o, refused("it is written twice, with its namespace and without; the other is at %s", changes[i].Object.Origin))
+		id := c.ref()
+		id.Version = ""
+		if other := written[id]; other != nil {
+			p.refuse(o, refused("it is written twice, with its namespace and without; the other is at %s", other.Object.Origin))
 			continue
 		}
+		written[id] = c
 		changes = append(changes, c)
 	}
 	return changes, nil
@@ -309,15 +316,15 @@ func (p *planner) plan(ctx context.Context, c *Change) error {
 		c.Why = "its CRD is applied first"
 		return nil
 	}
-	live, err := p.member.Object(ctx, c.Resource, c.Object.GetNamespace(), c.Object.GetName())
-	switch {
-	case err == nil:
+	live, err := p.read(ctx, c)
+	if err != nil {
+		return err
+	}
+	if live != nil {
 		c.live = live
 		if err := p.mayTake(ctx, live); err != nil {
 			return err
 		}
-	case !member.IsObjectNotFound(err):
-		return err
 	}
 	if p.options.Untried {
 		if c.live != nil {

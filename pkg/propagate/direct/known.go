@@ -1,0 +1,82 @@
+package direct
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+)
+
+const (
+	// fewObjects of one type in one namespace are asked for one by one.
+	fewObjects = 4
+	// manyObjects are as many of a namespace as are listed to find a few: where there
+	// are more, what was not among them is asked for by name.
+	manyObjects = 500
+)
+
+// known is what was learned of the live objects by listing them.
+type known struct {
+	objects map[set.Ref]*unstructured.Unstructured
+	// whole are the collections of which all was seen.
+	whole map[collection]bool
+}
+
+// collection is all objects of a type in a namespace.
+type collection struct {
+	resource  member.Resource
+	namespace string
+}
+
+func (c *Change) collection() collection { return collection{c.Resource, c.Object.GetNamespace()} }
+
+// learn lists the collections that have several of the wanted objects: one request
+// in the place of many. What a list does not tell, also because the user may not
+// list, is asked for by name later.
+func (p *planner) learn(ctx context.Context, wanted []*Change) {
+	p.known = known{objects: map[set.Ref]*unstructured.Unstructured{}, whole: map[collection]bool{}}
+	count := map[collection]int{}
+	var lists []*Change // one of each collection
+	for _, c := range wanted {
+		if c.Untried {
+			continue
+		}
+		at := c.collection()
+		if count[at]++; count[at] == fewObjects {
+			lists = append(lists, c)
+		}
+	}
+	_ = each(ctx, lists, func(ctx context.Context, c *Change) error {
+		at := c.collection()
+		for page, err := range p.member.Objects(ctx, member.ListRequest{Resource: at.resource, Namespace: at.namespace, Limit: manyObjects}) {
+			if err != nil {
+				return nil //nolint:nilerr // what this does not tell is asked for by name
+			}
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			for i := range page {
+				p.known.objects[set.RefOf(&page[i])] = &page[i]
+			}
+			p.known.whole[at] = len(page) < manyObjects
+			return nil
+		}
+		return nil
+	})
+}
+
+// read is the live object of a change; nil if there is none.
+func (p *planner) read(ctx context.Context, c *Change) (*unstructured.Unstructured, error) {
+	if live, is := p.known.objects[c.ref()]; is {
+		return live, nil
+	}
+	if p.known.whole[c.collection()] {
+		return nil, nil
+	}
+	live, err := p.member.Object(ctx, c.Resource, c.Object.GetNamespace(), c.Object.GetName())
+	if member.IsObjectNotFound(err) {
+		return nil, nil
+	}
+	return live, err
+}
