@@ -2,6 +2,7 @@ package direct
 
 import (
 	"context"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -44,26 +45,31 @@ func (p *planner) learn(ctx context.Context, wanted []*Change) {
 			continue
 		}
 		at := c.collection()
-		if count[at]++; count[at] == fewObjects {
+		count[at]++
+		if count[at] == fewObjects {
 			lists = append(lists, c)
 		}
 	}
 	_ = each(ctx, lists, func(ctx context.Context, c *Change) error {
 		at := c.collection()
 		for page, err := range p.member.Objects(ctx, member.ListRequest{Resource: at.resource, Namespace: at.namespace, Limit: manyObjects}) {
-			if err != nil {
-				return nil //nolint:nilerr // what this does not tell is asked for by name
+			if err == nil {
+				p.known.keep(&p.mu, at, page)
 			}
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			for i := range page {
-				p.known.objects[set.RefOf(&page[i])] = &page[i]
-			}
-			p.known.whole[at] = len(page) < manyObjects
-			return nil
+			break // one page at most
 		}
 		return nil
 	})
+}
+
+// keep keeps the first page of a collection.
+func (k known) keep(mu sync.Locker, at collection, page []unstructured.Unstructured) {
+	mu.Lock()
+	defer mu.Unlock()
+	for i := range page {
+		k.objects[set.RefOf(&page[i])] = &page[i]
+	}
+	k.whole[at] = len(page) < manyObjects
 }
 
 // read is the live object of a change; nil if there is none.

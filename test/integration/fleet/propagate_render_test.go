@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -126,7 +127,7 @@ func TestPropagateByFree(t *testing.T) {
 	node := nodes.Items[0].Name
 	p.kubectl(t, "--context", c[1], "label", "node", node, "render-free=yes").want(t, 0)
 	t.Cleanup(func() { p.kubectl(t, "--context", c[1], "label", "node", node, "render-free-").want(t, 0) })
-	only := append(flags, "--override", "*:deploy/web:/spec/template/spec/nodeSelector={render-free: 'yes'}")
+	only := slices.Concat(flags, []string{"--override", "*:deploy/web:/spec/template/spec/nodeSelector={render-free: 'yes'}"})
 	shares := p.run(t, append(only, "--render", "-o", `jsonpath={range .items[?(@.kind=="Deployment")]}{.spec.replicas} {end}`)...).want(t, 0).stdout
 	if shares != "0 10 " {
 		t.Errorf("shares %q, want 0 and 10", shares)
