@@ -52,8 +52,14 @@ func run(ctx context.Context, folder, programs, only string, runs int) error {
 	if l.programs, err = filepath.Abs(programs); err != nil {
 		return err
 	}
+	scenarios := l.scenarios()
+	if hub, err := newHubLab(l); err == nil {
+		scenarios = append(scenarios, hub.scenarios()...)
+	} else {
+		fmt.Fprintln(os.Stderr, "note:", err)
+	}
 	printMachine()
-	for _, s := range l.scenarios() {
+	for _, s := range scenarios {
 		if !wanted.MatchString(s.title) {
 			continue
 		}

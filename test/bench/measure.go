@@ -42,7 +42,11 @@ func middle[T cmp.Ordered](r results, of func(sample) T) T { return sorted(r, of
 // measure runs the programs of a scenario in turn, so that what else the
 // machine does is shared by all, after one run that does not count: it fills
 // the caches of discovery.
-func (l *lab) measure(ctx context.Context, s scenario, runs int) ([]results, error) {
+func (l *lab) measure(ctx context.Context, s scenario, runs int) (_ []results, err error) {
+	defer func() { err = errors.Join(err, call(context.WithoutCancel(ctx), s.end)) }()
+	if err := call(ctx, s.begin); err != nil {
+		return nil, err
+	}
 	if s.standin != nil {
 		stop, err := l.startStandin(ctx, s)
 		if err != nil {
@@ -54,7 +58,7 @@ func (l *lab) measure(ctx context.Context, s scenario, runs int) ([]results, err
 	for round := range runs + 1 {
 		for i, p := range s.programs {
 			sample, err := l.once(ctx, s, p)
-			if err != nil {
+			if err = errors.Join(err, call(ctx, s.reset)); err != nil {
 				return nil, fmt.Errorf("%s: %w", p.name, err)
 			}
 			if round > 0 {
@@ -68,7 +72,7 @@ func (l *lab) measure(ctx context.Context, s scenario, runs int) ([]results, err
 			continue
 		}
 		peak, err := l.treeMemory(ctx, s, p)
-		if err != nil {
+		if err = errors.Join(err, call(ctx, s.reset)); err != nil {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
 		for j := range measured[i] {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -21,9 +22,22 @@ type lab struct {
 type scenario struct {
 	title string
 	// standin are the arguments of the stand-in servers; nil: the testbed.
-	standin  []string
-	programs []program
-	targets  []target
+	standin []string
+	// kubeconfig is another than the testbed's; empty: that.
+	kubeconfig string
+	programs   []program
+	targets    []target
+	// begin and end come before and after all runs, reset after each of them; nil:
+	// there is nothing to do. None of it is measured.
+	begin, reset, end func(context.Context) error
+}
+
+// call calls what may be nil.
+func call(ctx context.Context, do func(context.Context) error) error {
+	if do == nil {
+		return nil
+	}
+	return do(ctx)
 }
 
 // program is one contender.
@@ -55,6 +69,9 @@ func (l *lab) program(name string) string { return filepath.Join(l.programs, nam
 
 // kubeconfig is where the kubeconfig of a scenario is.
 func (l *lab) kubeconfig(s scenario) string {
+	if s.kubeconfig != "" {
+		return s.kubeconfig
+	}
 	if s.standin == nil {
 		return l.bed.Kubeconfig()
 	}
