@@ -51,7 +51,7 @@ func (f *MutationFlags) Parse(env *Env) (Mutation, error) {
 	if !f.yes && !env.InTerminal() {
 		return m, &Error{
 			Code: ExitRefused, Err: errors.New("there is no terminal to ask on; nothing was changed"),
-			Hint: "--dry-run=client shows the plan, and --yes goes on without asking",
+			Hint: "--dry-run=server shows the plan, and --yes goes on without asking",
 		}
 	}
 	return m, nil

@@ -276,14 +276,14 @@ func (r *run) rollback(ctx context.Context, failed error) {
 	r.skip(failed)
 	id := set.Run{ID: rand.Text(), By: r.strategy.By, Started: time.Now().UTC().Format(time.RFC3339)}
 	fanout.Collect(ctx, r.touched, r.fleet.Fanout, func(ctx context.Context, c inventory.Cluster) (struct{}, error) {
-		plan, err := r.back(ctx, c, id)
+		plan, health, err := r.back(ctx, c, id)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		result := r.outcomes[c.Name]
 		if err != nil {
 			result.Value.RollbackErr = err
 		} else {
-			result.Value.Phase, result.Value.Revision = v1alpha1.PropagationRolledBack, plan.Revision()
+			result.Value.Phase, result.Value.Revision, result.Value.Health = v1alpha1.PropagationRolledBack, plan.Revision(), health
 		}
 		r.outcomes[c.Name] = result
 		return struct{}{}, err
@@ -291,21 +291,21 @@ func (r *run) rollback(ctx context.Context, failed error) {
 }
 
 // back brings one cluster back.
-func (r *run) back(ctx context.Context, c inventory.Cluster, id set.Run) (Engine, error) {
-	plan, err := r.plans[c.Name].Back(ctx)
-	if err != nil {
-		return nil, err
+func (r *run) back(ctx context.Context, c inventory.Cluster, id set.Run) (plan Engine, health direct.Health, err error) {
+	if plan, err = r.plans[c.Name].Back(ctx); err != nil {
+		return nil, health, err
 	}
 	if err := plan.Prepare(ctx, id); err != nil {
-		return nil, err
+		return nil, health, err
 	}
 	if err := plan.Apply(ctx, func(*direct.Change) {}); err != nil {
-		return nil, err
+		return nil, health, err
 	}
-	if err := plan.Await(ctx, direct.Gate{Timeout: r.strategy.Gate.Timeout}, func(direct.Health) {}); err != nil {
-		return nil, err
+	err = plan.Await(ctx, direct.Gate{Timeout: r.strategy.Gate.Timeout}, func(h direct.Health) { health = h })
+	if err != nil {
+		return nil, health, err
 	}
-	return plan, plan.Finish(ctx)
+	return plan, health, plan.Finish(ctx)
 }
 
 // withdraw takes the set out of every cluster.

@@ -43,7 +43,8 @@ A run that was interrupted is gone on with by the same command; or by --resume S
 the clusters remember what is applied, in which waves, and who has had a turn.
 
 Exit codes: 0 done everywhere, 1 failed on every cluster, 2 usage, 3 failed on some, 4 not healthy in --timeout, 5 refused:
-nothing was written, 6 stopped in the middle: what was begun is there.`,
+nothing was written, 6 stopped in the middle, by a failed wave or by Ctrl-C: what was begun is there, and somebody must say
+how it goes on; 130 interrupted before anything was begun.`,
 		Example: `  # What would change, in which clusters
   kubectl fleet propagate -f web.yaml -C east,west --dry-run=server
 

@@ -77,10 +77,12 @@ func (o *propagateOptions) printObjects(rendered render.Result, failures []fanou
 	if err != nil {
 		return err
 	}
+	hashed := false
 	for _, c := range rendered.Clusters {
 		for _, object := range c.Objects {
 			shown := object.DeepCopy()
-			if !o.render.showSecrets {
+			if !o.render.showSecrets && object.GroupVersionKind().GroupKind().String() == "Secret" {
+				hashed = true
 				drift.HashSecret(shown)
 			}
 			annotations := shown.GetAnnotations()
@@ -93,6 +95,9 @@ func (o *propagateOptions) printObjects(rendered render.Result, failures []fanou
 				return err
 			}
 		}
+	}
+	if hashed {
+		o.env.Note("Secrets hold hashes here, and must not be applied like that: --show-secrets prints what they hold")
 	}
 	return printer.Close(cli.APIFailures(failures))
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
@@ -22,8 +25,8 @@ func newCmdRollback(env *cli.Env) *cobra.Command {
 		Short: "Bring a set back to what it was in each cluster",
 		Long: `Bring a set back to what it was in each cluster.
 
-Each cluster goes back to the revision that had become healthy there before the one that is applied now, or to
---to-revision. What the set has made since is deleted, what it changed is as it was, what it deleted comes back, and values
+Each cluster goes back to the last revision that had become healthy there and is not the same as what is applied now, or
+to --to-revision. What the set has made since is deleted, what it changed is as it was, what it deleted comes back, and values
 that it took over from others are given back. Namespaces, CRDs, PVCs and PVs stay, and are named.
 
 The clusters keep three revisions before the current one; status shows which is applied.`,
@@ -104,7 +107,8 @@ type rollbackFlags struct {
 func (f *rollbackFlags) addFlags(flags *pflag.FlagSet) {
 	f.setFlags.addFlags(flags)
 	f.rollout.addFlags(flags)
-	flags.IntVar(&f.to, "to-revision", 0, "The revision to go back to; 0 is the one before the current one")
+	flags.IntVar(&f.to, "to-revision", 0, "The revision to go back to; 0 is the last healthy one that is not the same as the current one")
+	flags.BoolVar(&f.options.ForceConflicts, "force-conflicts", false, "Take over fields that others have changed since")
 }
 
 type rollbackOptions struct {
@@ -143,7 +147,28 @@ func (o *rollbackOptions) run(ctx context.Context) error {
 		return err
 	}
 	fleet.Clusters = clustersOf(planned)
+	o.sayTargets(planned)
 	return o.apply(ctx, fleet, planned, render.Result{}, "Bring back")
+}
+
+// sayTargets says which revision each cluster goes back to.
+func (o *rollbackOptions) sayTargets(planned fanout.Results[*direct.Plan]) {
+	to := map[int][]string{}
+	for _, p := range planned {
+		if p.Err != nil {
+			continue
+		}
+		if revision, restores := p.Value.Restores(); restores {
+			to[revision] = append(to[revision], p.Cluster.Name)
+		}
+	}
+	for _, revision := range slices.Sorted(maps.Keys(to)) {
+		what := fmt.Sprintf("revision %d", revision)
+		if revision == 0 {
+			what = "what was there before the set"
+		}
+		o.env.Note("%s: back to %s", strings.Join(to[revision], ", "), what)
+	}
 }
 
 // found says which clusters do not have the set. None that has it is an error.

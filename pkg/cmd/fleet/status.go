@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -137,8 +138,14 @@ func setStatus(cluster string, s *direct.Status) v1alpha1.SetStatus {
 	status := v1alpha1.SetStatus{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.SetStatusKind},
 		ObjectMeta: metav1.ObjectMeta{Name: s.Name, Annotations: map[string]string{v1alpha1.ClusterAnnotation: cluster}},
-		Revision:   s.Journal.Revision, Phase: string(s.Journal.Phase), By: s.Journal.Run.By, Started: s.Journal.Run.Started,
+		Revision:   s.Applied, Phase: string(s.Journal.Phase), By: s.Journal.Run.By, Started: s.Journal.Run.Started,
 		Objects: s.Health.Total, Current: s.Health.Current, Waiting: s.Health.Waiting, ReadyReplicas: s.Ready, Replicas: s.Wanted,
+	}
+	if s.Applied != s.Journal.Revision {
+		status.Pending = s.Journal.Revision
+	}
+	if s.Stopped {
+		status.Phase = v1alpha1.SetStopped
 	}
 	if s.DriftUnknown != nil {
 		status.DriftUnknown = s.DriftUnknown.Error()
@@ -192,10 +199,18 @@ func statusTable(list []v1alpha1.SetStatus) *metav1.Table {
 			replicas = fmt.Sprintf("%d/%d", s.ReadyReplicas, s.Replicas)
 		}
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-			s.Annotations[v1alpha1.ClusterAnnotation], s.Name, s.Revision, s.Phase, fmt.Sprintf("%d/%d", s.Current, s.Objects), replicas, drifted, orNone(statusWhy(s)),
+			s.Annotations[v1alpha1.ClusterAnnotation], s.Name, revisions(s), s.Phase, fmt.Sprintf("%d/%d", s.Current, s.Objects), replicas, drifted, orNone(statusWhy(s)),
 		}})
 	}
 	return table
+}
+
+// revisions are the one that is applied, and the one that waits for its turn.
+func revisions(s *v1alpha1.SetStatus) string {
+	if s.Pending == 0 {
+		return strconv.Itoa(s.Revision)
+	}
+	return fmt.Sprintf("%d (%d pending)", s.Revision, s.Pending)
 }
 
 // statusWhy is what is not as it should be, in one line.

@@ -68,6 +68,7 @@ func (p *Plan) revision(number int) *set.Revision {
 		case ActionCreate, ActionUpdate, ActionApply, ActionUnchanged:
 			r.Objects = append(r.Objects, c.Object.Unstructured)
 		case ActionKeep:
+			r.Kept = append(r.Kept, p.lastApplied(ref)...)
 		}
 		if c.live != nil && (p.current.IsFound(ref) || c.live.GetLabels()[set.PartOfLabel] == "") {
 			r.Found = append(r.Found, ref)
@@ -77,6 +78,16 @@ func (p *Plan) revision(number int) *set.Revision {
 		}
 	}
 	return r
+}
+
+// lastApplied is an object as the set applied it last, if that is known.
+func (p *Plan) lastApplied(ref set.Ref) []*unstructured.Unstructured {
+	for _, o := range p.current.All() {
+		if set.RefOf(o).Same(ref) {
+			return []*unstructured.Unstructured{o}
+		}
+	}
+	return nil
 }
 
 // Apply makes the changes. Whatever ends it, doing it again completes it. done

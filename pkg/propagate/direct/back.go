@@ -57,13 +57,23 @@ func PlanRollback(ctx context.Context, m *member.Member, o Options, to int, unfi
 	if err != nil {
 		return nil, err
 	}
+	// To go back from what is healthy means to something else.
+	for first && s.Journal.Phase == set.PhaseDone && target != nil && target.Equal(current) {
+		to = target.Base
+		if target, err = s.Revision(ctx, to); err != nil {
+			return nil, err
+		}
+		if target == nil && to != 0 {
+			return nil, refused("the revisions of set %s that are kept are all the same as what is applied: there are %s", o.Set, s.Kept(ctx))
+		}
+	}
 	if target == nil && (!first || to != 0) {
 		return nil, refused("revision %d of set %s is not kept: there are %s", to, o.Set, s.Kept(ctx))
 	}
 	o.Prune, o.TakeOver = true, true
 	var objects []manifest.Object
 	if target != nil {
-		for _, object := range target.Objects {
+		for _, object := range target.All() {
 			objects = append(objects, manifest.Object{
 				Unstructured: withTaken(object, current.TakenOf(set.RefOf(object))),
 				Origin:       manifest.Origin{Source: fmt.Sprintf("revision %d", to)},
@@ -77,6 +87,15 @@ func PlanRollback(ctx context.Context, m *member.Member, o Options, to int, unfi
 	}
 	plan.restores = &to
 	return plan, nil
+}
+
+// Restores is the revision that the plan brings back; 0 is what was there before
+// the set. It is false for a plan that brings something new.
+func (p *Plan) Restores() (revision int, restores bool) {
+	if p.restores == nil {
+		return 0, false
+	}
+	return *p.restores, true
 }
 
 // LastRun is what a cluster remembers of the last run of a set. It has ended if

@@ -19,6 +19,10 @@ import (
 type Status struct {
 	Name    string
 	Journal set.Journal
+	// Applied is the revision that is applied, wholly or in part.
+	Applied int
+	// Stopped: the last run has ended before its end.
+	Stopped bool
 	Health  Health
 	// Ready and Wanted count the replicas of its workloads.
 	Ready, Wanted int64
@@ -68,8 +72,19 @@ func Inspect(ctx context.Context, m *member.Member, stateNamespace, name string)
 }
 
 func inspect(ctx context.Context, m *member.Member, s *set.Set, stateNamespace string) (Status, error) {
-	status := Status{Name: s.Name, Journal: s.Journal}
-	current, err := s.Revision(ctx, s.Journal.Revision)
+	status := Status{Name: s.Name, Journal: s.Journal, Applied: s.Journal.Revision}
+	switch s.Journal.Phase {
+	case set.PhasePending: // nothing of the new one is there
+		status.Applied = s.Journal.Done
+	case set.PhaseApplying, set.PhaseGating:
+		locked, err := state.Store{Member: m, Namespace: stateNamespace}.IsLocked(ctx, lockOf(s.Name))
+		if err != nil {
+			return status, err
+		}
+		status.Stopped = !locked
+	case set.PhaseDone:
+	}
+	current, err := s.Revision(ctx, status.Applied)
 	if err != nil || current == nil {
 		return status, err
 	}

@@ -15,7 +15,7 @@ import (
 // cluster has filled in, and without the marks of whoever has it there. One that a
 // controller has made is an error that names the controller.
 func FromLive(live *unstructured.Unstructured, cluster string) (Object, error) {
-	o := Object{Unstructured: drift.Portable(live), Origin: Origin{Source: cluster}}
+	o := Object{Unstructured: drift.Portable(live), Origin: Origin{Source: cluster}, Literal: true}
 	if owner := metav1.GetControllerOf(live); owner != nil {
 		return o, &Error{o.Origin, fmt.Errorf("%s is made by %s %s: propagate that", o.What(), owner.Kind, owner.Name)}
 	}

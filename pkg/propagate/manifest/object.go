@@ -18,6 +18,8 @@ type Object struct {
 	// Within is where the object is in its document: nothing, or items and an
 	// index for an item of a list.
 	Within Path
+	// Literal: nothing in its texts is a variable, since nobody wrote them as such.
+	Literal bool
 }
 
 // Origin is where an object was written.

@@ -121,7 +121,7 @@ func (d document) parse(source string) ([]Object, error) {
 	if err := u.UnmarshalJSON(converted); err != nil {
 		return nil, &Error{origin, incomplete(u, err)}
 	}
-	objects := []Object{{u, origin, d.text, nil}}
+	objects := []Object{{Unstructured: u, Origin: origin, Document: d.text}}
 	if u.IsList() {
 		objects = nil
 		err := u.EachListItem(func(item runtime.Object) error {
@@ -129,7 +129,7 @@ func (d document) parse(source string) ([]Object, error) {
 			if !is {
 				return fmt.Errorf("an item of the list is a %T", item)
 			}
-			objects = append(objects, Object{one, origin, d.text, Path{"items", len(objects)}})
+			objects = append(objects, Object{Unstructured: one, Origin: origin, Document: d.text, Within: Path{"items", len(objects)}})
 			return nil
 		})
 		if err != nil {

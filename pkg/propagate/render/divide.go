@@ -168,9 +168,8 @@ func (x *renderer) shares(total int64, parts []part, weights []weight.Weight, pl
 	for i, p := range parts {
 		mine[i].Cluster = p.scene.Name
 		at := slices.IndexFunc(weights, func(w weight.Weight) bool { return w.Cluster == p.scene.Name })
-		if at < 0 {
-			x.note("%s has no weight, and gets no replicas", p.scene.Name)
-			continue
+		if at < 0 { // a cluster that was forgotten must not be emptied
+			return nil, fmt.Errorf("--weight: %s has no weight; %s=0 gives it no replicas", p.scene.Name, p.scene.Name)
 		}
 		mine[i].Weight = weights[at].Weight
 	}

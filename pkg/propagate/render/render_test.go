@@ -136,9 +136,8 @@ func TestRender(t *testing.T) {
 			east: strings.Replace(deployment, "replicas: 3", "replicas: 1", 1), west: strings.Replace(deployment, "replicas: 3", "replicas: 2", 1),
 		},
 		{
-			name: "no weight is none", flags: flags{weights: "west=1", total: 7}, input: []string{deployment},
+			name: "no weight is none", flags: flags{weights: "west=1,admin@east=0", total: 7}, input: []string{deployment},
 			east: strings.Replace(deployment, "replicas: 3", "replicas: 0", 1), west: strings.Replace(deployment, "replicas: 3", "replicas: 7", 1),
-			notes: []string{"east has no weight, and gets no replicas"},
 		},
 		{
 			name: "an autoscaler has them", flags: flags{weights: "east=1"}, input: []string{deployment, autoscaler},
@@ -213,7 +212,7 @@ func TestRenderErrors(t *testing.T) {
 		{name: "weight of another cluster", flags: flags{weights: "north=1"}, input: []string{deployment}, want: `--weight: a weight is for north, which is not selected; the clusters are east, west`},
 		{name: "two weights of one", flags: flags{weights: "east=1,admin@east=1"}, input: []string{deployment}, want: `--weight: east has two weights`},
 		{name: "nothing to divide", flags: flags{weights: "east=1"}, input: []string{service}, want: `--weight: there is nothing to divide: none of the objects is a Deployment, StatefulSet or ReplicaSet`},
-		{name: "weights of nothing", flags: flags{weights: "east=0"}, input: []string{deployment}, want: `--weight: Deployment web: 3 replicas, and no cluster with a weight above 0`},
+		{name: "weights of nothing", flags: flags{weights: "east=0,west=0"}, input: []string{deployment}, want: `--weight: Deployment web: 3 replicas, and no cluster with a weight above 0`},
 		{name: "replicas of letters", flags: flags{weights: "east=1"}, input: []string{strings.Replace(deployment, "3", "x", 1)}, want: `f.yaml:2: spec.replicas: x is no number of replicas`},
 	}
 	for _, test := range tests {

@@ -71,6 +71,9 @@ func (x *renderer) variables() error {
 	has := map[any]bool{} // by the object of the input, which clusters share
 	for _, s := range x.scenes {
 		for _, o := range s.objects {
+			if o.Literal {
+				continue
+			}
 			found, known := has[o.Unstructured]
 			if !known {
 				found = !each(nil, o.Unstructured.Object, func(_ manifest.Path, text string) bool { return !HasVariables(text) })

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -29,6 +30,9 @@ type Revision struct {
 	// Dropped are the objects that the set has no longer with this revision: they
 	// are deleted, or released.
 	Dropped []Ref `json:"dropped,omitempty"`
+	// Kept are the objects of the set that were no longer wanted, and were left: as
+	// they were applied last.
+	Kept []*unstructured.Unstructured `json:"kept,omitempty"`
 	// Found are the objects of the set that were there before it came, and are
 	// not its own to delete. Those that are being released are among them: a run
 	// that is killed before it has released them must still know.
@@ -93,6 +97,22 @@ func (r *Revision) TakenOf(ref Ref) *unstructured.Unstructured {
 		return r.Taken[i]
 	}
 	return nil
+}
+
+// All are the objects of the set as the revision leaves it: applied, and kept.
+func (r *Revision) All() []*unstructured.Unstructured {
+	if r == nil {
+		return nil
+	}
+	return slices.Concat(r.Objects, r.Kept)
+}
+
+// Equal is true if both leave a cluster the same.
+func (r *Revision) Equal(other *Revision) bool {
+	all := other.All()
+	return len(r.All()) == len(all) && !slices.ContainsFunc(r.All(), func(o *unstructured.Unstructured) bool {
+		return !slices.ContainsFunc(all, func(same *unstructured.Unstructured) bool { return equality.Semantic.DeepEqual(o.Object, same.Object) })
+	})
 }
 
 // ObjectOf is what the revision applies to an object; nil if it does not.
