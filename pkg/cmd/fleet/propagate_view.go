@@ -7,11 +7,8 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
@@ -106,20 +103,11 @@ func (o *propagateOptions) print(list []v1alpha1.Propagation, failures []fanout.
 		}
 		return printers.Table(o.env.Out, outcomeTable(list), table)
 	}
-	printer, err := o.output.ListPrinter(o.env)
-	if err != nil {
-		return err
-	}
+	items := make([]metav1.Object, len(list))
 	for i := range list {
-		data, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&list[i])
-		if err != nil {
-			return err
-		}
-		if err := printer.Print(list[i].Annotations[v1alpha1.ClusterAnnotation], &unstructured.Unstructured{Object: data}); err != nil {
-			return err
-		}
+		items[i] = &list[i]
 	}
-	return printer.Close(cli.APIFailures(failures))
+	return printItems(o.env, o.output, items, failures)
 }
 
 // changesTable puts the clusters together in which the same happens, and has a

@@ -10,8 +10,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
@@ -165,20 +163,11 @@ func (o *statusOptions) print(list []v1alpha1.SetStatus, failures []fanout.Failu
 		}
 		return printers.Table(o.env.Out, statusTable(list), o.output.Table())
 	}
-	printer, err := o.output.ListPrinter(o.env)
-	if err != nil {
-		return err
-	}
+	items := make([]metav1.Object, len(list))
 	for i := range list {
-		data, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&list[i])
-		if err != nil {
-			return err
-		}
-		if err := printer.Print(list[i].Annotations[v1alpha1.ClusterAnnotation], &unstructured.Unstructured{Object: data}); err != nil {
-			return err
-		}
+		items[i] = &list[i]
 	}
-	return printer.Close(cli.APIFailures(failures))
+	return printItems(o.env, o.output, items, failures)
 }
 
 // statusTable has a row for each set of each cluster.

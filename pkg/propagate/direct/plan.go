@@ -1,15 +1,11 @@
 package direct
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -171,142 +167,6 @@ func (p *planner) remember(ctx context.Context) error {
 		return err
 	})
 	return group.Wait()
-}
-
-func (p *planner) refuse(o manifest.Object, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.problems = append(p.problems, ObjectError{o, err})
-}
-
-// verdict is the refusal, in the order of the input.
-func (p *planner) verdict() error {
-	if len(p.problems) == 0 {
-		return nil
-	}
-	slices.SortStableFunc(p.problems, func(a, b ObjectError) int {
-		return cmp.Or(strings.Compare(a.Object.Origin.Source, b.Object.Origin.Source), cmp.Compare(a.Object.Origin.Line, b.Object.Origin.Line))
-	})
-	return &RefusedError{Problems: p.problems}
-}
-
-// isRefusal tells what the user can mend in the objects, or by a flag, from a
-// cluster that does not work.
-func isRefusal(err error) bool {
-	if err == nil {
-		return false
-	}
-	if isMistyped(err) {
-		return true
-	}
-	switch member.ReasonOf(err) {
-	case member.ReasonRefused, member.ReasonInvalid, member.ReasonForbidden, member.ReasonNotFound, member.ReasonNotInstalled:
-		return true
-	default:
-		return false
-	}
-}
-
-// isMistyped is true for an object that has a field that its type does not have,
-// or a value of another type than the field's. For that the API server has the
-// code of its own defects, 500.
-func isMistyped(err error) bool {
-	return apierrors.IsInternalError(err) && strings.Contains(err.Error(), "failed to create typed patch object")
-}
-
-// prepare finds the types of the objects and gives them namespace and label.
-func (p *planner) prepare(ctx context.Context, objects []manifest.Object) ([]*Change, error) {
-	for _, o := range objects {
-		switch kind := o.GroupVersionKind().GroupKind(); kind {
-		case schema.GroupKind{Kind: "Namespace"}:
-			p.spaces[o.GetName()] = true
-		case schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}:
-			group, _, _ := unstructured.NestedString(o.Object, "spec", "group")
-			name, _, _ := unstructured.NestedString(o.Object, "spec", "names", "kind")
-			scope, _, _ := unstructured.NestedString(o.Object, "spec", "scope")
-			p.planned[schema.GroupKind{Group: group, Kind: name}] = member.Resource{Kind: name, Namespaced: scope == "Namespaced"}
-		}
-	}
-	changes := make([]*Change, 0, len(objects))
-	written := map[set.Ref]*Change{} // by kind, whatever the version
-	for _, o := range objects {
-		o.Unstructured = o.DeepCopy()
-		resource, installed, err := p.resource(ctx, o)
-		if err != nil {
-			if !isRefusal(err) {
-				return nil, err
-			}
-			p.refuse(o, err)
-			continue
-		}
-		if err := p.place(o, resource); err != nil {
-			p.refuse(o, err)
-			continue
-		}
-		labels, _, err := unstructured.NestedStringMap(o.Object, "metadata", "labels")
-		if err != nil { // of an override: what is read has been checked
-			p.refuse(o, refused("%w", err))
-			continue
-		}
-		if labels == nil {
-			labels = map[string]string{}
-		}
-		labels[set.PartOfLabel] = p.set.PartOf()
-		o.SetLabels(labels)
-		c := &Change{Object: o, Resource: resource, Untried: !installed}
-		id := c.ref()
-		id.Version = ""
-		if other := written[id]; other != nil {
-			p.refuse(o, refused("it is written twice, with its namespace and without; the other is at %s", other.Object.Origin))
-			continue
-		}
-		written[id] = c
-		changes = append(changes, c)
-	}
-	return changes, nil
-}
-
-// resource is the type of an object. installed is false where its CRD is only
-// planned, which says whether it is namespaced, and no more.
-func (p *planner) resource(ctx context.Context, o manifest.Object) (r member.Resource, installed bool, err error) {
-	kind := o.GroupVersionKind()
-	if r, known := p.resources[kind]; known {
-		return r, true, nil
-	}
-	r, err = p.member.ResourceOf(ctx, kind, false)
-	if err == nil {
-		p.resources[kind] = r
-		return r, true, nil
-	}
-	if member.ReasonOf(err) != member.ReasonNotInstalled {
-		return r, false, err
-	}
-	if r, planned := p.planned[kind.GroupKind()]; planned {
-		return r, false, nil
-	}
-	return r, false, &member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf("the cluster has no kind %s of %s", kind.Kind, kind.GroupVersion())}
-}
-
-// place gives an object its namespace, as kubectl does.
-func (p *planner) place(o manifest.Object, r member.Resource) error {
-	switch given := o.GetNamespace(); {
-	case !r.Namespaced && given != "":
-		return refused("it is of the whole cluster, and names the namespace %s", given)
-	case !r.Namespaced:
-	case given == "" && p.options.Namespace != "":
-		o.SetNamespace(p.options.Namespace)
-	case given == "" && p.member.Cluster().Namespace != "":
-		o.SetNamespace(p.member.Cluster().Namespace)
-	case given == "":
-		o.SetNamespace("default")
-	case p.options.Namespace != "" && given != p.options.Namespace:
-		return refused("it names the namespace %s, and --namespace is %s", given, p.options.Namespace)
-	}
-	return nil
-}
-
-func refused(format string, args ...any) error {
-	return &member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf(format, args...)}
 }
 
 // plan decides about one object.
