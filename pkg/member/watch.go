@@ -20,6 +20,8 @@ type WatchRequest struct {
 	ResourceVersion string
 	// Include is what the row that each change comes as carries of its object.
 	Include IncludeObject
+	// Whole asks for the objects as they are, and not for rows of them.
+	Whole bool
 	// Opened, if not nil, is called when the server has taken up the watch, which
 	// may be long before the first change.
 	Opened func()
@@ -82,7 +84,11 @@ func (m *Member) openWatch(ctx context.Context, r WatchRequest) (io.ReadCloser, 
 			req.Param(name, value)
 		}
 	}
-	req.SetHeader("Accept", acceptTable).Param("includeObject", string(r.Include))
+	if r.Whole {
+		req.SetHeader("Accept", acceptJSON)
+	} else {
+		req.SetHeader("Accept", acceptTable).Param("includeObject", string(r.Include))
+	}
 	body, err := req.Stream(withPace(ctx, paceOpen))
 	return body, m.classify(err)
 }

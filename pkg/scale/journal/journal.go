@@ -1,0 +1,205 @@
+// Package journal is what a cluster remembers of a run by which nodes leave it. It
+// is one record of the state namespace, written with the resourceVersion that it
+// was read with: a second writer is found, and stops.
+package journal
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
+)
+
+const (
+	recordName = "scale"
+	journalKey = "journal.json.gz"
+	schema     = 1
+	// maxBytes bounds what a journal unpacks to.
+	maxBytes = 64 << 20
+	// LockName is the Lease of whoever works on the nodes of a cluster.
+	LockName = "scale"
+)
+
+// Phase is how far a run has come in a cluster.
+type Phase string
+
+// The phases of a run.
+const (
+	// Running: somebody is at work, or was killed at it.
+	Running Phase = "Running"
+	// Paused: it stopped before its end, and can be taken up again.
+	Paused Phase = "Paused"
+	// Done: every node of the plan has gone, or stays for good.
+	Done Phase = "Done"
+	// Aborted: somebody ended it.
+	Aborted Phase = "Aborted"
+)
+
+// NodePhase is how far a node has come.
+type NodePhase string
+
+// The phases of a node, in their order.
+const (
+	// Waiting: its wave has not come.
+	Waiting NodePhase = "Waiting"
+	// Draining: it may have our marks, and pods of it have been evicted.
+	Draining NodePhase = "Draining"
+	// Removing: its removal has begun, and cannot be undone.
+	Removing NodePhase = "Removing"
+	// Removed: it is gone.
+	Removed NodePhase = "Removed"
+	// Drained: it is empty and stays, as was asked for.
+	Drained NodePhase = "Drained"
+	// Kept: it stays, without our marks; Why says why.
+	Kept NodePhase = "Kept"
+)
+
+// Ended is true if nothing is to be done for a node any more.
+func (p NodePhase) Ended() bool { return p == Removed || p == Drained || p == Kept }
+
+// Node is a node of a run.
+type Node struct {
+	remove.Node `json:",inline"`
+
+	Wave  int                `json:"wave"`
+	Owner v1alpha1.NodeOwner `json:"owner,omitzero"`
+	Phase NodePhase          `json:"phase"`
+	// Why it is kept, or what it waits for.
+	Why string `json:"why,omitempty"`
+	// Recordoned: somebody took our mark away once, and it was made again.
+	Recordoned bool `json:"recordoned,omitempty"`
+}
+
+// Workload is one whose pods were moved, and how many were Ready before.
+type Workload struct {
+	Kind      string    `json:"kind"`
+	Namespace string    `json:"namespace"`
+	Name      string    `json:"name"`
+	UID       types.UID `json:"uid"`
+	Ready     int       `json:"ready"`
+}
+
+// Journal is what is remembered.
+type Journal struct {
+	Schema int    `json:"schema"`
+	Run    string `json:"run"`
+	// By is who began it, as USER@HOST, and Started when.
+	By      string  `json:"by"`
+	Started string  `json:"started"`
+	Phase   Phase   `json:"phase"`
+	Why     string  `json:"why,omitempty"`
+	Options Options `json:"options"`
+	Nodes   []Node  `json:"nodes"`
+	// Steps are the removals that were begun.
+	Steps []*remove.Step `json:"steps,omitempty"`
+	// Touched are the workloads whose pods were moved, as they were before.
+	Touched []Workload `json:"touched,omitempty"`
+	// Pending are the pods that had no place before, by UID.
+	Pending []types.UID `json:"pending,omitempty"`
+}
+
+// Options are those that a run was begun with, so that whoever resumes it does the
+// same.
+type Options struct {
+	KeepNodes          bool   `json:"keepNodes,omitempty"`
+	Force              bool   `json:"force,omitempty"`
+	DeleteEmptyDirData bool   `json:"deleteEmptyDirData,omitempty"`
+	PodSelector        string `json:"podSelector,omitempty"`
+	Grace              *int64 `json:"gracePeriodSeconds,omitempty"`
+	Timeout            string `json:"timeout"`
+	Tight              bool   `json:"tight,omitempty"`
+	Parallel           int    `json:"parallel"`
+	// Remover and its settings, as the user gave them.
+	Remover        string `json:"remover,omitempty"`
+	StoppedKubelet bool   `json:"stoppedKubelet,omitempty"`
+	Away           string `json:"away,omitempty"`
+	Management     string `json:"management,omitempty"`
+}
+
+// Node finds a node of the run.
+func (j *Journal) Node(name string) *Node {
+	i := slices.IndexFunc(j.Nodes, func(n Node) bool { return n.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &j.Nodes[i]
+}
+
+// Run is the journal in a cluster.
+type Run struct {
+	Journal
+
+	store  state.Store
+	record *state.Record
+}
+
+// Load reads the journal of a cluster. One that is not there is nil.
+func Load(ctx context.Context, store state.Store) (*Run, error) {
+	record, err := store.Get(ctx, recordName)
+	if err != nil || record == nil {
+		return nil, err
+	}
+	r := &Run{store: store, record: record}
+	where := fmt.Sprintf("Secret %s/%s", store.Namespace, recordName)
+	packed, err := gzip.NewReader(bytes.NewReader(record.Data[journalKey]))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", where, err)
+	}
+	text, err := io.ReadAll(io.LimitReader(packed, maxBytes))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", where, err)
+	}
+	if err := json.Unmarshal(text, &r.Journal); err != nil {
+		return nil, fmt.Errorf("%s: %w", where, err)
+	}
+	if r.Schema > schema {
+		return nil, fmt.Errorf("%s was written by a newer release (schema %d, this one knows %d)", where, r.Schema, schema)
+	}
+	return r, nil
+}
+
+// Begin begins a journal in the place of that of a run that has ended; before may be
+// nil.
+func Begin(ctx context.Context, store state.Store, before *Run, j Journal) (*Run, error) {
+	if err := store.EnsureNamespace(ctx); err != nil {
+		return nil, err
+	}
+	r := &Run{Journal: j, store: store, record: &state.Record{Name: recordName}}
+	if before != nil {
+		r.record = before.record
+	}
+	return r, r.Save(ctx)
+}
+
+// Save writes the journal, if nobody else has since it was read (state.ErrChanged).
+func (r *Run) Save(ctx context.Context) error {
+	r.Schema = schema
+	text, err := json.Marshal(r.Journal)
+	if err != nil {
+		return err
+	}
+	var packed bytes.Buffer
+	packer := gzip.NewWriter(&packed)
+	if _, err := packer.Write(text); err != nil {
+		return err
+	}
+	if err := packer.Close(); err != nil {
+		return err
+	}
+	next := *r.record
+	next.Data = map[string][]byte{journalKey: packed.Bytes()}
+	if err := r.store.Put(ctx, &next); err != nil {
+		return err
+	}
+	r.record = &next
+	return nil
+}
