@@ -1,0 +1,67 @@
+package scale
+
+import (
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/budget"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/candidate"
+)
+
+// waves shares nodes out to waves, in their order. The nodes of a wave are of one
+// zone, at most a third of its workers, at most parallel, and together need no more
+// of any budget than it can spare at once: now for the first wave, and later when
+// all its pods are healthy again, for which each wave waits. A node that needs more
+// by itself has a wave of its own. The result has a number from 1 for each node.
+func waves(nodes []candidate.Candidate, workers map[string]int, budgets *budget.Index, parallel int) []int {
+	numbers := make([]int, len(nodes))
+	needs := make([]map[*budget.Budget]int, len(nodes))
+	for i, n := range nodes {
+		needs[i] = candidate.Need(n.Contents.Evicted(), budgets)
+	}
+	left := len(nodes)
+	for wave := 1; left > 0; wave++ {
+		used := map[*budget.Budget]int{}
+		zone, size := "", 0
+		for i, n := range nodes {
+			if numbers[i] != 0 {
+				continue
+			}
+			if size > 0 && (n.Zone() != zone || size >= parallel || size >= third(workers[zone]) || overdraws(used, needs[i], wave == 1)) {
+				continue
+			}
+			zone = n.Zone()
+			numbers[i] = wave
+			size++
+			left--
+			for b, need := range needs[i] {
+				used[b] += need
+			}
+			if alone(needs[i], wave == 1) {
+				break
+			}
+		}
+	}
+	return numbers
+}
+
+// third is the part of a zone that may be missing at once.
+func third(workers int) int { return max(1, (workers+2)/3) }
+
+// overdraws is true if a node would need more of a budget, beside what is used.
+func overdraws(used, need map[*budget.Budget]int, now bool) bool {
+	for b, n := range need {
+		if used[b]+n > spare(b, now) {
+			return true
+		}
+	}
+	return false
+}
+
+// alone is true for a node that needs more than a budget spares at once.
+func alone(need map[*budget.Budget]int, now bool) bool { return overdraws(nil, need, now) }
+
+// spare is what a budget allows at once. One that allows nothing now is waited for.
+func spare(b *budget.Budget, now bool) int {
+	if allowed := b.Allowed(); now && allowed > 0 {
+		return allowed
+	}
+	return b.Ever()
+}
