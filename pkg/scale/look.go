@@ -24,20 +24,21 @@ type look struct {
 	field    candidate.Field
 	engine   *simulate.Engine
 	rolling  map[types.UID]string
-	removers Removers
 	// blocked grows as nodes turn out to have no place for their pods.
 	blocked []v1alpha1.BlockedNode
 	claims  claims
 	tight   bool
+	// later are nodes that leave after these: no pod should go there.
+	later []string
 }
 
 // lookAt reads a cluster, and sorts its nodes.
-func lookAt(ctx context.Context, m *member.Member, r Request) (*look, error) {
+func lookAt(ctx context.Context, m *member.Member, r Request, later ...string) (*look, error) {
 	s, err := snapshot.Read(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	l := &look{snapshot: s, budgets: budget.NewIndex(s.Budgets), rolling: rolling(s), removers: r.Removers, tight: r.Tight}
+	l := &look{snapshot: s, budgets: budget.NewIndex(s.Budgets), rolling: rolling(s), tight: r.Tight, later: later}
 	l.field = r.Policy.Sort(s, l.budgets)
 	l.blocked = l.field.Blocked
 	l.field.Candidates = slices.DeleteFunc(l.field.Candidates, l.rolls)
@@ -112,6 +113,9 @@ func (l *look) choose(ctx context.Context, count int) (chosen, error) {
 	if count == 0 {
 		count = len(l.field.Candidates)
 	}
+	if len(l.field.Candidates) == 0 {
+		return chosen{moves: map[string]simulate.Move{}}, nil
+	}
 	next := 0
 	var nodes []candidate.Candidate
 	spare := l.claims.spares()
@@ -164,7 +168,14 @@ func (l *look) place(ctx context.Context, nodes []candidate.Candidate) (*simulat
 	for i, n := range nodes {
 		leaving[i] = simulate.Leaving{Node: n.Node.Name, Pods: n.Contents.Moving}
 	}
-	return l.engine.Place(ctx, leaving)
+	for _, name := range l.later {
+		leaving = append(leaving, simulate.Leaving{Node: name})
+	}
+	placement, err := l.engine.Place(ctx, leaving)
+	if err == nil && len(nodes) > 0 {
+		placement.Moves = placement.Moves[:len(nodes)]
+	}
+	return placement, err
 }
 
 // refused is why a node cannot leave, for want of places.

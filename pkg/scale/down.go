@@ -1,0 +1,315 @@
+package scale
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/budget"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/candidate"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/mark"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/snapshot"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
+)
+
+// Order is how a run goes from cluster to cluster.
+type Order struct {
+	// Clusters is how many are at work at once, after the first, which is alone.
+	Clusters int
+	// Failures is how many may fail until no other begins.
+	Failures int
+}
+
+// Outcome is what a run came to in one cluster.
+type Outcome struct {
+	Journal journal.Journal
+}
+
+// Down does plans. The first cluster is alone, the others follow, some at once, as
+// long as few enough fail. One that had no turn is skipped.
+func Down(ctx context.Context, f Fleet, plans map[string]*v1alpha1.ScalePlan, r Request, s Settings, o Order, observer Observer) fanout.Results[Outcome] {
+	return turns(ctx, f, o, func(ctx context.Context, c inventory.Cluster, m *member.Member) (Outcome, error) {
+		return under(ctx, m, s, func(ctx context.Context, store state.Store) (Outcome, error) {
+			before, err := journal.Load(ctx, store)
+			if err != nil {
+				return Outcome{}, err
+			}
+			if err := mayBegin(before); err != nil {
+				return Outcome{Journal: before.Journal}, err
+			}
+			if err := unchanged(ctx, m, plans[c.Name], r); err != nil {
+				return Outcome{}, err
+			}
+			j, err := journal.Begin(ctx, store, before, journalOf(plans[c.Name], s))
+			if err != nil {
+				return Outcome{}, err
+			}
+			one := &clusterRun{cluster: c.Name, member: m, request: r, settings: s, observer: observer, journal: j}
+			err = one.run(ctx)
+			return Outcome{Journal: j.Journal}, err
+		})
+	})
+}
+
+// turns gives every cluster its turn: the first alone, then some at once.
+func turns(ctx context.Context, f Fleet, o Order, turn func(context.Context, inventory.Cluster, *member.Member) (Outcome, error)) fanout.Results[Outcome] {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var mu sync.Mutex
+	failed := 0
+	stop := make(chan struct{}) // closed when too many have failed
+	one := func(ctx context.Context, c inventory.Cluster) (Outcome, error) {
+		select {
+		case <-stop:
+			return Outcome{}, &fanout.SkippedError{Cause: errors.New("too many clusters failed before")}
+		default:
+		}
+		m, err := f.Members.Member(ctx, c)
+		var outcome Outcome
+		if err == nil {
+			outcome, err = turn(ctx, c, m)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			if failed++; failed == max(1, o.Failures) {
+				close(stop)
+			}
+		}
+		return outcome, err
+	}
+	options := f.Fanout
+	options.Concurrency = max(1, o.Clusters)
+	var results fanout.Results[Outcome]
+	for _, part := range [][]inventory.Cluster{f.Clusters[:min(1, len(f.Clusters))], f.Clusters[min(1, len(f.Clusters)):]} {
+		results = append(results, fanout.Collect(ctx, part, options, one)...)
+	}
+	return results
+}
+
+// under does work under the lock of a cluster. It ends with the lock, too.
+func under(ctx context.Context, m *member.Member, s Settings, work func(context.Context, state.Store) (Outcome, error)) (Outcome, error) {
+	store := state.Store{Member: m, Namespace: s.StateNamespace}
+	if err := store.EnsureNamespace(ctx); err != nil {
+		return Outcome{}, err
+	}
+	alive, lock, err := store.Acquire(ctx, journal.LockName, s.By)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer lock.Release(ctx)
+	working, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(alive, func() { cancel(context.Cause(alive)) })
+	defer stop()
+	return work(working, store)
+}
+
+// RunningError is a run that has not come to its end.
+type RunningError struct{ Journal journal.Journal }
+
+func (e *RunningError) Error() string {
+	return fmt.Sprintf("run %s of %s, begun %s, has not come to its end", e.Journal.Run, e.Journal.By, e.Journal.Started)
+}
+
+// Reason classifies the failure.
+func (*RunningError) Reason() member.Reason { return member.ReasonRefused }
+
+// mayBegin is an error while an earlier run has something left to do.
+func mayBegin(before *journal.Run) error {
+	if before == nil || before.Phase == journal.Done || before.Phase == journal.Aborted {
+		return nil
+	}
+	return &RunningError{before.Journal}
+}
+
+// StaleError is a plan that is no longer about the cluster as it is.
+type StaleError struct{ What []string }
+
+func (e *StaleError) Error() string {
+	return "it is no longer as it was planned: " + strings.Join(e.What, "; ")
+}
+
+// Reason classifies the failure.
+func (*StaleError) Reason() member.Reason { return member.ReasonRefused }
+
+// unchanged is a *StaleError if what a plan relies on is another now: the cluster, the
+// nodes, the counts of their owners, the specs of budgets.
+func unchanged(ctx context.Context, m *member.Member, plan *v1alpha1.ScalePlan, r Request) error {
+	s, err := snapshot.Read(ctx, m)
+	if err != nil {
+		return err
+	}
+	var what []string
+	if s.UID != plan.ClusterUID {
+		return &StaleError{[]string{"it is another cluster"}}
+	}
+	var nodes []int
+	for _, n := range plan.Nodes {
+		at := slices.IndexFunc(s.Nodes, func(is *corev1.Node) bool { return is.Name == n.Name && is.UID == n.UID })
+		if at < 0 {
+			what = append(what, fmt.Sprintf("node %s is gone, or another of that name is there", n.Name))
+			continue
+		}
+		nodes = append(nodes, at)
+	}
+	index := budget.NewIndex(s.Budgets)
+	for _, need := range plan.Budgets {
+		for _, b := range index.All() {
+			if b.Namespace == need.Namespace && b.Name == need.Name && (b.UID != need.UID || b.Generation != need.Generation) {
+				what = append(what, fmt.Sprintf("PodDisruptionBudget %s asks for something else", b.Key()))
+			}
+		}
+	}
+	if !plan.KeepNodes {
+		asked := make([]*corev1.Node, len(nodes))
+		for i, at := range nodes {
+			asked[i] = s.Nodes[at]
+		}
+		c, err := r.Removers.claim(ctx, m, asked)
+		if err != nil {
+			return err
+		}
+		for _, n := range plan.Nodes {
+			is := c.owners[n.Name]
+			if is.UID != n.Owner.UID || !sameCount(is.Count, n.Owner.Count) {
+				what = append(what, fmt.Sprintf("the owner of node %s is another, or has another count", n.Name))
+			}
+		}
+	}
+	if len(what) > 0 {
+		return &StaleError{what}
+	}
+	return nil
+}
+
+func sameCount(a, b *int64) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
+
+// journalOf is how a run of a plan begins.
+func journalOf(plan *v1alpha1.ScalePlan, s Settings) journal.Journal {
+	j := journal.Journal{
+		Run: strings.ToLower(rand.Text()[:10]), By: s.By, Started: time.Now().UTC().Format(time.RFC3339), Phase: journal.Running, Options: s.Journal,
+	}
+	j.Options.KeepNodes = plan.KeepNodes
+	for _, n := range plan.Nodes {
+		j.Nodes = append(j.Nodes, journal.Node{
+			Node: remove.Node{Name: n.Name, UID: n.UID, Zone: n.Zone}, Wave: n.Wave, Owner: n.Owner, Phase: journal.Waiting,
+		})
+	}
+	return j
+}
+
+// Resume takes up the runs of clusters where they stopped. Clusters without one are
+// no failure.
+func Resume(ctx context.Context, f Fleet, r func(journal.Options) (Request, error), s Settings, o Order, observer Observer) fanout.Results[Outcome] {
+	return turns(ctx, f, o, func(ctx context.Context, c inventory.Cluster, m *member.Member) (Outcome, error) {
+		seen, err := journal.Load(ctx, state.Store{Member: m, Namespace: s.StateNamespace})
+		if err != nil || seen == nil || mayBegin(seen) == nil {
+			return Outcome{}, err
+		}
+		return under(ctx, m, s, func(ctx context.Context, store state.Store) (Outcome, error) {
+			j, err := journal.Load(ctx, store)
+			if err != nil || j == nil || mayBegin(j) == nil {
+				return Outcome{}, err
+			}
+			request, err := r(j.Options)
+			if err != nil {
+				return Outcome{Journal: j.Journal}, err
+			}
+			again := s
+			again.Grace, again.Journal = j.Options.Grace, j.Options
+			if again.Timeout, err = time.ParseDuration(j.Options.Timeout); err != nil {
+				return Outcome{Journal: j.Journal}, err
+			}
+			j.Phase, j.Why = journal.Running, ""
+			if err := j.Save(ctx); err != nil {
+				return Outcome{Journal: j.Journal}, err
+			}
+			one := &clusterRun{cluster: c.Name, member: m, request: request, settings: again, observer: observer, journal: j}
+			err = one.run(ctx)
+			return Outcome{Journal: j.Journal}, err
+		})
+	})
+}
+
+// Abort ends the runs of clusters: nodes that are not being removed lose our marks,
+// and stay.
+func Abort(ctx context.Context, f Fleet, s Settings) fanout.Results[Outcome] {
+	return fanout.Collect(ctx, f.Clusters, f.Fanout, func(ctx context.Context, c inventory.Cluster) (Outcome, error) {
+		m, err := f.Members.Member(ctx, c)
+		if err != nil {
+			return Outcome{}, err
+		}
+		seen, err := journal.Load(ctx, state.Store{Member: m, Namespace: s.StateNamespace})
+		if err != nil || seen == nil || mayBegin(seen) == nil {
+			return Outcome{}, err
+		}
+		return under(ctx, m, s, func(ctx context.Context, store state.Store) (Outcome, error) {
+			j, err := journal.Load(ctx, store)
+			if err != nil || j == nil || mayBegin(j) == nil {
+				return Outcome{}, err
+			}
+			err = abort(ctx, m, j)
+			return Outcome{Journal: j.Journal}, err
+		})
+	})
+}
+
+func abort(ctx context.Context, m *member.Member, j *journal.Run) error {
+	marks := mark.Nodes{Member: m, Run: j.Run}
+	var removing []string
+	for i := range j.Nodes {
+		n := &j.Nodes[i]
+		switch {
+		case n.Phase == journal.Removing:
+			removing = append(removing, n.Name)
+		case n.Phase == journal.Drained, !n.Phase.Ended():
+			if err := marks.Stays(ctx, n.Name, n.UID); err != nil {
+				return err
+			}
+			n.Phase, n.Why = journal.Kept, "the run was aborted"
+		}
+	}
+	if len(removing) > 0 {
+		j.Phase = journal.Paused
+		return errors.Join(j.Save(ctx), &UnfinishedError{removing, errors.New("that cannot be undone: resume brings it to its end")})
+	}
+	j.Phase = journal.Aborted
+	return j.Save(ctx)
+}
+
+// Status reads the journals of clusters; nil where none is.
+func Status(ctx context.Context, f Fleet, namespace string) fanout.Results[*journal.Run] {
+	return fanout.Collect(ctx, f.Clusters, f.Fanout, func(ctx context.Context, c inventory.Cluster) (*journal.Run, error) {
+		m, err := f.Members.Member(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		return journal.Load(ctx, state.Store{Member: m, Namespace: namespace})
+	})
+}
+
+// RulesOf are the rules that a run was begun with.
+func RulesOf(o journal.Options) (candidate.PodRules, error) {
+	rules := candidate.PodRules{Force: o.Force, DeleteEmptyDirData: o.DeleteEmptyDirData}
+	if o.PodSelector == "" {
+		return rules, nil
+	}
+	var err error
+	rules.Selector, err = labels.Parse(o.PodSelector)
+	return rules, err
+}

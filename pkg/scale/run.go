@@ -1,0 +1,557 @@
+package scale
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/candidate"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/evict"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/mark"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
+)
+
+// Settings are how nodes leave.
+type Settings struct {
+	// StateNamespace is where each cluster remembers the run.
+	StateNamespace string
+	// By is who does it, as USER@HOST.
+	By string
+	// Grace in seconds replaces that of every pod; nil: their own.
+	Grace *int64
+	// Timeout is how long one wave may take to become empty, and then to pass its gate,
+	// and then to be removed.
+	Timeout time.Duration
+	// Settle is how long a scheduler may not have seen that a node leaves.
+	Settle time.Duration
+	// Journal are the options that the journal keeps.
+	Journal journal.Options
+}
+
+// Observer hears how the run of a cluster goes on.
+type Observer interface {
+	// Wave: these nodes are marked, and are emptied now.
+	Wave(cluster string, number, of int, nodes []string)
+	// Evicted, Waits and Empty are as evict.Observer's.
+	Evicted(cluster, node string, p *corev1.Pod)
+	Waits(cluster, node, why string)
+	Empty(cluster, node string)
+	// Gate: what the gate waits for.
+	Gate(cluster, why string)
+	// Removing: from here nothing can be undone.
+	Removing(cluster string, nodes []string)
+	// Ended: a node has come to its end.
+	Ended(cluster string, n journal.Node)
+}
+
+// clusterRun is the run of one cluster, under its lock.
+type clusterRun struct {
+	cluster  string
+	member   *member.Member
+	request  Request
+	settings Settings
+	observer Observer
+
+	journal *journal.Run
+	marks   mark.Nodes
+	view    *evict.View
+	gate    *gate
+}
+
+// StoppedError is a run that stopped before its end: its nodes are as they were, but
+// for those that went.
+type StoppedError struct{ Err error }
+
+func (e *StoppedError) Error() string { return e.Err.Error() }
+
+func (e *StoppedError) Unwrap() error { return e.Err }
+
+// UnfinishedError is a run that stopped when a removal had begun: a person must see
+// that it ends.
+type UnfinishedError struct {
+	Nodes []string
+	Err   error
+}
+
+func (e *UnfinishedError) Error() string {
+	return fmt.Sprintf("the removal of %s has begun, and is not confirmed: %v", strings.Join(e.Nodes, ", "), e.Err)
+}
+
+func (e *UnfinishedError) Unwrap() error { return e.Err }
+
+// Reason classifies the failure.
+func (*UnfinishedError) Reason() member.Reason { return member.ReasonUnhealthy }
+
+// run does what the journal has left to do.
+func (r *clusterRun) run(ctx context.Context) error {
+	r.marks = mark.Nodes{Member: r.member, Run: r.journal.Run}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	var err error
+	if r.view, err = evict.NewView(watching, r.member); err != nil {
+		return err
+	}
+	err = r.waves(ctx)
+	if err == nil {
+		return r.end(ctx)
+	}
+	return r.pause(ctx, err)
+}
+
+// waves does wave after wave.
+func (r *clusterRun) waves(ctx context.Context) error {
+	if err := r.finish(ctx); err != nil { // removals that were begun before
+		return err
+	}
+	last := 0
+	for _, n := range r.journal.Nodes {
+		last = max(last, n.Wave)
+	}
+	for number := 1; number <= last; number++ {
+		wave := r.left(number)
+		if len(wave) == 0 {
+			continue
+		}
+		if err := r.wave(ctx, number, last, wave); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// left are the nodes of a wave that have not come to their end.
+func (r *clusterRun) left(number int) []*journal.Node {
+	var left []*journal.Node
+	for i := range r.journal.Nodes {
+		if n := &r.journal.Nodes[i]; n.Wave == number && !n.Phase.Ended() {
+			left = append(left, n)
+		}
+	}
+	return left
+}
+
+// wave empties the nodes of one wave, and removes them.
+func (r *clusterRun) wave(ctx context.Context, number, of int, wave []*journal.Node) error {
+	l, err := r.again(ctx, wave)
+	if err != nil {
+		return err
+	}
+	wave = unended(wave)
+	if len(wave) == 0 {
+		return r.journal.Save(ctx)
+	}
+	if r.gate, err = r.baseline(ctx, l, wave); err != nil {
+		return err
+	}
+	for _, n := range wave {
+		n.Phase = journal.Draining
+	}
+	if err := r.journal.Save(ctx); err != nil { // before the first mark
+		return err
+	}
+	r.observer.Wave(r.cluster, number, of, namesOf(wave))
+	if err := r.mark(ctx, number, wave); err != nil {
+		return err
+	}
+	marked := time.Now()
+	if err := r.empty(ctx, l, wave, marked); err != nil {
+		return err
+	}
+	wave = unended(wave)
+	if len(wave) == 0 {
+		return nil
+	}
+	if err := r.detached(ctx, l, wave); err != nil {
+		return err
+	}
+	if err := r.gate.pass(ctx, r.settings.Timeout); err != nil {
+		return err
+	}
+	if err := r.recheck(ctx, l, wave); err != nil {
+		return err
+	}
+	if r.journal.Options.KeepNodes {
+		for _, n := range wave {
+			n.Phase = journal.Drained
+			r.observer.Ended(r.cluster, *n)
+		}
+		return r.journal.Save(ctx)
+	}
+	if err := r.begin(ctx, wave); err != nil {
+		return err
+	}
+	return r.finish(ctx)
+}
+
+func unended(wave []*journal.Node) []*journal.Node {
+	return slices.DeleteFunc(slices.Clone(wave), func(n *journal.Node) bool { return n.Phase.Ended() })
+}
+
+func namesOf(wave []*journal.Node) []string {
+	names := make([]string, len(wave))
+	for i, n := range wave {
+		names[i] = n.Name
+	}
+	return names
+}
+
+// again looks at the cluster as it is now, and takes nodes out of the wave that can
+// no longer leave. None comes in.
+func (r *clusterRun) again(ctx context.Context, wave []*journal.Node) (*look, error) {
+	request := r.request
+	request.Policy = r.policy(namesOf(wave))
+	var later []string
+	for _, n := range r.journal.Nodes {
+		if n.Wave > wave[0].Wave && !n.Phase.Ended() {
+			later = append(later, n.Name)
+		}
+	}
+	l, err := lookAt(ctx, r.member, request, later...)
+	if err != nil {
+		return nil, err
+	}
+	ours := func(n *corev1.Node) bool { return r.journal.Node(n.Name) != nil }
+	if problems := unhealthy(l.snapshot, l.field.Workers, ours); len(problems) > 0 {
+		return nil, &StoppedError{&member.Error{Reason: member.ReasonUnhealthy, Err: errors.New(strings.Join(problems, "; "))}}
+	}
+	can, err := l.choose(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range wave {
+		switch {
+		case slices.ContainsFunc(can.nodes, func(c candidate.Candidate) bool { return c.Node.Name == n.Name && c.Node.UID == n.UID }):
+		case !slices.ContainsFunc(l.snapshot.Nodes, func(is *corev1.Node) bool { return is.Name == n.Name && is.UID == n.UID }):
+			n.Phase, n.Why = journal.Removed, "somebody else has removed it"
+			r.observer.Ended(r.cluster, *n)
+		default:
+			if err := r.keep(ctx, n, whyBlocked(l, n.Name)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return l, nil
+}
+
+func whyBlocked(l *look, node string) string {
+	for _, b := range l.blocked {
+		if b.Name == node {
+			return (&evict.BlockedError{Blockers: b.Blockers}).Error()
+		}
+	}
+	return "it cannot leave any more"
+}
+
+// policy is that of the run for nodes of it.
+func (r *clusterRun) policy(names []string) candidate.Policy {
+	p := r.request.Policy
+	p.Names, p.Selector, p.Pool, p.MinAge, p.Now, p.Ours = names, nil, "", 0, time.Now(), mark.Annotation
+	return p
+}
+
+// keep ends the run of a node that stays: it is as it was, but for its pods.
+func (r *clusterRun) keep(ctx context.Context, n *journal.Node, why string) error {
+	if err := r.marks.Stays(ctx, n.Name, n.UID); err != nil {
+		return err
+	}
+	n.Phase, n.Why = journal.Kept, why
+	r.observer.Ended(r.cluster, *n)
+	return nil
+}
+
+// mark marks the nodes of a wave, and tells the scheduler to prefer others to those
+// of later ones. Nothing is evicted before the API server has every mark.
+func (r *clusterRun) mark(ctx context.Context, number int, wave []*journal.Node) error {
+	for _, n := range wave {
+		if err := r.marks.Leaving(ctx, n.Name, n.UID); err != nil {
+			return err
+		}
+	}
+	for _, n := range r.journal.Nodes {
+		if n.Wave > number && !n.Phase.Ended() {
+			if err := r.marks.Later(ctx, n.Name, n.UID); err != nil {
+				if _, gone := errors.AsType[*mark.GoneError](err); !gone {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// empty empties the nodes of a wave. Those that cannot be emptied stay.
+func (r *clusterRun) empty(ctx context.Context, l *look, wave []*journal.Node, marked time.Time) error {
+	nodes := make([]evict.Node, len(wave))
+	for i, n := range wave {
+		nodes[i] = evict.Node{Name: n.Name, Marked: marked}
+	}
+	drain := evict.Drain{
+		Evictor: r.member, View: r.view, Snapshot: l.snapshot, Observer: named{r.cluster, r.observer},
+		Options: evict.Options{Rules: r.request.Policy.Pods, Grace: r.settings.Grace, Timeout: r.settings.Timeout, Settle: r.settings.Settle, Parallel: evictions},
+		Recheck: func(ctx context.Context, node string) ([]*corev1.Pod, error) {
+			return evict.PodsOf(ctx, r.member, node)
+		},
+	}
+	results := drain.Empty(ctx, nodes)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var timedOut error
+	for _, n := range wave {
+		err := results[n.Name]
+		_, blocked := errors.AsType[*evict.BlockedError](err)
+		late, timeout := errors.AsType[*evict.TimeoutError](err)
+		switch {
+		case err == nil:
+		case blocked:
+			if err := r.keep(ctx, n, err.Error()); err != nil {
+				return err
+			}
+		case timeout:
+			timedOut = late
+			if err := r.keep(ctx, n, err.Error()); err != nil {
+				return err
+			}
+		default:
+			return err
+		}
+	}
+	if timedOut != nil && len(unended(wave)) == 0 {
+		return errors.Join(r.journal.Save(ctx), &StoppedError{timedOut})
+	}
+	return r.journal.Save(ctx)
+}
+
+// evictions are asked for side by side, in one cluster.
+const evictions = 32
+
+// recheck looks at the nodes a last time before they are removed: they still have
+// our marks, and no pods but those that go with them. A mark that somebody took away
+// is made again, once.
+func (r *clusterRun) recheck(ctx context.Context, l *look, wave []*journal.Node) error {
+	var again []*journal.Node
+	for _, n := range wave {
+		is, err := nodeNow(ctx, r.member, n.Name)
+		if err != nil {
+			return err
+		}
+		if is == nil || is.UID != n.UID {
+			n.Phase, n.Why = journal.Removed, "somebody else has removed it"
+			r.observer.Ended(r.cluster, *n)
+			continue
+		}
+		if r.marks.IsMarked(is) {
+			continue
+		}
+		if n.Recordoned {
+			return &StoppedError{&member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf("somebody has uncordoned node %s twice: they want it to stay", n.Name)}}
+		}
+		n.Recordoned = true
+		again = append(again, n)
+	}
+	if len(again) == 0 {
+		return nil
+	}
+	r.observer.Gate(r.cluster, "somebody has uncordoned "+strings.Join(namesOf(again), ", ")+": it is marked once more, and emptied")
+	if err := r.journal.Save(ctx); err != nil {
+		return err
+	}
+	for _, n := range again {
+		if err := r.marks.Leaving(ctx, n.Name, n.UID); err != nil {
+			return err
+		}
+	}
+	if err := r.empty(ctx, l, again, time.Now()); err != nil {
+		return err
+	}
+	if err := r.gate.pass(ctx, r.settings.Timeout); err != nil {
+		return err
+	}
+	return r.recheck(ctx, l, unended(wave))
+}
+
+// begin writes into the journal what will be removed, and how: from then on nothing
+// can be undone.
+func (r *clusterRun) begin(ctx context.Context, wave []*journal.Node) error {
+	wave = unended(wave)
+	by := map[string][]remove.Node{}
+	for _, n := range wave {
+		by[n.Owner.Remover] = append(by[n.Owner.Remover], n.Node)
+	}
+	var steps []*remove.Step
+	for name, nodes := range by {
+		remover, err := r.request.Removers.named(r.member, name)
+		if err != nil {
+			return err
+		}
+		begun, err := remover.Begin(ctx, nodes)
+		if err != nil {
+			return &StoppedError{err}
+		}
+		steps = append(steps, begun...)
+	}
+	for _, s := range steps {
+		s.Run = r.journal.Run
+	}
+	for _, n := range wave {
+		n.Phase = journal.Removing
+	}
+	r.journal.Steps = append(r.journal.Steps, steps...)
+	if err := r.journal.Save(ctx); err != nil {
+		return err
+	}
+	r.observer.Removing(r.cluster, namesOf(wave))
+	return nil
+}
+
+// The pauses between two looks at a removal grow from the first to the last.
+const (
+	firstLook = 200 * time.Millisecond
+	lastLook  = 5 * time.Second
+)
+
+// finish does the removals that were begun, and waits until they are confirmed.
+func (r *clusterRun) finish(ctx context.Context) error {
+	began := time.Now()
+	for pause := firstLook; ; pause = min(pause*3/2, lastLook) {
+		var waiting []string
+		var open []string
+		for _, s := range r.journal.Steps {
+			if r.confirmed(s) {
+				continue
+			}
+			why, err := r.step(ctx, s)
+			if err != nil {
+				return &UnfinishedError{stepNodes(s), err}
+			}
+			if why != "" {
+				waiting = append(waiting, why)
+				open = append(open, stepNodes(s)...)
+			}
+		}
+		if len(waiting) == 0 {
+			return nil
+		}
+		r.observer.Gate(r.cluster, strings.Join(waiting, "; "))
+		if time.Since(began) > r.settings.Timeout {
+			return &UnfinishedError{open, &member.Error{Reason: member.ReasonTimeout, Err: fmt.Errorf("after %s: %s", r.settings.Timeout, strings.Join(waiting, "; "))}}
+		}
+		select {
+		case <-ctx.Done():
+			return &UnfinishedError{open, context.Cause(ctx)}
+		case <-time.After(pause):
+		}
+	}
+}
+
+func stepNodes(s *remove.Step) []string {
+	names := make([]string, len(s.Nodes))
+	for i, n := range s.Nodes {
+		names[i] = n.Name
+	}
+	return names
+}
+
+// confirmed is true if all nodes of a step are gone.
+func (r *clusterRun) confirmed(s *remove.Step) bool {
+	return !slices.ContainsFunc(s.Nodes, func(n remove.Node) bool { return r.journal.Node(n.Name).Phase != journal.Removed })
+}
+
+// step does a removal, or looks how far it has come.
+func (r *clusterRun) step(ctx context.Context, s *remove.Step) (waiting string, err error) {
+	remover, err := r.request.Removers.named(r.member, s.Remover)
+	if err != nil {
+		return "", err
+	}
+	if !s.Done {
+		if err := remover.Remove(ctx, s); err != nil {
+			return "", err
+		}
+		s.Done = true
+		if err := r.journal.Save(ctx); err != nil {
+			return "", err
+		}
+	}
+	progress, err := remover.Confirm(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	if !progress.Gone {
+		return progress.Waiting, nil
+	}
+	for _, n := range s.Nodes {
+		node := r.journal.Node(n.Name)
+		node.Phase = journal.Removed
+		r.observer.Ended(r.cluster, *node)
+	}
+	return "", r.journal.Save(ctx)
+}
+
+// end notes that all is done.
+func (r *clusterRun) end(ctx context.Context) error {
+	r.journal.Phase, r.journal.Why = journal.Done, ""
+	return r.journal.Save(ctx)
+}
+
+// undoing is how long the nodes' marks may take to be taken back when the user, or a
+// failure, has ended the run.
+const undoing = 30 * time.Second
+
+// pause takes back our marks from the nodes whose removal has not begun, and notes
+// why the run stopped. It has a moment even if ctx has ended.
+func (r *clusterRun) pause(ctx context.Context, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoing)
+	defer cancel()
+	if errors.Is(cause, state.ErrChanged) || errors.Is(cause, state.ErrLockLost) {
+		return cause // the run is somebody else's now, and so are its marks
+	}
+	var left []error
+	for i := range r.journal.Nodes {
+		n := &r.journal.Nodes[i]
+		if n.Phase.Ended() || n.Phase == journal.Removing {
+			continue
+		}
+		if err := r.marks.Stays(ctx, n.Name, n.UID); err != nil {
+			left = append(left, fmt.Errorf("node %s has our mark still: %w", n.Name, err))
+			continue
+		}
+		n.Phase = journal.Waiting
+	}
+	r.journal.Phase, r.journal.Why = journal.Paused, cause.Error()
+	if err := r.journal.Save(ctx); err != nil {
+		left = append(left, err)
+	}
+	if len(left) > 0 {
+		return &UnfinishedError{nil, errors.Join(append([]error{cause}, left...)...)}
+	}
+	if _, known := errors.AsType[*StoppedError](cause); known {
+		return cause
+	}
+	if _, known := errors.AsType[*UnfinishedError](cause); known {
+		return cause
+	}
+	return &StoppedError{cause}
+}
+
+// named tells an evict.Observer's news with the cluster's name.
+type named struct {
+	cluster  string
+	observer Observer
+}
+
+// Evicted implements evict.Observer.
+func (n named) Evicted(node string, p *corev1.Pod) { n.observer.Evicted(n.cluster, node, p) }
+
+// Waits implements evict.Observer.
+func (n named) Waits(node, why string) { n.observer.Waits(n.cluster, node, why) }
+
+// Empty implements evict.Observer.
+func (n named) Empty(node string) { n.observer.Empty(n.cluster, node) }
