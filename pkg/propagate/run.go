@@ -96,11 +96,7 @@ func Run(ctx context.Context, f Fleet, plans map[string]*direct.Plan, s Strategy
 // RunHub is Run by a hub: clusters have their turns as it is allowed to bring them
 // what it has.
 func RunHub(ctx context.Context, f Fleet, plan *hub.Plan, s Strategy, o Observer) fanout.Results[Outcome] {
-	turns := map[string]Engine{}
-	for _, c := range f.Clusters {
-		turns[c.Name] = byHub{plan.Turn(c.Name)}
-	}
-	r := newRun(f, turns, s, o)
+	r := newRun(f, turns(f, plan), s, o)
 	r.run(ctx)
 	return r.results()
 }

@@ -119,7 +119,7 @@ func (f *propagateFlags) addFlags(flags *pflag.FlagSet) {
 	f.rollout.addFlags(flags)
 	f.render.addFlags(flags)
 	flags.StringVar(&f.resume, "resume", "", "Go on with a run of this set that did not end, from what the clusters remember of it")
-	flags.StringVar(&f.via, "via", "", "Who brings it to the clusters: direct, or karmada=CONTEXT for a control plane (default: that of --inventory, if it is the only one, else direct)")
+	addVia(flags, &f.via)
 }
 
 // addSource binds the flags that name manifests.

@@ -45,7 +45,11 @@ func (o *propagateOptions) conclude(ctx context.Context, view planView, results 
 	}
 	switch {
 	case unfinished || waiting:
-		o.env.Note("the same command again goes on where this stopped; %s rollback %s takes it back", o.env.DisplayName(), o.options.Set)
+		via := ""
+		if o.hub != "" {
+			via = " --via karmada=" + o.hub
+		}
+		o.env.Note("the same command again goes on where this stopped; %s rollback %s%s takes it back", o.env.DisplayName(), o.options.Set, via)
 	case !some(isChanged):
 		o.env.Note("nothing was changed")
 	}

@@ -33,7 +33,10 @@ func (f *propagateFlags) toResume(o *propagateOptions, args []string) (*propagat
 		return nil, cli.UsageError(err)
 	}
 	var err error
-	if o.rollout, err = f.rollout.parse(f.env); err != nil {
+	if o.rollout, err = f.rollout.parse(f.env); err == nil {
+		o.hub, err = parseVia(f.via, f.clusters)
+	}
+	if err != nil {
 		return nil, cli.UsageError(err)
 	}
 	o.options.Set, o.resume = f.resume, &resume{bake: f.flags.Changed("bake")}
@@ -50,7 +53,7 @@ func (f *propagateFlags) onlyResume() error {
 	said := pflag.NewFlagSet("", pflag.ContinueOnError)
 	addSource(said, &manifest.Source{})
 	(&renderFlags{}).addFlags(said)
-	for _, name := range []string{"from", "name", "namespace", "force-conflicts", "take-over", "prune", "delete-kinds", "waves", "via"} {
+	for _, name := range []string{"from", "name", "namespace", "force-conflicts", "take-over", "prune", "delete-kinds", "waves"} {
 		said.Bool(name, false, "")
 	}
 	var err error
@@ -70,6 +73,9 @@ func (o *propagateOptions) goOn(ctx context.Context) error {
 	}
 	defer selection.Warnings.Say(o.env)
 	fleet := propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
+	if o.hub != "" {
+		return o.goOnBy(ctx, selection)
+	}
 	line := selection.ShowWaiting(o.env)
 	run, failures, err := propagate.PlanResume(ctx, fleet, o.options)
 	line.Done()
@@ -81,21 +87,30 @@ func (o *propagateOptions) goOn(ctx context.Context) error {
 	case len(failures) > 0:
 		return o.refuse(failures)
 	case run == nil:
-		o.env.Note("nothing to go on with: no run of %s was interrupted in %s", o.options.Set, clusters(len(fleet.Clusters)))
-		return nil
+		return o.nothingToGoOn(clusters(len(fleet.Clusters)))
 	}
 	if failures := run.Planned.Failures(nil); len(failures) > 0 {
 		return o.refuse(failures)
 	}
-	o.env.Note("the run of %s, begun %s: %s through, %s to go", run.Run.By, run.Run.Started, clusters(len(run.Through)), clusters(len(run.Planned)-len(run.Through)))
+	fleet.Clusters = clustersOf(run.Planned)
+	return o.applyBy(ctx, fleet, run.Planned, o.strategyOf(run, len(run.Planned)), render.Result{}, "Go on with")
+}
+
+func (o *propagateOptions) nothingToGoOn(where string) error {
+	o.env.Note("nothing to go on with: no run of %s was interrupted in %s", o.options.Set, where)
+	return nil
+}
+
+// strategyOf says which run is gone on with, and is how.
+func (o *propagateOptions) strategyOf(run *propagate.Resumption, all int) propagate.Strategy {
+	o.env.Note("the run of %s, begun %s: %s through, %s to go", run.Run.By, run.Run.Started, clusters(len(run.Through)), clusters(all-len(run.Through)))
 	if len(run.Elsewhere) > 0 {
 		o.env.Note("of the run, and not among the clusters selected: %s", strings.Join(run.Elsewhere, ", "))
 	}
-	fleet.Clusters = clustersOf(run.Planned)
 	strategy := o.rollout.strategy
 	strategy.Waves, strategy.Through, strategy.Resumed = run.Waves, run.Through, true
 	if !o.resume.bake {
 		strategy.Gate.Bake = run.Bake()
 	}
-	return o.applyBy(ctx, fleet, run.Planned, strategy, render.Result{}, "Go on with")
+	return strategy
 }

@@ -7,9 +7,14 @@ import (
 	"io"
 	"strings"
 
+	"github.com/spf13/pflag"
+
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/hub"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
 )
 
@@ -35,43 +40,106 @@ func parseVia(given string, clusters *cli.ClusterFlags) (hub string, err error) 
 	return "", fmt.Errorf("--via %q: there are direct and karmada=CONTEXT", given)
 }
 
-// propagateBy has a Karmada control plane bring the objects to the clusters.
-func (o *propagateOptions) propagateBy(ctx context.Context, selection cli.Selection, rendered render.Result) error {
-	hub, err := o.clusters.Hub(ctx, o.hub)
+// addVia binds the flag that parseVia reads.
+func addVia(flags *pflag.FlagSet, via *string) {
+	flags.StringVar(via, "via", "", "Who brings it to the clusters: direct, or karmada=CONTEXT for a control plane (default: that of --inventory, if it is the only one, else direct)")
+}
+
+// hubOf is the control plane of a context.
+func hubOf(ctx context.Context, clusters *cli.ClusterFlags, context string) (inventory.Cluster, error) {
+	hub, err := clusters.Hub(ctx, context)
 	if err != nil {
-		return cli.UsageError(fmt.Errorf("--via %w", err))
+		return hub, cli.UsageError(fmt.Errorf("--via %w", err))
 	}
-	strategy, err := o.rollout.over(selection.Clusters)
+	return hub, nil
+}
+
+// planBy plans on the hub. plan is given the fleet and the hub.
+func (o *propagateOptions) planBy(ctx context.Context, selection cli.Selection, plan func(propagate.Fleet, inventory.Cluster) (*hub.Plan, []fanout.Failure)) (*byHub, error) {
+	by, err := hubOf(ctx, o.clusters, o.hub)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	fleet := propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
-	request := propagate.HubRequest{Hub: hub, Rendered: rendered.Clusters, Weights: o.render.request.Division.Weights, Options: o.options}
-	request.Options.Untried = o.mutation.DryRun == cli.DryRunClient
 	line := selection.ShowWaiting(o.env)
-	plan, failures := propagate.PlanHub(ctx, fleet, request)
+	planned, failures := plan(fleet, by)
 	line.Done()
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case len(failures) > 0:
-		return o.refuse(failures)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
-	view := planView{set: o.options.Set, via: hub.Name, dryRun: o.mutation.DryRun, clusters: fleet.Clusters, plans: map[string]*direct.Plan{}, rendered: rendered}
-	for _, c := range fleet.Clusters { // what is written is written once, and is for all of them
-		view.plans[c.Name] = plan.Plan
+	if len(failures) == 1 {
+		if _, none := errors.AsType[*direct.NoSetError](failures[0].Err); none {
+			return nil, &cli.Error{Code: cli.ExitFailed, Err: fmt.Errorf("%s brings no set %s to clusters; --via direct looks into the clusters themselves", by.Name, o.options.Set)}
+		}
 	}
-	if o.mutation.DryRun != "" || plan.Idle() {
-		return o.print(view.planned(), nil)
+	if len(failures) > 0 {
+		return nil, o.refuse(failures)
 	}
-	_, deletes := plan.Counts()
-	err = o.mutation.Confirm(ctx, cli.Question{
-		Plan: func(w io.Writer) error { return view.show(w, o.output.Table(), strategy.Waves) }, Clusters: len(fleet.Clusters), Deletions: deletes,
-		Do: fmt.Sprintf("Apply %s to %s by %s", o.options.Set, clusters(len(fleet.Clusters)), hub.Name),
+	p := &byHub{propagateOptions: o, plan: planned, hub: by.Name}
+	if planned == nil { // there is nothing to be done
+		return p, nil
+	}
+	var lacking []string
+	if p.fleet, lacking = fleet.On(planned, by); len(lacking) > 0 {
+		o.env.Note("%s: there is no set %s", strings.Join(lacking, ", "), o.options.Set)
+	}
+	return p, nil
+}
+
+// byHub is a plan of a hub, and the clusters that it is for.
+type byHub struct {
+	*propagateOptions
+
+	hub   string
+	plan  *hub.Plan
+	fleet propagate.Fleet
+}
+
+// view is the plan as it is shown: what is written is written once, and is for all
+// clusters.
+func (p *byHub) view() planView {
+	view := planView{set: p.options.Set, via: p.hub, dryRun: p.mutation.DryRun, clusters: p.fleet.Clusters, plans: map[string]*direct.Plan{}}
+	for _, c := range p.fleet.Clusters {
+		view.plans[c.Name] = p.plan.Plan
+	}
+	return view
+}
+
+// ask shows the plan and asks.
+func (p *byHub) ask(ctx context.Context, view planView, waves []fanout.Wave, do string) error {
+	_, deletes := p.plan.Counts()
+	return p.mutation.Confirm(ctx, cli.Question{
+		Plan: func(w io.Writer) error { return view.show(w, p.output.Table(), waves) }, Clusters: len(p.fleet.Clusters), Deletions: deletes,
+		Do: fmt.Sprintf("%s by %s", do, p.hub),
+	})
+}
+
+// apply shows what was planned, asks, does it, and reports.
+func (p *byHub) apply(ctx context.Context, strategy propagate.Strategy, rendered render.Result, do string) error {
+	view := p.view()
+	view.rendered = rendered
+	if p.mutation.DryRun != "" || p.plan.Idle() {
+		return p.print(view.planned(), nil)
+	}
+	if err := p.ask(ctx, view, strategy.Waves, do); err != nil {
+		return err
+	}
+	return p.conclude(ctx, view, propagate.RunHub(ctx, p.fleet, p.plan, strategy, newRunProgress(p.env)))
+}
+
+// propagateBy has a Karmada control plane bring the objects to the clusters.
+func (o *propagateOptions) propagateBy(ctx context.Context, selection cli.Selection, rendered render.Result) error {
+	p, err := o.planBy(ctx, selection, func(fleet propagate.Fleet, by inventory.Cluster) (*hub.Plan, []fanout.Failure) {
+		request := propagate.HubRequest{Hub: by, Rendered: rendered.Clusters, Weights: o.render.request.Division.Weights, Options: o.options}
+		request.Options.Untried = o.mutation.DryRun == cli.DryRunClient
+		return propagate.PlanHub(ctx, fleet, request)
 	})
 	if err != nil {
 		return err
 	}
-	results := propagate.RunHub(ctx, fleet, plan, strategy, newRunProgress(o.env))
-	return o.conclude(ctx, view, results)
+	strategy, err := o.rollout.over(p.fleet.Clusters)
+	if err != nil {
+		return err
+	}
+	return p.apply(ctx, strategy, rendered, fmt.Sprintf("Apply %s to %s", o.options.Set, clusters(len(p.fleet.Clusters))))
 }

@@ -29,12 +29,16 @@ Each cluster goes back to the last revision that had become healthy there and is
 to --to-revision. What the set has made since is deleted, what it changed is as it was, what it deleted comes back, and values
 that it took over from others are given back. Namespaces, CRDs, PVCs and PVs stay, and are named.
 
-The clusters keep three revisions before the current one; status shows which is applied.`,
+The clusters keep three revisions before the current one; status shows which is applied. A set that a Karmada control plane
+brought (--via karmada=CONTEXT) goes back there, in all of its clusters.`,
 		Example: `  # What would change
   kubectl fleet rollback web -C east,west --dry-run=server
 
   # Back to what was there before
-  kubectl fleet rollback web --fleet prod`,
+  kubectl fleet rollback web --fleet prod
+
+  # By the Karmada control plane that brought it, one cluster first
+  kubectl fleet rollback web -C east,west --via karmada=karmada-apiserver --waves 1,100%`,
 		RunE: cli.RunE(func(ctx context.Context, args []string) error {
 			options, err := flags.toOptions(args)
 			if err != nil {
@@ -55,6 +59,7 @@ type setFlags struct {
 	output   cli.OutputFlags
 	mutation cli.MutationFlags
 	options  direct.Options
+	via      string
 }
 
 func newSetFlags(env *cli.Env) setFlags {
@@ -67,6 +72,7 @@ func (f *setFlags) addFlags(flags *pflag.FlagSet) {
 	f.mutation.AddFlags(flags)
 	addStateNamespace(flags, &f.options.StateNamespace)
 	addDeleteKinds(flags, &f.options.DeleteKinds)
+	addVia(flags, &f.via)
 }
 
 func addStateNamespace(flags *pflag.FlagSet, namespace *string) {
@@ -89,6 +95,9 @@ func (f *setFlags) toOptions(args []string) (*propagateOptions, error) {
 		return nil, cli.UsageError(errors.New("name one set; status lists them"))
 	}
 	o.options.Set = args[0]
+	if o.hub, err = parseVia(f.via, f.clusters); err != nil {
+		return nil, cli.UsageError(err)
+	}
 	if err := f.clusters.Chosen(); err != nil {
 		return nil, err
 	}
@@ -140,6 +149,9 @@ func (o *rollbackOptions) run(ctx context.Context) error {
 	}
 	defer selection.Warnings.Say(o.env)
 	fleet := propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
+	if o.hub != "" {
+		return o.rollbackBy(ctx, selection)
+	}
 	line := selection.ShowWaiting(o.env)
 	planned, lacking := propagate.PlanRollback(ctx, fleet, o.options, o.to)
 	line.Done()
@@ -163,12 +175,16 @@ func (o *rollbackOptions) sayTargets(planned fanout.Results[*direct.Plan]) {
 		}
 	}
 	for _, revision := range slices.Sorted(maps.Keys(to)) {
-		what := fmt.Sprintf("revision %d", revision)
-		if revision == 0 {
-			what = "what was there before the set"
-		}
-		o.env.Note("%s: back to %s", strings.Join(to[revision], ", "), what)
+		o.sayTarget(to[revision], revision)
 	}
+}
+
+func (o *rollbackOptions) sayTarget(clusters []string, revision int) {
+	what := fmt.Sprintf("revision %d", revision)
+	if revision == 0 {
+		what = "what was there before the set"
+	}
+	o.env.Note("%s: back to %s", strings.Join(clusters, ", "), what)
 }
 
 // found says which clusters do not have the set. None that has it is an error.

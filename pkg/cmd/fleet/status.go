@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
@@ -25,12 +26,18 @@ func newCmdStatus(env *cli.Env) *cobra.Command {
 		Use:   "status [SET]",
 		Short: "Show how the sets that were propagated are in each cluster",
 		Long: `Show how the sets that were propagated are in each cluster: which revision is applied, whether all is healthy, and what
-somebody has changed since. What has drifted is found by dry runs, which need the right to patch; nothing is written.`,
+somebody has changed since. What has drifted is found by dry runs, which need the right to patch; nothing is written.
+
+Of sets that a Karmada control plane brings to clusters, --via karmada=CONTEXT shows how they are in each as it knows it, and what
+somebody has changed there.`,
 		Example: `  # All sets of all clusters
   kubectl fleet status
 
   # One, with what is not healthy and what has drifted
   kubectl fleet status web -o wide
+
+  # As a Karmada control plane knows it
+  kubectl fleet status web --via karmada=karmada-apiserver
 
   # For scripts: the clusters where web is not healthy
   kubectl fleet status web -o json | jq -r '.items[] | select(.current < .objects) | .metadata.annotations["kubectl-fleet.io/cluster"]'`,
@@ -52,12 +59,14 @@ type statusFlags struct {
 	clusters       *cli.ClusterFlags
 	output         cli.OutputFlags
 	stateNamespace string
+	via            string
 }
 
 func (f *statusFlags) addFlags(flags *pflag.FlagSet) {
 	f.clusters.AddFlags(flags)
 	f.output.AddFlags(flags)
 	addStateNamespace(flags, &f.stateNamespace)
+	addVia(flags, &f.via)
 }
 
 type statusOptions struct {
@@ -66,6 +75,7 @@ type statusOptions struct {
 	output         cli.Output
 	stateNamespace string
 	set            string
+	hub            string // the context of a Karmada control plane; empty without one
 }
 
 func (f *statusFlags) toOptions(args []string) (*statusOptions, error) {
@@ -74,6 +84,9 @@ func (f *statusFlags) toOptions(args []string) (*statusOptions, error) {
 		return nil, err
 	}
 	o := &statusOptions{env: f.env, clusters: f.clusters, output: output, stateNamespace: f.stateNamespace}
+	if o.hub, err = parseVia(f.via, f.clusters); err != nil {
+		return nil, cli.UsageError(err)
+	}
 	switch len(args) {
 	case 0:
 	case 1:
@@ -91,9 +104,10 @@ func (o *statusOptions) run(ctx context.Context) error {
 	}
 	defer selection.Warnings.Say(o.env)
 	fleet := propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
-	line := selection.ShowWaiting(o.env)
-	results := propagate.Inspect(ctx, fleet, o.stateNamespace, o.set)
-	line.Done()
+	results, err := o.inspect(ctx, selection, fleet)
+	if err != nil {
+		return err
+	}
 	var list []v1alpha1.SetStatus
 	var failures []fanout.Failure
 	var lacking []string
@@ -106,11 +120,31 @@ func (o *statusOptions) run(ctx context.Context) error {
 			failures = append(failures, fanout.Failure{Cluster: r.Cluster.Name, Inventory: r.Cluster.Provider, Err: r.Err})
 		}
 		for i := range r.Value {
+			if r.Value[i].Hub && o.hub == "" {
+				o.env.Note("%s is a control plane: %s status %s --via karmada=%s shows the set in its clusters", r.Cluster.Name, o.env.DisplayName(), r.Value[i].Name, r.Cluster.Context)
+			}
 			list = append(list, setStatus(r.Cluster.Name, &r.Value[i]))
 		}
 	}
 	printed := o.print(list, failures)
 	return o.conclude(len(results), lacking, failures, len(list), printed)
+}
+
+// inspect asks the clusters, or the hub that brings sets to them.
+func (o *statusOptions) inspect(ctx context.Context, selection cli.Selection, fleet propagate.Fleet) (fanout.Results[[]direct.Status], error) {
+	var hub inventory.Cluster
+	if o.hub != "" {
+		var err error
+		if hub, err = hubOf(ctx, o.clusters, o.hub); err != nil {
+			return nil, err
+		}
+	}
+	line := selection.ShowWaiting(o.env)
+	defer line.Done()
+	if o.hub != "" {
+		return propagate.InspectHub(ctx, fleet, hub, o.stateNamespace, o.set), nil
+	}
+	return propagate.Inspect(ctx, fleet, o.stateNamespace, o.set), nil
 }
 
 func (o *statusOptions) conclude(asked int, lacking []string, failures []fanout.Failure, shown int, printed error) error {
@@ -183,12 +217,16 @@ func statusTable(list []v1alpha1.SetStatus) *metav1.Table {
 		case len(s.Drifted) == 0:
 			drifted = "<none>"
 		}
+		healthy := fmt.Sprintf("%d/%d", s.Current, s.Objects)
+		if s.Objects == 0 && s.DriftUnknown != "" {
+			healthy = "<unknown>"
+		}
 		replicas := "<none>"
 		if s.Replicas > 0 {
 			replicas = fmt.Sprintf("%d/%d", s.ReadyReplicas, s.Replicas)
 		}
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-			s.Annotations[v1alpha1.ClusterAnnotation], s.Name, revisions(s), s.Phase, fmt.Sprintf("%d/%d", s.Current, s.Objects), replicas, drifted, orNone(statusWhy(s)),
+			s.Annotations[v1alpha1.ClusterAnnotation], s.Name, revisions(s), s.Phase, healthy, replicas, drifted, orNone(statusWhy(s)),
 		}})
 	}
 	return table

@@ -19,12 +19,16 @@ func newCmdWithdraw(env *cli.Env) *cobra.Command {
 		Long: `Take a set out of clusters.
 
 What the set has made is deleted; what was there before it is released, with the values that it had. Namespaces, CRDs,
-PVCs and PVs stay, and are of no set any more, unless --delete-kinds names their kind. Then the set is forgotten.`,
+PVCs and PVs stay, and are of no set any more, unless --delete-kinds names their kind. Then the set is forgotten. Of a set that
+a Karmada control plane brought (--via karmada=CONTEXT) all is taken from there, in all of its clusters.`,
 		Example: `  # What would be deleted
   kubectl fleet withdraw web -C east --dry-run=client
 
   # Out of all clusters, with its namespace
-  kubectl fleet withdraw web -C '*' --delete-kinds Namespace`,
+  kubectl fleet withdraw web -C '*' --delete-kinds Namespace
+
+  # What a Karmada control plane brought: objects, policies, and what it remembers
+  kubectl fleet withdraw web -C east,west --via karmada=karmada-apiserver`,
 		RunE: cli.RunE(func(ctx context.Context, args []string) error {
 			options, err := flags.toOptions(args)
 			if err != nil {
@@ -45,6 +49,9 @@ func (o *propagateOptions) withdraw(ctx context.Context) error {
 	}
 	defer selection.Warnings.Say(o.env)
 	fleet := propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
+	if o.hub != "" {
+		return o.withdrawBy(ctx, selection)
+	}
 	line := selection.ShowWaiting(o.env)
 	planned, lacking := propagate.PlanWithdraw(ctx, fleet, o.options)
 	line.Done()

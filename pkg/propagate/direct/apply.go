@@ -33,7 +33,7 @@ func (p *Plan) Prepare(ctx context.Context, run set.Run) error {
 	}
 	journal := p.set.Journal
 	journal.Revision++ // of what may have been begun nothing is overwritten
-	journal.Run, journal.Phase = run, set.PhasePending
+	journal.Run, journal.Phase, journal.Hub = run, set.PhasePending, p.options.Hub
 	revision := p.revision(journal.Revision)
 	for _, o := range revision.Objects {
 		journal.Covers(o.GroupVersionKind().GroupKind(), o.GetNamespace())

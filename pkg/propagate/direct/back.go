@@ -36,6 +36,9 @@ func PlanRollback(ctx context.Context, m *member.Member, o Options, to int, unfi
 	if s.Journal.Revision == 0 {
 		return nil, &NoSetError{o.Set}
 	}
+	if err := suits(m, s, o); err != nil {
+		return nil, err
+	}
 	current, err := s.Revision(ctx, s.Journal.Revision)
 	if err != nil {
 		return nil, err
@@ -159,25 +162,38 @@ func PlanWithdraw(ctx context.Context, m *member.Member, o Options) (*Plan, erro
 
 // Withdraw makes the changes of PlanWithdraw and forgets the set.
 func (p *Plan) Withdraw(ctx context.Context) error {
-	for _, c := range p.Changes {
+	if err := p.DropOnly(ctx, func(*Change) bool { return true }); err != nil {
+		return err
+	}
+	return p.Forget(ctx)
+}
+
+// DropOnly deletes and releases some of what the plan says, and waits until what
+// is deleted is gone.
+func (p *Plan) DropOnly(ctx context.Context, which func(*Change) bool) error {
+	changes := slices.DeleteFunc(slices.Clone(p.Changes), func(c *Change) bool { return !which(c) })
+	for _, c := range changes {
 		if err := p.drop(ctx, c); err != nil {
 			return &ObjectError{c.Object, err}
 		}
 	}
-	if err := p.awaitGone(ctx); err != nil {
-		return err
-	}
-	return p.set.Delete(ctx)
+	return p.awaitGone(ctx, changes)
 }
 
+// Forget deletes what the cluster remembers of the set.
+func (p *Plan) Forget(ctx context.Context) error { return p.set.Delete(ctx) }
+
+// PartOf is the value of the label that the set's objects have.
+func (p *Plan) PartOf() string { return p.set.PartOf() }
+
 // awaitGone waits until what was deleted is gone: finalizers take their time.
-func (p *Plan) awaitGone(ctx context.Context) error {
+func (p *Plan) awaitGone(ctx context.Context, changes []*Change) error {
 	for {
 		members, err := (&planner{Plan: p}).members(ctx)
 		if err != nil {
 			return err
 		}
-		left := slices.ContainsFunc(p.Changes, func(c *Change) bool {
+		left := slices.ContainsFunc(changes, func(c *Change) bool {
 			return c.Action == ActionDelete && slices.ContainsFunc(members, func(m heldMember) bool { return m.GetUID() == c.live.GetUID() })
 		})
 		if !left {

@@ -34,6 +34,8 @@ type Options struct {
 	DeleteKinds []string
 	// Untried plans without dry runs of the server.
 	Untried bool
+	// Hub: the cluster is a control plane that brings the objects to others.
+	Hub bool
 
 	pruneOnly func(set.Ref) bool // nil: all that is not wanted
 }
@@ -163,10 +165,25 @@ func (p *planner) remember(ctx context.Context) error {
 		if p.set, err = set.Load(reading, store, p.options.Set); err != nil {
 			return err
 		}
+		if err := suits(p.member, p.set, p.options); err != nil {
+			return err
+		}
 		p.current, err = p.set.Revision(reading, p.set.Journal.Revision)
 		return err
 	})
 	return group.Wait()
+}
+
+// suits refuses a set that a control plane brings to clusters where it would be
+// taken for one of the control plane's own, and the other way around.
+func suits(m *member.Member, s *set.Set, o Options) error {
+	switch {
+	case s.Journal.Revision == 0, s.Journal.Hub == o.Hub:
+		return nil
+	case o.Hub:
+		return refused("it has a set %s of its own, which it brings to nobody: give this one another name, or withdraw that one, with its context for -C and --via direct", s.Name)
+	}
+	return refused("it is a control plane, and brings the set %s to other clusters: select these, with --via karmada=%s", s.Name, m.Cluster().Context)
 }
 
 // plan decides about one object.

@@ -21,15 +21,37 @@ func PlanResume(ctx context.Context, m *member.Member, o Options) (*Plan, error)
 		p := &planner{Plan: &Plan{Cluster: m.Cluster().Name, options: o, member: m}}
 		return p.Plan, p.remember(ctx)
 	}
-	current, err := s.Revision(ctx, s.Journal.Revision)
+	plan, err := planKept(ctx, m, o, s, s.Journal.Revision)
+	if err != nil {
+		return nil, err
+	}
+	if plan.set.Journal.Revision != s.Journal.Revision {
+		return nil, refused("somebody else has begun another run meanwhile")
+	}
+	plan.resumed = true
+	return plan, nil
+}
+
+// PlanKept plans to apply again what is applied. What it changes has drifted.
+func PlanKept(ctx context.Context, m *member.Member, o Options) (*Plan, error) {
+	s, err := set.Load(ctx, state.Store{Member: m, Namespace: o.StateNamespace}, o.Set)
+	if err != nil {
+		return nil, err
+	}
+	return planKept(ctx, m, o, s, applied(s))
+}
+
+// planKept plans to apply a revision again.
+func planKept(ctx context.Context, m *member.Member, o Options, s *set.Set, number int) (*Plan, error) {
+	current, err := s.Revision(ctx, number)
 	if err != nil {
 		return nil, err
 	}
 	if current == nil {
-		return nil, refused("revision %d of set %s is not kept", s.Journal.Revision, o.Set)
+		return nil, refused("revision %d of set %s is not kept", number, o.Set)
 	}
 	// What the run does was checked, shown and confirmed when it began.
-	o.Prune, o.TakeOver, o.ForceConflicts = true, true, len(current.Taken) > 0
+	o.Prune, o.TakeOver, o.ForceConflicts = true, true, o.ForceConflicts || len(current.Taken) > 0
 	o.pruneOnly = current.IsDropped
 	for _, ref := range current.Dropped {
 		o.DeleteKinds = append(o.DeleteKinds, ref.GroupKind().String())
@@ -38,13 +60,5 @@ func PlanResume(ctx context.Context, m *member.Member, o Options) (*Plan, error)
 	for i, object := range current.Objects {
 		objects[i] = manifest.Object{Unstructured: object, Origin: manifest.Origin{Source: fmt.Sprintf("revision %d", current.Number)}}
 	}
-	plan, err := PlanCluster(ctx, m, objects, o)
-	if err != nil {
-		return nil, err
-	}
-	if plan.set.Journal.Revision != current.Number {
-		return nil, refused("somebody else has begun another run meanwhile")
-	}
-	plan.resumed = true
-	return plan, nil
+	return PlanCluster(ctx, m, objects, o)
 }

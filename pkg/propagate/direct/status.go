@@ -2,6 +2,7 @@ package direct
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -23,7 +24,9 @@ type Status struct {
 	Applied int
 	// Stopped: the last run has ended before its end.
 	Stopped bool
-	Health  Health
+	// Hub: the cluster is a control plane, and the set is in others.
+	Hub    bool
+	Health Health
 	// Ready and Wanted count the replicas of its workloads.
 	Ready, Wanted int64
 	// Drifted are the objects that are no longer as the set applied them, each with
@@ -43,22 +46,9 @@ type Drift struct {
 // Inspect looks at the sets of a cluster: at one, or with an empty name at all.
 // Nothing is written; what has drifted is found by dry runs.
 func Inspect(ctx context.Context, m *member.Member, stateNamespace, name string) ([]Status, error) {
-	store := state.Store{Member: m, Namespace: stateNamespace}
-	var sets []*set.Set
-	if name == "" {
-		var err error
-		if sets, err = set.List(ctx, store); err != nil {
-			return nil, err
-		}
-	} else {
-		one, err := set.Load(ctx, store, name)
-		if err != nil {
-			return nil, err
-		}
-		if !one.Exists() {
-			return nil, &NoSetError{name}
-		}
-		sets = append(sets, one)
+	sets, err := setsOf(ctx, m, stateNamespace, name)
+	if err != nil {
+		return nil, err
 	}
 	statuses := make([]Status, 0, len(sets))
 	for _, s := range sets {
@@ -71,18 +61,63 @@ func Inspect(ctx context.Context, m *member.Member, stateNamespace, name string)
 	return statuses, nil
 }
 
-func inspect(ctx context.Context, m *member.Member, s *set.Set, stateNamespace string) (Status, error) {
-	status := Status{Name: s.Name, Journal: s.Journal, Applied: s.Journal.Revision}
-	switch s.Journal.Phase {
-	case set.PhasePending: // nothing of the new one is there
-		status.Applied = s.Journal.Done
-	case set.PhaseApplying, set.PhaseGating:
+// setsOf are the sets of a cluster, or the one of a name.
+func setsOf(ctx context.Context, m *member.Member, stateNamespace, name string) ([]*set.Set, error) {
+	store := state.Store{Member: m, Namespace: stateNamespace}
+	if name == "" {
+		return set.List(ctx, store)
+	}
+	one, err := set.Load(ctx, store, name)
+	if err == nil && !one.Exists() {
+		err = &NoSetError{name}
+	}
+	return []*set.Set{one}, err
+}
+
+// Remembered is what a cluster remembers of its sets, or of one, without a look at
+// their objects.
+func Remembered(ctx context.Context, m *member.Member, stateNamespace, name string) ([]Status, error) {
+	sets, err := setsOf(ctx, m, stateNamespace, name)
+	if err != nil {
+		return nil, err
+	}
+	statuses := make([]Status, len(sets))
+	for i, s := range sets {
+		if statuses[i], err = remembered(ctx, m, s, stateNamespace); err != nil {
+			return nil, err
+		}
+	}
+	return statuses, nil
+}
+
+func remembered(ctx context.Context, m *member.Member, s *set.Set, stateNamespace string) (Status, error) {
+	status := Status{Name: s.Name, Journal: s.Journal, Applied: applied(s), Hub: s.Journal.Hub}
+	if s.Journal.Phase == set.PhaseApplying || s.Journal.Phase == set.PhaseGating {
 		locked, err := state.Store{Member: m, Namespace: stateNamespace}.IsLocked(ctx, lockOf(s.Name))
 		if err != nil {
 			return status, err
 		}
 		status.Stopped = !locked
-	case set.PhaseDone:
+	}
+	return status, nil
+}
+
+// applied is the revision that is applied, wholly or in part.
+func applied(s *set.Set) int {
+	if s.Journal.Phase == set.PhasePending { // nothing of the new one is there
+		return s.Journal.Done
+	}
+	return s.Journal.Revision
+}
+
+func inspect(ctx context.Context, m *member.Member, s *set.Set, stateNamespace string) (Status, error) {
+	status, err := remembered(ctx, m, s, stateNamespace)
+	if err != nil {
+		return status, err
+	}
+	if status.Hub { // kstatus of a template means nothing
+		status.DriftUnknown = errors.New("it is a control plane, and the set is in its clusters")
+		return status, nil
 	}
 	current, err := s.Revision(ctx, status.Applied)
 	if err != nil || current == nil {
@@ -102,7 +137,7 @@ func inspect(ctx context.Context, m *member.Member, s *set.Set, stateNamespace s
 			status.Drifted = append(status.Drifted, Drift{Ref: ref, Gone: true})
 			continue
 		}
-		ready, replicas := replicasOf(&members[at].Unstructured)
+		ready, replicas := Replicas(&members[at].Unstructured)
 		status.Ready += ready
 		status.Wanted += replicas
 		changes = append(changes, &Change{Resource: members[at].resource, Object: manifest.Object{Unstructured: wanted}, live: &members[at].Unstructured})
@@ -123,8 +158,8 @@ func inspect(ctx context.Context, m *member.Member, s *set.Set, stateNamespace s
 	return status, nil
 }
 
-// replicasOf counts the replicas of a workload.
-func replicasOf(o *unstructured.Unstructured) (ready, wanted int64) {
+// Replicas counts those of a workload.
+func Replicas(o *unstructured.Unstructured) (ready, wanted int64) {
 	switch o.GroupVersionKind().GroupKind().String() {
 	case "Deployment.apps", "StatefulSet.apps", "ReplicaSet.apps":
 		wanted, _, _ = unstructured.NestedInt64(o.Object, "spec", "replicas")

@@ -108,7 +108,7 @@ func (g *gate) verdict(s *snapshot, c *direct.Change, ref set.Ref) verdict {
 	}) bool {
 		return t.Name == g.cluster
 	}) {
-		if !g.plan.everywhere(b) {
+		if !b.wants(g.cluster) {
 			return verdict{elsewhere: true}
 		}
 		return verdict{waiting: "Karmada has not scheduled it to the cluster"}
@@ -116,9 +116,12 @@ func (g *gate) verdict(s *snapshot, c *direct.Change, ref set.Ref) verdict {
 	return g.delivered(b, s.works[b.id()][g.cluster], c)
 }
 
-// everywhere is true if a template is to be in each selected cluster.
-func (p *Plan) everywhere(b *binding) bool {
-	return p.generated && (b.Spec.Placement == nil || b.Spec.Placement.ReplicaSchedulingType() == policyv1alpha1.ReplicaSchedulingTypeDuplicated)
+// wants is true if a template is to be in a cluster whatever Karmada chooses.
+func (b *binding) wants(cluster string) bool {
+	placement := b.Spec.Placement
+	return placement != nil && placement.ClusterAffinity != nil && len(placement.SpreadConstraints) == 0 &&
+		slices.Contains(placement.ClusterAffinity.ClusterNames, cluster) && !slices.Contains(placement.ClusterAffinity.ExcludeClusters, cluster) &&
+		placement.ReplicaSchedulingType() == policyv1alpha1.ReplicaSchedulingTypeDuplicated
 }
 
 // behind says what the binding does not know yet; empty if it knows all.

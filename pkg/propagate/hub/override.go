@@ -5,7 +5,9 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/go-openapi/jsonpointer"
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
@@ -38,10 +40,25 @@ func (p *Plan) overriddenIn(w *work, c *direct.Change, cluster string) bool {
 	}
 	applied = slices.DeleteFunc(applied, func(a appliedOverride) bool { return !slices.Contains(p.overrides, a.Policy) })
 	wanted, some := p.overridden[overrideKey{set.RefOf(c.Object.Unstructured).String(), cluster}]
-	if !some {
-		return len(applied) == 0
+	if some {
+		return len(applied) == 1 && sameJSON(applied[0], wanted)
 	}
-	return len(applied) == 1 && sameJSON(applied[0], wanted)
+	template, _ := c.State()
+	return !slices.ContainsFunc(applied, func(a appliedOverride) bool { return !isUndone(a.Overriders, w.manifest(), template) })
+}
+
+// isUndone is true for a manifest without what was overridden in it once. Karmada
+// leaves the note of the last override when it is gone.
+func isUndone(o policyv1alpha1.Overriders, manifest, template *unstructured.Unstructured) bool {
+	return !slices.ContainsFunc(o.Plaintext, func(p policyv1alpha1.PlaintextOverrider) bool {
+		pointer, err := jsonpointer.New(p.Path)
+		if err != nil {
+			return true
+		}
+		is, _, missing := pointer.Get(manifest.Object)
+		should, _, none := pointer.Get(template.Object)
+		return (missing == nil) != (none == nil) || !sameJSON(is, should)
+	})
 }
 
 // sameJSON compares what two values are on the wire.

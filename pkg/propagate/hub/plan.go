@@ -43,8 +43,6 @@ type Plan struct {
 	options direct.Options
 	// known is Karmada's name of each cluster, by ours.
 	known map[string]string
-	// generated is true if the policies are made from the selection.
-	generated bool
 	// overrides are the names of the policies that clusters differ by, and overridden
 	// what each says.
 	overrides  []string
@@ -60,12 +58,16 @@ type Plan struct {
 func newPlan(m *member.Member, o direct.Options) *Plan {
 	return &Plan{
 		hub: m, options: o, known: map[string]string{}, overridden: map[overrideKey]appliedOverride{},
-		at: &progress{begun: map[string]bool{}, finished: map[string]bool{}},
+		at: &progress{begun: map[string]bool{}, finished: map[string]bool{}, policies: map[*direct.Change]*unstructured.Unstructured{}},
 	}
 }
 
 type planner struct {
 	*Plan
+	// generated is true if the policies are made from the selection.
+	generated bool
+	// joined are all clusters of the hub, as it calls them.
+	joined   []string
 	clusters []inventory.Cluster
 	// weights are those of clusters as the hub calls them.
 	weights map[string]int64
@@ -75,9 +77,14 @@ type planner struct {
 
 // PlanHub plans by reading and by dry runs of the hub: nothing is written.
 func PlanHub(ctx context.Context, m *member.Member, r Request) (*Plan, error) {
-	p := planner{newPlan(m, r.Options), r.Clusters, map[string]int64{}, map[schema.GroupKind]bool{}}
-	if err := p.know(ctx); err != nil {
+	r.Options.Hub = true
+	p := planner{Plan: newPlan(m, r.Options), clusters: r.Clusters, weights: map[string]int64{}, scopes: map[schema.GroupKind]bool{}}
+	strangers, err := p.know(ctx)
+	if err != nil {
 		return nil, err
+	}
+	if len(strangers) > 0 {
+		return nil, refused("%s has not joined it: no cluster of it has the UID %q", strangers[0].Name, strangers[0].UID)
 	}
 	for _, w := range r.Weights {
 		found, err := inventory.Selector{Names: []string{w.Cluster}}.Select(r.Clusters)
@@ -94,6 +101,7 @@ func PlanHub(ctx context.Context, m *member.Member, r Request) (*Plan, error) {
 		return nil, err
 	}
 	p.outdated()
+	p.at.spared = p.suspendedNow()
 	return p.Plan, p.narrowed()
 }
 
@@ -170,32 +178,38 @@ func (p *planner) narrowed() error {
 		return nil
 	}
 	slices.Sort(left)
-	return &member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf("the set is in %s, too, and Karmada takes it away from where a policy does not name: select these as well, or --prune it there", strings.Join(left, ", "))}
+	return refused("the set is in %s, too, and Karmada takes it away from where a policy does not name: select these as well, or --prune it there", strings.Join(left, ", "))
 }
 
-// know finds the clusters on the hub.
-func (p *planner) know(ctx context.Context) error {
+func refused(format string, args ...any) error {
+	return &member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf(format, args...)}
+}
+
+// know finds the clusters on the hub. strangers have not joined it.
+func (p *planner) know(ctx context.Context) (strangers []inventory.Cluster, err error) {
 	byUID := map[string]string{}
 	for page, err := range p.hub.Objects(ctx, member.ListRequest{Resource: clusters(), Limit: 500}) {
 		if member.ReasonOf(err) == member.ReasonNotFound && err != nil {
-			return &member.Error{Reason: member.ReasonNotInstalled, Err: errors.New("it is no Karmada control plane: it has no clusters.cluster.karmada.io")}
+			return nil, &member.Error{Reason: member.ReasonNotInstalled, Err: errors.New("it is no Karmada control plane: it has no clusters.cluster.karmada.io")}
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for i := range page {
 			id, _, _ := unstructured.NestedString(page[i].Object, "spec", "id")
 			byUID[id] = page[i].GetName()
+			p.joined = append(p.joined, page[i].GetName())
 		}
 	}
 	for _, c := range p.clusters {
 		name, joined := byUID[c.UID]
 		if !joined || c.UID == "" {
-			return &member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf("%s has not joined it: no cluster of it has the UID %q", c.Name, c.UID)}
+			strangers = append(strangers, c)
+			continue
 		}
 		p.known[c.Name] = name
 	}
-	return nil
+	return strangers, nil
 }
 
 // names are the clusters as the hub calls them.

@@ -96,7 +96,7 @@ func (p *planner) differences(templates []*template) ([]manifest.Object, error) 
 	var policies []manifest.Object
 	for _, t := range templates {
 		ref := set.RefOf(t.Unstructured)
-		name := p.options.Set + "-" + short(ref.GroupKind().String()+"/"+ref.Namespace+"/"+ref.Name)
+		name := p.overrideName(ref)
 		p.overrides = append(p.overrides, name)
 		var rules []policyv1alpha1.RuleWithCluster
 		for _, v := range t.variants {
@@ -125,6 +125,11 @@ func (p *planner) differences(templates []*template) ([]manifest.Object, error) 
 		policies = append(policies, o)
 	}
 	return policies, nil
+}
+
+// overrideName is that of the policy by which clusters differ in a template.
+func (p *Plan) overrideName(ref set.Ref) string {
+	return p.options.Set + "-" + short(ref.GroupKind().String()+"/"+ref.Namespace+"/"+ref.Name)
 }
 
 func selectorOf(t *template) policyv1alpha1.ResourceSelector {

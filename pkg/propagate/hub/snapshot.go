@@ -102,12 +102,16 @@ func (w *work) cluster() string { return strings.TrimPrefix(w.Namespace, executi
 // generation is that of the template which the Work was made from; 0 for what has
 // none.
 func (w *work) generation() int64 {
-	if len(w.Spec.Workload.Manifests) == 0 {
-		return 0
-	}
-	text := (&unstructured.Unstructured{Object: w.Spec.Workload.Manifests[0]}).GetAnnotations()[generationAnnotation]
-	n, _ := strconv.ParseInt(text, 10, 64)
+	n, _ := strconv.ParseInt(w.manifest().GetAnnotations()[generationAnnotation], 10, 64)
 	return n
+}
+
+// manifest is what the cluster gets.
+func (w *work) manifest() *unstructured.Unstructured {
+	if len(w.Spec.Workload.Manifests) == 0 {
+		return &unstructured.Unstructured{}
+	}
+	return &unstructured.Unstructured{Object: w.Spec.Workload.Manifests[0]}
 }
 
 // snapshot is what the hub says at one moment.
@@ -179,24 +183,34 @@ func (p *Plan) works(ctx context.Context, s *snapshot) error {
 	for label, values := range ids {
 		for some := range slices.Chunk(values, labelValues) {
 			request := member.ListRequest{
-				Resource: resource("v1alpha1", "works", "Work", true), Limit: 500, LabelSelector: label + " in (" + strings.Join(some, ",") + ")",
+				Resource: works(), Limit: 500, LabelSelector: label + " in (" + strings.Join(some, ",") + ")",
 			}
-			for page, err := range p.hub.Objects(ctx, request) {
-				if err != nil {
-					return err
+			err := p.eachWork(ctx, request, func(w *work) {
+				id := w.Labels[label]
+				if s.works[id] == nil {
+					s.works[id] = map[string]*work{}
 				}
-				for i := range page {
-					w := &work{}
-					if err := runtime.DefaultUnstructuredConverter.FromUnstructured(page[i].Object, w); err != nil {
-						return err
-					}
-					id := w.Labels[label]
-					if s.works[id] == nil {
-						s.works[id] = map[string]*work{}
-					}
-					s.works[id][w.cluster()] = w
-				}
+				s.works[id][w.cluster()] = w
+			})
+			if err != nil {
+				return err
 			}
+		}
+	}
+	return nil
+}
+
+func (p *Plan) eachWork(ctx context.Context, request member.ListRequest, do func(*work)) error {
+	for page, err := range p.hub.Objects(ctx, request) {
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			w := &work{}
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(page[i].Object, w); err != nil {
+				return err
+			}
+			do(w)
 		}
 	}
 	return nil
@@ -208,6 +222,8 @@ func (s *snapshot) binding(ref set.Ref) *binding {
 	}
 	return nil
 }
+
+func works() member.Resource { return resource("v1alpha1", "works", "Work", true) }
 
 func resource(version, plural, kind string, namespaced bool) member.Resource {
 	return member.Resource{

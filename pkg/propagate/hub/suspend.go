@@ -2,28 +2,15 @@ package hub
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
 )
-
-// holdWait bounds how long Karmada may take to pass on to its Works what a policy
-// says.
-const holdWait = time.Minute
-
-// notHeldError is the cause of the end of that wait.
-type notHeldError struct{}
-
-func (notHeldError) Error() string { return "not within " + holdWait.String() }
 
 // hold suspends clusters, and waits until each Work that they have shows it: only
 // then a change of the templates cannot reach them.
@@ -33,11 +20,7 @@ func (t *Turn) hold(ctx context.Context, clusters []string) error {
 		return nil
 	}
 	t.at.suspended = clusters
-	for _, c := range t.Changes {
-		if isKept(c) && propagates(c.Object.Unstructured) {
-			c.Object.Unstructured = suspend(c.Object.Unstructured, clusters)
-		}
-	}
+	t.suspend(clusters)
 	for _, first := range []func(*unstructured.Unstructured) bool{ofNamespace, propagates} {
 		if err := t.ApplyOnly(ctx, func(c *direct.Change) bool { return first(c.Object.Unstructured) }); err != nil {
 			return err
@@ -54,11 +37,7 @@ func (t *Turn) release(ctx context.Context, clusters []string) error {
 	if len(clusters) == len(t.at.suspended) {
 		return nil
 	}
-	for _, c := range t.Changes {
-		if isKept(c) && propagates(c.Object.Unstructured) {
-			c.Object.Unstructured = suspend(c.Object.Unstructured, clusters)
-		}
-	}
+	t.suspend(clusters)
 	if err := t.ApplyOnly(ctx, func(c *direct.Change) bool { return propagates(c.Object.Unstructured) }); err != nil {
 		return err
 	}
@@ -66,43 +45,61 @@ func (t *Turn) release(ctx context.Context, clusters []string) error {
 	return nil
 }
 
-// suspend is a policy that keeps what it selects from clusters. Those that the
+// suspend makes the policies keep what they select from clusters. Those that the
 // user's own policy keeps it from stay so.
-func suspend(policy *unstructured.Unstructured, clusters []string) *unstructured.Unstructured {
-	policy = policy.DeepCopy()
-	path := []string{"spec", "suspension", "dispatchingOnClusters", "clusterNames"}
-	if len(clusters) == 0 {
-		unstructured.RemoveNestedField(policy.Object, path[:3]...)
-		if rest, _, _ := unstructured.NestedMap(policy.Object, path[:2]...); len(rest) == 0 {
-			unstructured.RemoveNestedField(policy.Object, path[:2]...)
+func (t *Turn) suspend(clusters []string) {
+	for _, c := range t.Changes {
+		if !isKept(c) || !propagates(c.Object.Unstructured) {
+			continue
 		}
-		return policy
+		if t.at.policies[c] == nil {
+			t.at.policies[c] = c.Object.Unstructured
+		}
+		c.Object.Unstructured = t.at.policies[c].DeepCopy()
+		names := suspendedBy(c.Object.Unstructured)
+		for _, name := range clusters {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		if len(names) > 0 {
+			_ = unstructured.SetNestedStringSlice(c.Object.Object, names, suspensionPath()...) // a policy's spec is a map
+		}
 	}
-	_ = unstructured.SetNestedStringSlice(policy.Object, clusters, path...) // a policy's spec is a map
-	return policy
+}
+
+func suspensionPath() []string {
+	return []string{"spec", "suspension", "dispatchingOnClusters", "clusterNames"}
+}
+
+// suspendedBy are the clusters that a policy keeps from what it selects.
+func suspendedBy(policy *unstructured.Unstructured) []string {
+	names, _, _ := unstructured.NestedStringSlice(policy.Object, suspensionPath()...)
+	return names
+}
+
+// suspendedNow are the clusters that are kept from the set on the hub, and are not
+// to be.
+func (p *Plan) suspendedNow() []string {
+	var spared []string
+	for _, c := range p.Changes {
+		live, _ := c.State()
+		if live == nil || !propagates(live) {
+			continue
+		}
+		for _, name := range suspendedBy(live) {
+			stays := isKept(c) && slices.Contains(suspendedBy(c.Object.Unstructured), name)
+			if !stays && !slices.Contains(spared, name) {
+				spared = append(spared, name)
+			}
+		}
+	}
+	return spared
 }
 
 // awaitWorks waits until it is so of every Work that a suspended cluster has.
 func (t *Turn) awaitWorks(ctx context.Context, what string, so func(*work, *binding, *direct.Change) bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, holdWait, notHeldError{})
-	defer cancel()
-	for {
-		left, err := t.unlike(ctx, so)
-		if err == nil && len(left) == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			if !errors.Is(context.Cause(ctx), notHeldError{}) {
-				return context.Cause(ctx)
-			}
-			if err == nil {
-				err = fmt.Errorf("the Work of %s", strings.Join(left[:min(3, len(left))], ", "))
-			}
-			return &member.Error{Reason: member.ReasonTimeout, Err: fmt.Errorf("within %s Karmada does not say that each Work %s: %w", holdWait, what, err)}
-		case <-time.After(2 * fresh):
-		}
-	}
+	return patiently(ctx, "each Work "+what, func(ctx context.Context) ([]string, error) { return t.unlike(ctx, so) })
 }
 
 // unlike are the templates that have a Work in a suspended cluster of which it is

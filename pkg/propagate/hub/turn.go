@@ -2,8 +2,11 @@ package hub
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
@@ -20,6 +23,11 @@ type progress struct {
 	waves [][]string
 	// suspended are those to which the hub may not bring anything yet.
 	suspended []string
+	// spared are those that an earlier run has left suspended. They must not get what
+	// they were spared, but at once what comes now.
+	spared []string
+	// policies are those that say where templates go, as the plan has them.
+	policies map[*direct.Change]*unstructured.Unstructured
 	// begun and finished are the clusters that have had their turn.
 	begun, finished map[string]bool
 	back            *Plan
@@ -59,16 +67,15 @@ func (t *Turn) Prepare(ctx context.Context, run set.Run) error {
 	if t.at.prepared {
 		return nil
 	}
+	waves := make([][]string, len(run.Waves)) // whoever goes on may have other names for the clusters
+	for i, wave := range run.Waves {
+		for _, name := range wave {
+			waves[i] = append(waves[i], t.known[name])
+		}
+	}
+	run.Waves, t.at.waves = waves, waves
 	if err := t.Plan.Prepare(ctx, run); err != nil {
 		return err
-	}
-	t.at.waves = nil
-	for _, wave := range run.Waves {
-		var names []string
-		for _, name := range wave {
-			names = append(names, t.known[name])
-		}
-		t.at.waves = append(t.at.waves, names)
 	}
 	t.at.prepared = true
 	return nil
@@ -83,22 +90,26 @@ func (t *Turn) Apply(ctx context.Context, done func(*direct.Change)) error {
 	if t.at.applied {
 		return t.release(ctx, t.later())
 	}
-	if err := t.hold(ctx, t.later()); err != nil {
+	held := t.later()
+	for _, name := range t.at.spared {
+		if !slices.Contains(held, name) {
+			held = append(held, name)
+		}
+	}
+	if err := t.hold(ctx, held); err != nil {
 		return err
 	}
 	if err := t.Plan.Apply(ctx, done); err != nil {
 		return err
 	}
 	t.at.applied = true
-	if len(t.at.waves) > 0 || len(t.at.suspended) == 0 {
+	if len(held) == len(t.later()) {
 		return nil
 	}
-	// A way back has no waves: what is suspended was never touched, and gets what it
-	// has. It must not get what it was spared instead.
-	if err := t.awaitWorks(ctx, "carries what was before", t.carries); err != nil {
+	if err := t.awaitWorks(ctx, "carries what it is to get", t.carries); err != nil {
 		return err
 	}
-	return t.release(ctx, nil)
+	return t.release(ctx, t.later())
 }
 
 // Await waits until all is in the cluster, and healthy. Restarts of containers and
@@ -149,18 +160,17 @@ func (t *Turn) PlanBack(ctx context.Context) (*Turn, error) {
 			return nil, err
 		}
 		t.at.back = newPlan(t.hub, t.options)
-		t.at.back.Plan, t.at.back.known, t.at.back.generated = plan, t.known, t.generated
-		t.at.back.overrides, t.at.back.overridden = nil, nil // a revision's own are not known
-		t.at.back.at.suspended = t.at.suspended
+		t.at.back.Plan, t.at.back.known = plan, t.known
+		t.at.back.at.spared = t.at.suspended
+		if err := t.at.back.recallOverrides(); err != nil {
+			return nil, err
+		}
 	}
 	return &Turn{t.at.back, t.cluster}, nil
 }
 
 // later are the clusters of the waves after the turn's.
 func (t *Turn) later() []string {
-	if len(t.at.waves) == 0 {
-		return t.at.suspended
-	}
 	var names []string
 	after := false
 	for _, wave := range t.at.waves {

@@ -73,6 +73,9 @@ type Journal struct {
 	Passed []int `json:"passed,omitempty"`
 	// Run names what several clusters do together.
 	Run Run `json:"run,omitzero"`
+	// Hub: the cluster that remembers this is a control plane, and brings the set to
+	// others.
+	Hub bool `json:"hub,omitempty"`
 	// Members are the kinds and namespaces that objects of the set may be in.
 	Kinds      []schema.GroupKind `json:"kinds,omitempty"`
 	Namespaces []string           `json:"namespaces,omitempty"`

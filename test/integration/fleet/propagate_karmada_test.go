@@ -72,6 +72,37 @@ func (s *hubShop) byHub(t *testing.T, more ...string) result {
 	return s.propagate(t, "karmada="+s.hub, more...)
 }
 
+// withdraw takes the set away, and wants nothing of it left: neither in the clusters
+// nor on the hub.
+func (s *hubShop) withdraw(t *testing.T) {
+	t.Helper()
+	s.set(t, "withdraw", "--yes").want(t, 0)
+	for _, cluster := range []string{"c1", "c2", s.hub} {
+		if err := nothing(s.names(t, cluster, "cm/web", "deploy/web", "--ignore-not-found")); err != nil {
+			t.Errorf("withdrawn, and in %s: %v", cluster, err)
+		}
+	}
+	if err := nothing(s.names(t, s.hub, "propagationpolicies,overridepolicies,resourcebindings")); err != nil {
+		t.Errorf("withdrawn, and on the hub: %v", err)
+	}
+	if records := s.onHub(t, "get", "secrets,leases", "-n", "kubectl-fleet", "-o", "name").want(t, 0).stdout; strings.Contains(records, "set-"+s.name) {
+		t.Errorf("withdrawn, and the hub remembers: %s", records)
+	}
+}
+
+// names are those of what is in the shop's namespace.
+func (s *hubShop) names(t *testing.T, cluster string, what ...string) []string {
+	t.Helper()
+	args := append([]string{"--context", cluster, "-n", s.name, "-o", "name", "get"}, what...)
+	return strings.Fields(s.kubectl(t, args...).want(t, 0).stdout)
+}
+
+// set is a command about the set as the hub brought it.
+func (s *hubShop) set(t *testing.T, verb string, more ...string) result {
+	t.Helper()
+	return s.run(t, append([]string{verb, s.name, "-C", "c1,c2", "--via", "karmada=" + s.hub}, more...)...)
+}
+
 // object is what a cluster has, without what every cluster adds for itself and
 // what Karmada notes for itself; nil if it has none.
 func (s *hubShop) object(t *testing.T, cluster, what string) map[string]any {
@@ -116,6 +147,7 @@ func TestPropagateByKarmada(t *testing.T) {
 	t.Run("the same as directly", l.testSameAsDirectly)
 	t.Run("a canary that fails", l.testHubCanary)
 	t.Run("fewer clusters", l.testHubNarrowed)
+	t.Run("the set by its hub", l.testHubSet)
 }
 
 // What arrives in the clusters does not depend on who brings it.
@@ -153,12 +185,7 @@ func (l *karmadaLab) testSameAsDirectly(t *testing.T) {
 		t.Errorf("a second time it changes something:\n%s", again)
 	}
 
-	l.run(t, "withdraw", s.name, "-C", l.hub, "--yes").want(t, 0)
-	for _, cluster := range []string{"c1", "c2"} {
-		eventually(t, "the objects are gone from "+cluster, func() error {
-			return nothing(strings.Fields(l.kubectl(t, "--context", cluster, "get", "cm/web", "deploy/web", "-n", s.name, "-o", "name", "--ignore-not-found").want(t, 0).stdout))
-		})
-	}
+	s.withdraw(t)
 }
 
 // A wave that fails keeps the next ones as they are; back is back everywhere.
@@ -185,7 +212,7 @@ func (l *karmadaLab) testHubCanary(t *testing.T) {
 	if one, two := s.image(t, "c1"), s.image(t, "c2"); one != "web:3" || two != "web:3" {
 		t.Errorf("c1 has %s and c2 %s; want web:3", one, two)
 	}
-	l.run(t, "withdraw", s.name, "-C", l.hub, "--yes").want(t, 0)
+	s.withdraw(t)
 }
 
 // Karmada would take the set away from clusters that are not selected.
@@ -197,11 +224,66 @@ func (l *karmadaLab) testHubNarrowed(t *testing.T) {
 		t.Errorf("stderr: %s", got.stderr)
 	}
 	l.run(t, append(only, "--prune")...).want(t, 0)
-	eventually(t, "it is gone from c2", func() error {
-		return nothing(strings.Fields(l.kubectl(t, "--context", "c2", "get", "deploy/web", "-n", s.name, "-o", "name", "--ignore-not-found").want(t, 0).stdout))
-	})
+	eventually(t, "it is gone from c2", func() error { return nothing(s.names(t, "c2", "deploy/web", "--ignore-not-found")) })
 	if image := s.image(t, "c1"); image != "web:1" {
 		t.Errorf("c1 has %s", image)
 	}
-	l.run(t, "withdraw", s.name, "-C", l.hub, "--yes").want(t, 0)
+	s.withdraw(t)
+}
+
+// The set is in the clusters, and is asked for and changed by the hub that brought
+// it there: as one of the hub's own it would be misunderstood.
+func (l *karmadaLab) testHubSet(t *testing.T) {
+	s := newHubShop(t, l, "viaset")
+	s.byHub(t, "--override", "c2:configmap/web:/data/greeting=hallo", "--override", "c2:deploy/web:/spec/replicas=3").want(t, 0)
+	rows := func(says ...string) {
+		t.Helper()
+		status := s.set(t, "status", "-o", "wide").want(t, 0)
+		lines := strings.Split(strings.TrimSpace(status.stdout), "\n")[1:]
+		for i, want := range says {
+			if i >= len(lines) || strings.Join(strings.Fields(lines[i]), " ") != want {
+				t.Errorf("status: want %q in\n%s", want, status.stdout)
+			}
+		}
+	}
+	rows("c1 viaset 1 Done 2/2 2/2 <none> <none>", "c2 viaset 1 Done 2/2 3/3 <none> <none>")
+	for _, args := range [][]string{{"withdraw", s.name}, {"rollback", s.name}, {"propagate", "-f", s.file, "--name", s.name}} {
+		if got := l.run(t, append(args, "-C", l.hub, "--yes")...).want(t, 5); !strings.Contains(got.stderr, "--via karmada="+l.hub) {
+			t.Errorf("%s on the hub itself: %s", args[0], got.stderr)
+		}
+	}
+	if got := l.run(t, "status", s.name, "-C", l.hub).want(t, 0); !strings.Contains(got.stdout, "<unknown>") || !strings.Contains(got.stderr, "--via karmada="+l.hub) {
+		t.Errorf("status of the hub itself: %s%s", got.stdout, got.stderr)
+	}
+	if got := l.run(t, "withdraw", s.name, "-C", "c1", "--via", "karmada="+l.hub, "--yes").want(t, 5); !strings.Contains(got.stderr, "the set is in c2, too") {
+		t.Errorf("of one cluster: %s", got.stderr)
+	}
+
+	// An override that is gone is undone; what the first wave does not bear, c2 is spared.
+	s.byHub(t, "--timeout", "20s").want(t, 0)
+	s.write(t, "web:1", "web:2", "hello", "bad", "spec: {containers", "spec: {nodeSelector: {is: nowhere}, containers")
+	s.byHub(t, "--waves", "1", "--timeout", "5s").want(t, 6)
+	rows("c1 viaset 3 Stopped 1/2 2/2 <none> Deployment viaset/web: it is Unhealthy",
+		"c2 viaset 3 Stopped 0/2 2/2 <none> ConfigMap viaset/web: its Work is suspended; Deployment viaset/web: its Work is suspended")
+	if got := s.run(t, "propagate", "--resume", s.name, "-C", "c1,c2", "--via", "karmada="+s.hub, "--timeout", "5s", "--yes").want(t, 6); !strings.Contains(got.stderr, "wave 1/2: c1") {
+		t.Errorf("gone on with: %s", got.stderr)
+	}
+	if plan := s.set(t, "rollback", "--dry-run=server").want(t, 0).stdout; !strings.Contains(plan, "web:2") {
+		t.Errorf("the way back does not show the image:\n%s", plan)
+	}
+	s.set(t, "rollback", "--yes").want(t, 0)
+	rows("c1 viaset 4 Done 2/2 2/2 <none> <none>", "c2 viaset 4 Done 2/2 2/2 <none> <none>")
+	for _, cluster := range []string{"c1", "c2"} {
+		if greeting := s.kubectl(t, "--context", cluster, "get", "cm/web", "-n", s.name, "-o", "jsonpath={.data.greeting}").want(t, 0).stdout; greeting != "hello" {
+			t.Errorf("back, %s has the greeting %q", cluster, greeting)
+		}
+	}
+	if got := s.set(t, "rollback", "--to-revision", "1", "--waves", "1,100%", "--yes").want(t, 0); !strings.Contains(got.stderr, "wave 2/2: c2") {
+		t.Errorf("in waves: %s", got.stderr)
+	}
+	rows("c1 viaset 5 Done 2/2 2/2 <none> <none>", "c2 viaset 5 Done 2/2 3/3 <none> <none>")
+	s.withdraw(t)
+	if got := s.set(t, "withdraw", "--yes").want(t, 1); !strings.Contains(got.stderr, "brings no set viaset to clusters") {
+		t.Errorf("withdrawn twice: %s", got.stderr)
+	}
 }
