@@ -19,6 +19,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/budget"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/candidate"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/evict"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/mark"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
@@ -180,7 +181,7 @@ func unchanged(ctx context.Context, m *member.Member, plan *v1alpha1.ScalePlan, 
 		for i, at := range nodes {
 			asked[i] = s.Nodes[at]
 		}
-		c, err := r.Removers.claim(ctx, m, asked)
+		c, err := claim(ctx, r.Removers(m), asked)
 		if err != nil {
 			return err
 		}
@@ -246,30 +247,49 @@ func Resume(ctx context.Context, f Fleet, r func(journal.Options) (Request, erro
 	})
 }
 
+// DefaultStateNamespace is where runs are remembered, unless the user says otherwise.
+const DefaultStateNamespace = state.DefaultNamespace
+
+// IsTimeout is true for the error of a run that ran out of time, and changed nothing
+// that it did not take back.
+func IsTimeout(err error) bool {
+	_, late := errors.AsType[*evict.TimeoutError](err)
+	_, shut := errors.AsType[*GateError](err)
+	return late || shut
+}
+
+// IsTaken is true for the error of a run before which somebody else was at work.
+func IsTaken(err error) bool {
+	_, locked := errors.AsType[*state.LockedError](err)
+	return locked
+}
+
 // Abort ends the runs of clusters: nodes that are not being removed lose our marks,
-// and stay.
-func Abort(ctx context.Context, f Fleet, s Settings) fanout.Results[Outcome] {
+// and stay. With undo nodes that were emptied and kept are uncordoned, too.
+func Abort(ctx context.Context, f Fleet, s Settings, undo bool) fanout.Results[Outcome] {
 	return fanout.Collect(ctx, f.Clusters, f.Fanout, func(ctx context.Context, c inventory.Cluster) (Outcome, error) {
 		m, err := f.Members.Member(ctx, c)
 		if err != nil {
 			return Outcome{}, err
 		}
-		seen, err := journal.Load(ctx, state.Store{Member: m, Namespace: s.StateNamespace})
-		if err != nil || seen == nil || mayBegin(seen) == nil {
-			return Outcome{}, err
-		}
 		return under(ctx, m, s, func(ctx context.Context, store state.Store) (Outcome, error) {
 			j, err := journal.Load(ctx, store)
-			if err != nil || j == nil || mayBegin(j) == nil {
+			if err != nil || !CanAbort(j, undo) {
 				return Outcome{}, err
 			}
-			err = abort(ctx, m, j)
+			err = abort(ctx, m, j, undo)
 			return Outcome{Journal: j.Journal}, err
 		})
 	})
 }
 
-func abort(ctx context.Context, m *member.Member, j *journal.Run) error {
+// CanAbort is true for a run that has something left to end, or with undo to take
+// back. j may be nil.
+func CanAbort(j *journal.Run, undo bool) bool {
+	return j != nil && (mayBegin(j) != nil || undo && slices.ContainsFunc(j.Nodes, func(n journal.Node) bool { return n.Phase == journal.Drained }))
+}
+
+func abort(ctx context.Context, m *member.Member, j *journal.Run, undo bool) error {
 	marks := mark.Nodes{Member: m, Run: j.Run}
 	var removing []string
 	for i := range j.Nodes {
@@ -277,7 +297,7 @@ func abort(ctx context.Context, m *member.Member, j *journal.Run) error {
 		switch {
 		case n.Phase == journal.Removing:
 			removing = append(removing, n.Name)
-		case n.Phase == journal.Drained, !n.Phase.Ended():
+		case n.Phase == journal.Drained && undo, !n.Phase.Ended():
 			if err := marks.Stays(ctx, n.Name, n.UID); err != nil {
 				return err
 			}

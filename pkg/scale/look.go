@@ -52,7 +52,7 @@ func lookAt(ctx context.Context, m *member.Member, r Request, later ...string) (
 	for i, c := range l.field.Candidates {
 		nodes[i] = c.Node
 	}
-	if l.claims, err = r.Removers.claim(ctx, m, nodes); err != nil {
+	if l.claims, err = claim(ctx, r.Removers(m), nodes); err != nil {
 		return nil, err
 	}
 	l.field.Candidates = slices.DeleteFunc(l.field.Candidates, func(c candidate.Candidate) bool {

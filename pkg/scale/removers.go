@@ -25,11 +25,11 @@ type claims struct {
 	spare   map[types.UID]int64
 }
 
-// claim asks the removers whose the nodes are.
-func (r Removers) claim(ctx context.Context, m *member.Member, nodes []*corev1.Node) (claims, error) {
+// claim asks removers whose the nodes are.
+func claim(ctx context.Context, removers []remove.Remover, nodes []*corev1.Node) (claims, error) {
 	all := claims{owners: map[string]v1alpha1.NodeOwner{}, blocked: map[string]v1alpha1.Blocker{}, spare: map[types.UID]int64{}}
 	left := nodes
-	for _, remover := range r(m) {
+	for _, remover := range removers {
 		c, err := remover.Claim(ctx, left)
 		if err != nil {
 			return all, err
@@ -56,9 +56,9 @@ func (r Removers) claim(ctx context.Context, m *member.Member, nodes []*corev1.N
 	return all, nil
 }
 
-// named is the remover of a name.
-func (r Removers) named(m *member.Member, name string) (remove.Remover, error) {
-	for _, remover := range r(m) {
+// remover is the one of a name.
+func (r *clusterRun) remover(name string) (remove.Remover, error) {
+	for _, remover := range r.removers {
 		if remover.Name() == name {
 			return remover, nil
 		}

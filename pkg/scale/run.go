@@ -60,10 +60,11 @@ type clusterRun struct {
 	settings Settings
 	observer Observer
 
-	journal *journal.Run
-	marks   mark.Nodes
-	view    *evict.View
-	gate    *gate
+	journal  *journal.Run
+	removers []remove.Remover // they remember what they have seen
+	marks    mark.Nodes
+	view     *evict.View
+	gate     *gate
 }
 
 // StoppedError is a run that stopped before its end: its nodes are as they were, but
@@ -93,6 +94,7 @@ func (*UnfinishedError) Reason() member.Reason { return member.ReasonUnhealthy }
 // run does what the journal has left to do.
 func (r *clusterRun) run(ctx context.Context) error {
 	r.marks = mark.Nodes{Member: r.member, Run: r.journal.Run}
+	r.removers = r.request.Removers(r.member)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	var err error
@@ -179,7 +181,10 @@ func (r *clusterRun) wave(ctx context.Context, number, of int, wave []*journal.N
 		return err
 	}
 	if r.journal.Options.KeepNodes {
-		for _, n := range wave {
+		for _, n := range unended(wave) {
+			if err := r.marks.Rests(ctx, n.Name, n.UID); err != nil {
+				return err
+			}
 			n.Phase = journal.Drained
 			r.observer.Ended(r.cluster, *n)
 		}
@@ -388,7 +393,7 @@ func (r *clusterRun) begin(ctx context.Context, wave []*journal.Node) error {
 	}
 	var steps []*remove.Step
 	for name, nodes := range by {
-		remover, err := r.request.Removers.named(r.member, name)
+		remover, err := r.remover(name)
 		if err != nil {
 			return err
 		}
@@ -467,7 +472,7 @@ func (r *clusterRun) confirmed(s *remove.Step) bool {
 
 // step does a removal, or looks how far it has come.
 func (r *clusterRun) step(ctx context.Context, s *remove.Step) (waiting string, err error) {
-	remover, err := r.request.Removers.named(r.member, s.Remover)
+	remover, err := r.remover(s.Remover)
 	if err != nil {
 		return "", err
 	}

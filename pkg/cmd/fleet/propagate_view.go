@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
@@ -107,7 +108,7 @@ func (o *propagateOptions) print(list []v1alpha1.Propagation, failures []fanout.
 	for i := range list {
 		items[i] = &list[i]
 	}
-	return printItems(o.env, o.output, items, failures)
+	return cli.PrintItems(o.env, o.output, items, failures)
 }
 
 // changesTable puts the clusters together in which the same happens, and has a

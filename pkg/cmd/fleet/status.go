@@ -201,7 +201,7 @@ func (o *statusOptions) print(list []v1alpha1.SetStatus, failures []fanout.Failu
 	for i := range list {
 		items[i] = &list[i]
 	}
-	return printItems(o.env, o.output, items, failures)
+	return cli.PrintItems(o.env, o.output, items, failures)
 }
 
 // statusTable has a row for each set of each cluster.

@@ -10,7 +10,23 @@ import (
 
 // NewCmdFleetscale returns the root command of kubectl fleetscale.
 func NewCmdFleetscale(env *cli.Env) *cobra.Command {
-	cmd := &cobra.Command{Use: "kubectl-fleetscale", Short: "Shrink and grow clusters, breaking no promise"}
-	cmd.AddCommand(version.NewCmdVersion(env))
+	cmd := &cobra.Command{
+		Use:   "kubectl-fleetscale",
+		Short: "Shrink and grow clusters, breaking no promise",
+		Long: `kubectl fleetscale lets nodes leave clusters: those that can go, after their pods run elsewhere, and never against a
+PodDisruptionBudget.
+
+plan shows which nodes, in which order, where their pods would run and what keeps the others; nothing is changed. down does
+it, and remembers in each cluster how far it has come: status, resume and abort work from any workstation.`,
+	}
+	cmd.AddCommand(
+		newCmdAbort(env),
+		newCmdDown(env),
+		newCmdPDB(env),
+		newCmdPlan(env),
+		newCmdResume(env),
+		newCmdStatus(env),
+		version.NewCmdVersion(env),
+	)
 	return cmd
 }

@@ -42,16 +42,6 @@ type GoneError struct{ Name string }
 
 func (e *GoneError) Error() string { return fmt.Sprintf("node %s is gone", e.Name) }
 
-// ForeignError is a node that another run has marked.
-type ForeignError struct{ Name, Run string }
-
-func (e *ForeignError) Error() string {
-	return fmt.Sprintf("node %s has the mark of run %s", e.Name, e.Run)
-}
-
-// Reason classifies the failure.
-func (*ForeignError) Reason() member.Reason { return member.ReasonRefused }
-
 // RunOf is the run whose mark a node has; empty if it has none.
 func RunOf(n *corev1.Node) string {
 	run, _, _ := strings.Cut(n.Annotations[Annotation], ",")
@@ -67,16 +57,13 @@ func (m Nodes) IsMarked(n *corev1.Node) bool {
 // on. It returns when the API server has it.
 func (m Nodes) Leaving(ctx context.Context, name string, uid types.UID) error {
 	return m.change(ctx, name, uid, func(n *corev1.Node) (bool, error) {
-		if other := RunOf(n); other != "" && other != m.Run {
-			return false, &ForeignError{name, other}
-		}
 		if m.IsMarked(n) {
 			return false, nil
 		}
+		// There is one run at a time: a mark of another is of one that has ended, and what
+		// it would undo is now this one's.
 		undo := strings.Split(n.Annotations[Annotation], ",")
-		if RunOf(n) == "" {
-			undo = []string{m.Run}
-		}
+		undo[0] = m.Run
 		if !n.Spec.Unschedulable && !slices.Contains(undo, undoUnschedulable) {
 			undo = append(undo, undoUnschedulable)
 		}
@@ -98,6 +85,24 @@ func (m Nodes) Later(ctx context.Context, name string, uid types.UID) error {
 			return false, nil
 		}
 		n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: Taint, Effect: corev1.TaintEffectPreferNoSchedule})
+		return true, nil
+	})
+}
+
+// Rests leaves a node that is empty as kubectl drain would: it is cordoned, and
+// nothing else. That it was this run is remembered, so that Stays can uncordon it.
+func (m Nodes) Rests(ctx context.Context, name string, uid types.UID) error {
+	return m.change(ctx, name, uid, func(n *corev1.Node) (bool, error) {
+		if !slices.ContainsFunc(n.Spec.Taints, isOurs) {
+			return false, nil
+		}
+		n.Spec.Taints = slices.DeleteFunc(n.Spec.Taints, isOurs)
+		undo := strings.Split(n.Annotations[Annotation], ",")
+		if i := slices.Index(undo, undoExcluded); i >= 0 {
+			delete(n.Labels, excluded)
+			undo = slices.Delete(undo, i, i+1)
+		}
+		set(&n.Annotations, Annotation, strings.Join(undo, ","))
 		return true, nil
 	})
 }

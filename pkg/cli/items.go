@@ -1,4 +1,4 @@
-package fleet
+package cli
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -6,13 +6,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 )
 
-// printItems prints results of ours that are one for each cluster, which is an
+// PrintItems prints results of ours that are one for each cluster, which is an
 // annotation of them, in a format that is no table; items are pointers.
-func printItems(env *cli.Env, output cli.Output, items []metav1.Object, failures []fanout.Failure) error {
+func PrintItems(env *Env, output Output, items []metav1.Object, failures []fanout.Failure) error {
 	printer, err := output.ListPrinter(env)
 	if err != nil {
 		return err
@@ -26,5 +25,5 @@ func printItems(env *cli.Env, output cli.Output, items []metav1.Object, failures
 			return err
 		}
 	}
-	return printer.Close(cli.APIFailures(failures))
+	return printer.Close(APIFailures(failures))
 }

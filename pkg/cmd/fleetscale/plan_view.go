@@ -1,0 +1,196 @@
+package fleetscale
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale"
+)
+
+// showPlans shows plans as a person reads them: what can go, how, and what cannot.
+func showPlans(w io.Writer, plans []*v1alpha1.ScalePlan, options printers.TableOptions) error {
+	for _, p := range plans {
+		if _, err := fmt.Fprintln(w, printers.Escape(headline(p))); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(plans, func(p *v1alpha1.ScalePlan) bool { return len(p.Nodes) > 0 }) {
+		if err := printers.Table(w, planTable(plans), options); err != nil {
+			return err
+		}
+	}
+	for _, line := range remarks(plans, options.Wide) {
+		if _, err := fmt.Fprintln(w, printers.Escape(line)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// headline is such as "east: 42 workers, healthy. 3 can go, 5 at most; …".
+func headline(p *v1alpha1.ScalePlan) string {
+	text := fmt.Sprintf("%s: %d workers, healthy.", p.Name, p.Workers)
+	if len(p.Unhealthy) > 0 {
+		text = fmt.Sprintf("%s: %d workers, not healthy: %s.", p.Name, p.Workers, strings.Join(p.Unhealthy, "; "))
+	}
+	text += fmt.Sprintf(" %d can go", len(p.Nodes))
+	if p.Most >= 0 {
+		text += fmt.Sprintf(", %d at most", p.Most)
+		if p.Limit != "" {
+			text += "; then: " + p.Limit
+		}
+	}
+	return text
+}
+
+func planTable(plans []*v1alpha1.ScalePlan) *metav1.Table {
+	table := &metav1.Table{ColumnDefinitions: columns("Cluster", "Wave", "Node", "Why", "Pods", "Moves to", "Budgets", "Removed by", "ETA")}
+	for _, p := range plans {
+		for i := range p.Nodes {
+			n := &p.Nodes[i]
+			table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
+				p.Name, n.Wave, n.Name, why(n), len(n.Pods), destinations(n), budgets(p, n), removedBy(p, n), duration.HumanDuration(time.Duration(n.ETASeconds) * time.Second),
+			}})
+		}
+	}
+	return table
+}
+
+func columns(names ...string) []metav1.TableColumnDefinition {
+	definitions := make([]metav1.TableColumnDefinition, len(names))
+	for i, name := range names {
+		definitions[i] = metav1.TableColumnDefinition{Name: name, Type: "string"}
+	}
+	return definitions
+}
+
+func why(n *v1alpha1.LeavingNode) string {
+	if n.Fit == "Tight" {
+		return n.Why + ", tight"
+	}
+	return n.Why
+}
+
+func destinations(n *v1alpha1.LeavingNode) string {
+	to := map[string]bool{}
+	one := ""
+	for _, p := range n.Pods {
+		if p.To != "" {
+			to[p.To] = true
+			one = p.To
+		}
+	}
+	switch len(to) {
+	case 0:
+		return none
+	case 1:
+		return one
+	}
+	return nodeCount(len(to))
+}
+
+const none = "<none>"
+
+// budgets are those that the pods of a node are under, and what they allow, such as
+// "shop/web 2 of 4 allowed".
+func budgets(p *v1alpha1.ScalePlan, n *v1alpha1.LeavingNode) string {
+	need := map[string]int{}
+	var order []string
+	for _, pod := range n.Pods {
+		if pod.Budget == "" {
+			continue
+		}
+		key := pod.Namespace + "/" + pod.Budget
+		if need[key] == 0 {
+			order = append(order, key)
+		}
+		need[key]++
+	}
+	slices.Sort(order)
+	for i, key := range order {
+		order[i] = fmt.Sprintf("%s %d", key, need[key])
+		for _, b := range p.Budgets {
+			if b.Namespace+"/"+b.Name != key {
+				continue
+			}
+			switch {
+			case need[key] > b.Allowed:
+				order[i] = fmt.Sprintf("%s %d, waits for %d", key, need[key], need[key]-b.Allowed)
+			case n.Wave == 1:
+				order[i] = fmt.Sprintf("%s %d of %d allowed", key, need[key], b.Allowed)
+			}
+		}
+	}
+	if len(order) == 0 {
+		return none
+	}
+	return strings.Join(order, ", ")
+}
+
+func removedBy(p *v1alpha1.ScalePlan, n *v1alpha1.LeavingNode) string {
+	switch {
+	case p.KeepNodes:
+		return "kept"
+	case n.Owner.Kind == "Node":
+		return "Node"
+	}
+	return n.Owner.Kind + "/" + n.Owner.Name
+}
+
+// shown is how many of each remark are shown unless -o wide asks for all.
+const shown = 5
+
+// remarks are what cannot leave, and why, and what is not known.
+func remarks(plans []*v1alpha1.ScalePlan, wide bool) []string {
+	var lines []string
+	add := func(cluster, head string, texts []string) {
+		if len(plans) > 1 {
+			head = cluster + ": " + head
+		}
+		if more := len(texts) - shown; more > 0 && !wide {
+			texts = append(slices.Clone(texts[:shown]), fmt.Sprintf("and %d more: -o wide", more))
+		}
+		for _, text := range texts {
+			lines = append(lines, head+" "+text)
+		}
+	}
+	for _, p := range plans {
+		passed := map[string][]string{}
+		var order []string
+		for _, n := range p.Passed {
+			if passed[n.Why] == nil {
+				order = append(order, n.Why)
+			}
+			passed[n.Why] = append(passed[n.Why], n.Name)
+		}
+		for i, reason := range order {
+			names := passed[reason]
+			if more := len(names) - shown; more > 0 && !wide {
+				names = append(slices.Clone(names[:shown]), fmt.Sprintf("%d more", more))
+			}
+			order[i] = strings.Join(names, ", ") + ": " + reason
+		}
+		add(p.Name, "not considered:", order)
+		var blocked []string
+		for _, n := range p.Blocked {
+			text := scale.Sentence(n)
+			if fix := n.Blockers[0].Fix; fix != "" {
+				text += ": " + fix
+			}
+			blocked = append(blocked, text)
+		}
+		add(p.Name, "blocked:", blocked)
+		if len(p.NotModelled) > 0 && (wide || len(p.Nodes) > 0) {
+			add(p.Name, "not modelled:", p.NotModelled)
+		}
+	}
+	return lines
+}
