@@ -92,6 +92,9 @@ func (b *Bed) Cluster(name string) (*cluster.Cluster, error) {
 	return nil, fmt.Errorf("no cluster %q in the testbed %s: it has %s", name, b.Dir, strings.Join(names, ", "))
 }
 
+// Has tells whether the bed was started with an add-on.
+func (b *Bed) Has(addon string) bool { return slices.Contains(b.contents.Addons, addon) }
+
 // Program is the path of a built program that the bed uses, such as kubectl.
 func (b *Bed) Program(name string) (string, error) {
 	if p, ok := b.contents.Programs[programKey("", name)]; ok {

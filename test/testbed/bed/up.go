@@ -102,7 +102,7 @@ func existing(ctx context.Context, o Options) (*Bed, bool, error) {
 		return nil, false, fmt.Errorf("a testbed of %d clusters is up in %s, not of %d: run testbed down first, or choose another --dir", n, o.Dir, o.Clusters)
 	}
 	for _, a := range o.Addons {
-		if !slices.Contains(b.contents.Addons, a.Name()) {
+		if !b.Has(a.Name()) {
 			return nil, false, fmt.Errorf("the testbed that is up in %s has no add-on %s: run testbed down first, or choose another --dir", o.Dir, a.Name())
 		}
 	}

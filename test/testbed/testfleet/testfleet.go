@@ -18,12 +18,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"k8s.io/client-go/rest"
 
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/bed"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/process"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/stack"
@@ -136,6 +138,22 @@ func New(tb testing.TB, o bed.Options) *Fleet {
 		}
 	})
 	return &Fleet{b}
+}
+
+// With returns a fleet that has add-ons: the one that KUBECTL_FLEET_TESTBED names if it has them, else one for this test alone, of two
+// clusters.
+func With(tb testing.TB, addons ...addon.Addon) *Fleet {
+	tb.Helper()
+	if dir := os.Getenv(Env); dir != "" {
+		b, err := existing(dir)
+		if err != nil {
+			tb.Fatalf("testfleet: %v", err)
+		}
+		if !slices.ContainsFunc(addons, func(a addon.Addon) bool { return !b.Has(a.Name()) }) {
+			return &Fleet{b}
+		}
+	}
+	return New(tb, bed.Options{Clusters: 2, Addons: addons})
 }
 
 func up(tb testing.TB, o bed.Options) (*bed.Bed, error) {
