@@ -79,12 +79,3 @@ func (h *hubLab) scenarios() []scenario {
 		},
 	}
 }
-
-// shell runs what is not measured.
-func (h *hubLab) shell(ctx context.Context, kubeconfig, text string) error {
-	cmd := h.command(ctx, scenario{kubeconfig: kubeconfig}, program{command: []string{"sh", "-c", text}})
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", text, err, out)
-	}
-	return nil
-}

@@ -18,7 +18,7 @@ import (
 
 func main() {
 	folder := flag.String("bed", "", "the testbed's folder")
-	programs := flag.String("bin", "bin/bench", "where kubectl-fleet, download, standin and smallest are")
+	programs := flag.String("bin", "bin/bench", "where kubectl-fleet, download, writes, standin and smallest are")
 	runs := flag.Int("runs", 5, "how often each program runs")
 	only := flag.String("only", "", "regular expression of the titles to measure")
 	flag.Parse()
@@ -52,7 +52,11 @@ func run(ctx context.Context, folder, programs, only string, runs int) error {
 	if l.programs, err = filepath.Abs(programs); err != nil {
 		return err
 	}
-	scenarios := l.scenarios()
+	propagating, err := newPropagateLab(l)
+	if err != nil {
+		return err
+	}
+	scenarios := append(l.scenarios(), propagating.scenarios()...)
 	if hub, err := newHubLab(l); err == nil {
 		scenarios = append(scenarios, hub.scenarios()...)
 	} else {

@@ -44,15 +44,15 @@ func middle[T cmp.Ordered](r results, of func(sample) T) T { return sorted(r, of
 // the caches of discovery.
 func (l *lab) measure(ctx context.Context, s scenario, runs int) (_ []results, err error) {
 	defer func() { err = errors.Join(err, call(context.WithoutCancel(ctx), s.end)) }()
-	if err := call(ctx, s.begin); err != nil {
-		return nil, err
-	}
 	if s.standin != nil {
 		stop, err := l.startStandin(ctx, s)
 		if err != nil {
 			return nil, err
 		}
 		defer stop()
+	}
+	if err := call(ctx, s.begin); err != nil {
+		return nil, err
 	}
 	measured := make([]results, len(s.programs))
 	for round := range runs + 1 {
@@ -149,9 +149,28 @@ func (l *lab) startStandin(ctx context.Context, s scenario) (stop func(), err er
 		_ = stdin.Close()
 		_ = cmd.Wait()
 	}
-	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+	l.order, l.ready = stdin, bufio.NewReader(stdout)
+	if _, err := l.ready.ReadString('\n'); err != nil {
 		stop()
 		return nil, fmt.Errorf("the stand-in servers did not start: %w", err)
 	}
 	return stop, nil
+}
+
+// forget makes the stand-in servers forget what was written to them.
+func (l *lab) forget(context.Context) error {
+	if _, err := fmt.Fprintln(l.order); err != nil {
+		return err
+	}
+	_, err := l.ready.ReadString('\n')
+	return err
+}
+
+// shell runs what is not measured.
+func (l *lab) shell(ctx context.Context, kubeconfig, text string) error {
+	cmd := l.command(ctx, scenario{kubeconfig: kubeconfig}, program{command: []string{"sh", "-c", text}})
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", text, err, out)
+	}
+	return nil
 }

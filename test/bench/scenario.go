@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"path/filepath"
 	"time"
 
@@ -15,6 +17,9 @@ type lab struct {
 	kubectl  string
 	programs string
 	scratch  string
+	// order and ready are the stdin and stdout of the stand-in servers that are up.
+	order io.Writer
+	ready *bufio.Reader
 }
 
 // scenario is some programs that do the same work, and what is expected of the

@@ -16,6 +16,16 @@ func wallWithin(factor float64, other int) target {
 	}
 }
 
+// wallBelow: less than so many seconds.
+func wallBelow(limit float64) target {
+	return target{
+		text: fmt.Sprintf("less than %.0f s", limit),
+		keeps: func(m []results) (string, bool) {
+			return fmt.Sprintf("%.2f s", seconds(m[0].wall())), seconds(m[0].wall()) < limit
+		},
+	}
+}
+
 // fasterThan: at least so many times as fast as another program.
 func fasterThan(factor float64, other int) target {
 	return target{

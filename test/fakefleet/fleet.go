@@ -8,7 +8,10 @@ import (
 // Fleet is a set of servers and the kubeconfig that reaches them.
 type Fleet struct {
 	Kubeconfig Kubeconfig
-	servers    map[string]*Server
+	// HTTP2 makes servers that are started from now on speak it, as real ones do.
+	// Faults that cut a connection need HTTP/1.1.
+	HTTP2   bool
+	servers map[string]*Server
 }
 
 // New returns a fleet without servers. Close must be called.
@@ -21,7 +24,7 @@ func (f *Fleet) Up(names ...string) error {
 		if f.servers[name] != nil {
 			return fmt.Errorf("%s is up already", name)
 		}
-		server, err := newServer(name)
+		server, err := newServer(name, f.HTTP2)
 		if err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ type Server struct {
 	intercept func(w http.ResponseWriter, r *http.Request) (done bool)
 }
 
-func newServer(name string) (*Server, error) {
+func newServer(name string, http2 bool) (*Server, error) {
 	s := &Server{Name: name, version: "v1.36.3", closed: make(chan struct{})}
 	if err := s.store.loadBase(name); err != nil {
 		return nil, err
@@ -50,6 +50,7 @@ func newServer(name string) (*Server, error) {
 	_ = s.http.Listener.Close()
 	s.http.Listener = s.accept
 	s.http.Config.ErrorLog = silentLog()
+	s.http.EnableHTTP2 = http2
 	s.http.StartTLS()
 	s.URL = s.http.URL
 	s.CA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.http.Certificate().Raw})
@@ -72,6 +73,14 @@ func (s *Server) Load(documents []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.store.load(documents)
+}
+
+// Restore makes the server's objects and log what they were when it was new.
+func (s *Server) Restore() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.store, s.requests = store{}, nil
+	return s.store.loadBase(s.Name)
 }
 
 // Unload removes objects, which are namespaced.

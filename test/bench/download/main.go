@@ -4,20 +4,16 @@
 package main
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"regexp"
 	"sync"
 
-	apiv1 "k8s.io/client-go/tools/clientcmd/api/v1"
-	"sigs.k8s.io/yaml"
+	"github.com/kubectl-fleet/kubectl-fleet/test/bench/endpoint"
 )
 
 const acceptTable = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -34,89 +30,36 @@ func main() {
 }
 
 func run(kubeconfig, path, include string) error {
-	text, err := os.ReadFile(kubeconfig)
+	all, err := endpoint.All(kubeconfig)
 	if err != nil {
 		return err
 	}
-	var config apiv1.Config
-	if err := yaml.Unmarshal(text, &config); err != nil {
-		return err
-	}
-	errs := make([]error, len(config.Contexts))
+	errs := make([]error, len(all))
 	var wg sync.WaitGroup
-	for i, c := range config.Contexts {
-		wg.Go(func() { errs[i] = download(config, c.Context, path, include) })
+	for i, e := range all {
+		wg.Go(func() { errs[i] = download(e, path, include) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)
 }
 
-func download(config apiv1.Config, c apiv1.Context, path, include string) error {
-	client, server, token, err := clientOf(config, c)
-	if err != nil {
-		return err
-	}
+func download(e endpoint.Endpoint, path, include string) error {
 	query := url.Values{"limit": {"500"}, "includeObject": {include}}
 	for {
-		next, err := page(client, server+path+"?"+query.Encode(), token)
-		if err != nil || next == "" {
+		body, err := e.Send(http.MethodGet, path+"?"+query.Encode(), map[string]string{"Accept": acceptTable}, http.NoBody)
+		if err != nil {
 			return err
+		}
+		next := ""
+		if found := continues.FindSubmatch(body); found != nil {
+			next = string(found[1])
+		}
+		if next == "" {
+			return nil
 		}
 		query.Set("continue", next)
 	}
 }
 
-func clientOf(config apiv1.Config, c apiv1.Context) (client *http.Client, server, token string, err error) {
-	trust := &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
-	for _, named := range config.Clusters {
-		if named.Name == c.Cluster {
-			server = named.Cluster.Server
-			trust.RootCAs.AppendCertsFromPEM(named.Cluster.CertificateAuthorityData)
-		}
-	}
-	for _, named := range config.AuthInfos {
-		if named.Name != c.AuthInfo {
-			continue
-		}
-		token = named.AuthInfo.Token
-		if len(named.AuthInfo.ClientCertificateData) > 0 {
-			pair, err := tls.X509KeyPair(named.AuthInfo.ClientCertificateData, named.AuthInfo.ClientKeyData)
-			if err != nil {
-				return nil, "", "", err
-			}
-			trust.Certificates = []tls.Certificate{pair}
-		}
-	}
-	// HTTP/2 and gzip as client-go has them.
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true}}, server, token, nil
-}
-
+// continues finds the token of the next page.
 var continues = regexp.MustCompile(`^.{0,400}"continue":"([^"]*)"`)
-
-// page downloads one page and returns the token of the next.
-func page(client *http.Client, address, token string) (next string, err error) {
-	req, err := http.NewRequest(http.MethodGet, address, http.NoBody) //nolint:noctx // ends with the process
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Accept", acceptTable)
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return "", err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s: %s", address, resp.Status)
-	}
-	if found := continues.FindSubmatch(body); found != nil {
-		next = string(found[1])
-	}
-	return next, nil
-}

@@ -8,14 +8,12 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // content answers for pods, from bodies that were made beforehand.
 type content struct {
-	pods    int
-	latency time.Duration
-	bodies  map[string]body
+	pods   int
+	bodies map[string]body
 }
 
 type body struct{ plain, zipped []byte }
@@ -27,8 +25,8 @@ const path = "/api/v1/pods"
 
 // newContent makes the bodies: each page as a Table with the rows' metadata and
 // without, and as objects.
-func newContent(pods int, latency time.Duration) *content {
-	c := &content{pods: pods, latency: latency, bodies: map[string]body{}}
+func newContent(pods int) *content {
+	c := &content{pods: pods, bodies: map[string]body{}}
 	for offset := 0; offset < pods; offset += pageSize {
 		for _, form := range []string{formMetadata, formNone, formObjects} {
 			plain := c.page(form, offset)
@@ -104,7 +102,6 @@ const columns = `[{"name":"Name","type":"string","format":"name","description":"
 // answer is for fakefleet.Server.Intercept: what is not about pods is left to
 // the server.
 func (c *content) answer(w http.ResponseWriter, r *http.Request) (done bool) {
-	time.Sleep(c.latency)
 	if r.URL.Path != path {
 		return false
 	}
