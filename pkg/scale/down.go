@@ -87,7 +87,8 @@ func turns(ctx context.Context, f Fleet, o Order, turn func(context.Context, inv
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
-			if failed++; failed == max(1, o.Failures) {
+			failed++
+			if failed == max(1, o.Failures) {
 				close(stop)
 			}
 		}

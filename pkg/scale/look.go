@@ -164,9 +164,9 @@ func (l *look) choose(ctx context.Context, count int) (chosen, error) {
 
 // place simulates that nodes leave.
 func (l *look) place(ctx context.Context, nodes []candidate.Candidate) (*simulate.Placement, error) {
-	leaving := make([]simulate.Leaving, len(nodes))
-	for i, n := range nodes {
-		leaving[i] = simulate.Leaving{Node: n.Node.Name, Pods: n.Contents.Moving}
+	var leaving []simulate.Leaving
+	for _, n := range nodes {
+		leaving = append(leaving, simulate.Leaving{Node: n.Node.Name, Pods: n.Contents.Moving})
 	}
 	for _, name := range l.later {
 		leaving = append(leaving, simulate.Leaving{Node: name})

@@ -85,7 +85,8 @@ type planned struct {
 }
 
 // share says how many nodes leave each cluster, so that they are count together and
-// the first come first: clusters are compared by the node that would be their next.
+// the first come first: clusters are compared by the node that would be their next,
+// and of equal ones that comes which has given fewer.
 func share(looks fanout.Results[*planned], count int) []int {
 	shares := make([]int, len(looks))
 	for left := count; ; left-- {
@@ -94,7 +95,7 @@ func share(looks fanout.Results[*planned], count int) []int {
 			if seen.Err != nil || shares[i] == len(seen.Value.chosen.nodes) {
 				continue
 			}
-			if best < 0 || seen.Value.chosen.nodes[shares[i]].Before(looks[best].Value.chosen.nodes[shares[best]]) < 0 {
+			if best < 0 || cmp.Or(seen.Value.chosen.nodes[shares[i]].Rank(looks[best].Value.chosen.nodes[shares[best]]), cmp.Compare(shares[i], shares[best])) < 0 {
 				best = i
 			}
 		}

@@ -52,6 +52,33 @@ func kinds() map[string]any {
 		ObjectKind: "Node", Usage: v1alpha1.Capacity{CPU: "250m", Memory: "2Gi"}, Allocatable: &v1alpha1.Capacity{CPU: "4", Memory: "8Gi"},
 	}
 	consumption.Kind = v1alpha1.ConsumptionKind
+	budgetState := &v1alpha1.BudgetState{
+		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "pg", Namespace: "db", Annotations: map[string]string{v1alpha1.ClusterAnnotation: "east"}},
+		Class: "Permanent", Demand: "minAvailable 1 of 1", Allowed: 0, Healthy: 1, Pods: 1, Shared: []string{"pg-0"}, Fix: "scale its workload to 2",
+	}
+	budgetState.Kind = v1alpha1.BudgetStateKind
+	scaleRun := &v1alpha1.ScaleRun{
+		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "k3x9", Annotations: map[string]string{v1alpha1.ClusterAnnotation: "east"}},
+		By: "ops@bastion", Started: "2026-11-20T12:00:00Z", Phase: "Paused", Why: "interrupted",
+		Nodes: []v1alpha1.ScaleRunNode{{Name: "n-17", Wave: 1, Phase: "Kept", Why: "somebody has uncordoned it"}},
+	}
+	scaleRun.Kind = v1alpha1.ScaleRunKind
+	scalePlan := &v1alpha1.ScalePlan{
+		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "east", Annotations: map[string]string{v1alpha1.ClusterAnnotation: "east"}},
+		ClusterUID: "0c1e", KeepNodes: true, Asked: 3, Workers: 42, Unhealthy: []string{"3 of 42 workers are not Ready"}, Most: 5, Limit: "no place",
+		Nodes: []v1alpha1.LeavingNode{{
+			Name: "n-17", UID: "1f", Wave: 1, Zone: "z1", Why: "empty", Fit: "Fits", ETASeconds: 60,
+			Pods:  []v1alpha1.LeavingPod{{Namespace: "shop", Name: "web-1", UID: "2f", To: "n-18", Budget: "web"}},
+			Owner: v1alpha1.NodeOwner{Remover: "clusterapi", APIVersion: "cluster.x-k8s.io/v1beta2", Kind: "MachineDeployment", Namespace: "default", Name: "md-0", UID: "3f", Count: new(int64(42))},
+		}},
+		Blocked: []v1alpha1.BlockedNode{{Name: "n-40", Blockers: []v1alpha1.Blocker{{
+			Reason: "PermanentBudget", Pod: "db/pg-0", Object: "PodDisruptionBudget db/pg", Message: "minAvailable 1 of 1 can never allow it", Fix: "scale pg to 2",
+		}}}},
+		Passed:      []v1alpha1.PassedNode{{Name: "n-03", Why: "control plane"}},
+		Budgets:     []v1alpha1.BudgetNeed{{Namespace: "shop", Name: "web", UID: "4f", Generation: 2, Allowed: 4, Need: 6, Rounds: 2}},
+		NotModelled: []string{"preemption"}, Hash: "5f",
+	}
+	scalePlan.Kind = v1alpha1.ScalePlanKind
 	found := &v1alpha1.Found{
 		TypeMeta: meta,
 		ObjectMeta: metav1.ObjectMeta{
@@ -87,6 +114,9 @@ func kinds() map[string]any {
 	}
 	change.Kind = v1alpha1.MemberChangeKind
 	return map[string]any{
+		"BudgetState":  budgetState,
+		"ScalePlan":    scalePlan,
+		"ScaleRun":     scaleRun,
 		"Cluster":      cluster,
 		"Consumption":  consumption,
 		"EventGroup":   events,

@@ -13,6 +13,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
 )
 
 func newCmdDown(env *cli.Env) *cobra.Command {
@@ -213,10 +214,11 @@ func conclude(ctx context.Context, env *cli.Env, output cli.Output, results fano
 	for _, r := range results {
 		for _, n := range r.Value.Journal.Nodes {
 			switch n.Phase {
-			case "Kept":
+			case journal.Kept:
 				kept++
-			case "Removed", "Drained":
+			case journal.Removed, journal.Drained:
 				gone++
+			case journal.Waiting, journal.Draining, journal.Removing:
 			}
 		}
 	}

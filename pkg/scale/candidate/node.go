@@ -77,15 +77,20 @@ type Candidate struct {
 // Zone is the node's zone; empty if it has none.
 func (c Candidate) Zone() string { return c.Node.Labels[corev1.LabelTopologyZone] }
 
-// Before orders candidates, of several clusters, too: the first leaves first.
+// Before orders candidates of one cluster: the first leaves first.
 func (c Candidate) Before(other Candidate) int {
+	return cmp.Or(c.Rank(other), strings.Compare(c.Node.Name, other.Node.Name))
+}
+
+// Rank orders candidates of several clusters; 0 for two that may leave equally well.
+func (c Candidate) Rank(other Candidate) int {
 	risky := func(c Candidate) int {
 		if c.Risky {
 			return 1
 		}
 		return 0
 	}
-	return cmp.Or(cmp.Compare(risky(c), risky(other)), cmp.Compare(c.rank, other.rank), cmp.Compare(c.score, other.score), strings.Compare(c.Node.Name, other.Node.Name))
+	return cmp.Or(cmp.Compare(risky(c), risky(other)), cmp.Compare(c.rank, other.rank), cmp.Compare(c.score, other.score))
 }
 
 // Field is what a policy comes to in a cluster.

@@ -351,7 +351,7 @@ func (d *Drain) verdict(ctx context.Context, n Node, now *nodeRound, began time.
 	}
 	pods, err := d.Recheck(ctx, n.Name)
 	if err != nil {
-		return nil // asked again in the next round
+		return nil //nolint:nilerr // it is asked again in the next round
 	}
 	index := budget.NewIndex(d.View.Budgets())
 	for _, p := range pods {

@@ -70,8 +70,8 @@ func (m Nodes) Leaving(ctx context.Context, name string, uid types.UID) error {
 		if _, has := n.Labels[excluded]; !has {
 			undo = append(undo, undoExcluded)
 		}
-		set(&n.Annotations, Annotation, strings.Join(undo, ","))
-		set(&n.Labels, excluded, n.Labels[excluded])
+		n.Annotations = with(n.Annotations, Annotation, strings.Join(undo, ","))
+		n.Labels = with(n.Labels, excluded, n.Labels[excluded])
 		n.Spec.Unschedulable = true
 		n.Spec.Taints = append(slices.DeleteFunc(n.Spec.Taints, isOurs), corev1.Taint{Key: Taint, Effect: corev1.TaintEffectNoSchedule})
 		return true, nil
@@ -102,7 +102,7 @@ func (m Nodes) Rests(ctx context.Context, name string, uid types.UID) error {
 			delete(n.Labels, excluded)
 			undo = slices.Delete(undo, i, i+1)
 		}
-		set(&n.Annotations, Annotation, strings.Join(undo, ","))
+		n.Annotations = with(n.Annotations, Annotation, strings.Join(undo, ","))
 		return true, nil
 	})
 }
@@ -194,11 +194,12 @@ func put(object *unstructured.Unstructured, n *corev1.Node) error {
 	return unstructured.SetNestedSlice(object.Object, taints, "spec", "taints")
 }
 
-func set(m *map[string]string, key, value string) {
-	if *m == nil {
-		*m = map[string]string{}
+func with(m map[string]string, key, value string) map[string]string {
+	if m == nil {
+		m = map[string]string{}
 	}
-	(*m)[key] = value
+	m[key] = value
+	return m
 }
 
 func isOurs(t corev1.Taint) bool { return t.Key == Taint }

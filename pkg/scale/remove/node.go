@@ -88,8 +88,8 @@ func (r *ByNode) Confirm(ctx context.Context, step *Step) (Progress, error) {
 			if r.gone[n.Name].IsZero() {
 				r.gone[n.Name] = time.Now()
 			}
-			if left := r.Away - time.Since(r.gone[n.Name]); left > 0 {
-				waiting = append(waiting, fmt.Sprintf("%s must stay away for %s more", n.Name, left.Round(time.Second)))
+			if time.Since(r.gone[n.Name]) < r.Away {
+				waiting = append(waiting, fmt.Sprintf("%s must stay away for %s", n.Name, r.Away))
 			}
 		}
 	}

@@ -78,11 +78,11 @@ func put[T any](informer cache.SharedIndexInformer, objects []T) error {
 // lister is what plugins ask of a world.
 type lister struct{ world *world }
 
-func (l lister) NodeInfos() fwk.NodeInfoLister           { return l }
-func (l lister) StorageInfos() fwk.StorageInfoLister     { return l }
-func (l lister) PodGroupStates() fwk.PodGroupStateLister { return noGroups{} }
-func (l lister) List() ([]fwk.NodeInfo, error)           { return l.world.list, nil }
-func (l lister) IsPVCUsedByPods(key string) bool         { return l.world.claims[key] > 0 }
+func (l lister) NodeInfos() fwk.NodeInfoLister         { return l }
+func (l lister) StorageInfos() fwk.StorageInfoLister   { return l }
+func (lister) PodGroupStates() fwk.PodGroupStateLister { return noGroups{} }
+func (l lister) List() ([]fwk.NodeInfo, error)         { return l.world.list, nil }
+func (l lister) IsPVCUsedByPods(key string) bool       { return l.world.claims[key] > 0 }
 
 // HavePodsWithAffinityList implements fwk.NodeInfoLister.
 func (l lister) HavePodsWithAffinityList() ([]fwk.NodeInfo, error) {

@@ -224,6 +224,7 @@ func many(nodes, pods int, change ...func(*corev1.Pod)) Cluster {
 }
 
 func benchmark(b *testing.B, c Cluster, leave int) {
+	b.Helper()
 	names := make([]string, leave)
 	by := map[string][]*corev1.Pod{}
 	for _, p := range c.Pods {
