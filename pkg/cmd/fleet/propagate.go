@@ -179,7 +179,7 @@ func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
 		return nil, cli.UsageError(err)
 	}
 	if o.hub != "" && o.render.request.Division.ByFree {
-		return nil, cli.UsageError(errors.New("--weight-by free is for --via direct: with a hub, what is free is Karmada's to say, by a policy with dynamicWeight"))
+		return nil, cli.UsageError(errors.New("--weight-by free is for --via direct: Karmada divides by what is free by itself, and again when it changes; add a PropagationPolicy with weightPreference: {dynamicWeight: AvailableReplicas} to the objects, or divide with --weight"))
 	}
 	o.render.request.Namespace = f.options.Namespace
 	if o.render.only() {

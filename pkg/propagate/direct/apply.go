@@ -210,7 +210,7 @@ func (p *Plan) drop(ctx context.Context, c *Change) error {
 	switch c.Action {
 	case ActionDelete:
 		err := p.member.Delete(ctx, c.Resource, c.Object.GetNamespace(), c.Object.GetName(), c.live.GetUID(), member.WriteOptions{})
-		if member.IsObjectNotFound(err) {
+		if member.ReasonOf(err) == member.ReasonNotFound { // it, or with its definition all of its kind
 			return nil
 		}
 		return err

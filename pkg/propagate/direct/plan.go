@@ -194,6 +194,10 @@ func (p *planner) plan(ctx context.Context, c *Change) error {
 		return nil
 	}
 	live, err := p.read(ctx, c)
+	if _, planned := p.planned[c.Object.GroupVersionKind().GroupKind()]; planned && err != nil && member.ReasonOf(err) == member.ReasonNotFound {
+		c.Resource.Resource, c.Untried, c.Why = "", true, "its CRD is applied first" // it was here a moment ago
+		return nil
+	}
 	if err != nil {
 		return err
 	}

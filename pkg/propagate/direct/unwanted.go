@@ -59,6 +59,9 @@ func (p *planner) members(ctx context.Context) ([]heldMember, error) {
 				Resource: resource, Namespace: namespace, LabelSelector: set.PartOfLabel + "=" + p.set.PartOf(), Limit: 500,
 			}
 			for page, err := range p.member.Objects(ctx, request) {
+				if member.ReasonOf(err) == member.ReasonNotFound && err != nil {
+					break // its definition was deleted a moment ago
+				}
 				if err != nil {
 					return nil, err
 				}

@@ -148,6 +148,7 @@ func TestPropagateByKarmada(t *testing.T) {
 	t.Run("a canary that fails", l.testHubCanary)
 	t.Run("fewer clusters", l.testHubNarrowed)
 	t.Run("the set by its hub", l.testHubSet)
+	t.Run("own policies", l.testHubPolicies)
 }
 
 // What arrives in the clusters does not depend on who brings it.
@@ -285,5 +286,97 @@ func (l *karmadaLab) testHubSet(t *testing.T) {
 	s.withdraw(t)
 	if got := s.set(t, "withdraw", "--yes").want(t, 1); !strings.Contains(got.stderr, "brings no set viaset to clusters") {
 		t.Errorf("withdrawn twice: %s", got.stderr)
+	}
+}
+
+// parts are what an application may have beside objects in a namespace, and the
+// policies that the user has for all of it.
+const parts = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.NAME.example.com}
+spec:
+  group: NAME.example.com
+  scope: Namespaced
+  names: {plural: widgets, singular: widget, kind: Widget, listKind: WidgetList}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+---
+apiVersion: NAME.example.com/v1
+kind: Widget
+metadata: {name: one, namespace: NAME}
+size: 1
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: NAME-reader}
+rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]
+`
+
+const policies = `
+apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {name: mine, namespace: NAME}
+spec:
+  resourceSelectors:
+  - {apiVersion: v1, kind: ConfigMap, name: web}
+  - {apiVersion: apps/v1, kind: Deployment, name: web}
+  - {apiVersion: NAME.example.com/v1, kind: Widget, name: one}
+  placement: {clusterAffinity: {clusterNames: [c1, c2]}}
+---
+apiVersion: policy.karmada.io/v1alpha1
+kind: ClusterPropagationPolicy
+metadata: {name: NAME-mine}
+spec:
+  resourceSelectors:
+  - {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, name: NAME-reader}
+  - {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, name: widgets.NAME.example.com}
+  placement: {clusterAffinity: {clusterNames: [c1, c2]}}
+---
+apiVersion: policy.karmada.io/v1alpha1
+kind: OverridePolicy
+metadata: {name: mine, namespace: NAME}
+spec:
+  resourceSelectors: [{apiVersion: v1, kind: ConfigMap, name: web}]
+  overrideRules:
+  - targetCluster: {clusterNames: [c2]}
+    overriders: {plaintext: [{path: /data/greeting, operator: replace, value: hallo}]}
+`
+
+// A CRD with an object of it, what is in no namespace, and the user's own policies
+// in the place of those that are made.
+func (l *karmadaLab) testHubPolicies(t *testing.T) {
+	s := newHubShop(t, l, "viaown")
+	more := func(name, text string) string {
+		file := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, "NAME", s.name)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	objects, own := more("parts.yaml", parts), more("policies.yaml", policies)
+	s.byHub(t, "-f", objects).want(t, 0)
+	s.byHub(t, "-f", objects, "-f", own).want(t, 0)
+	if made := s.names(t, s.hub, "propagationpolicies"); len(made) != 1 || !strings.HasSuffix(made[0], "/mine") {
+		t.Errorf("the user's policy is not the only one: %q", made)
+	}
+	for cluster, want := range map[string]string{"c1": "hello", "c2": "hallo"} {
+		if got := s.kubectl(t, "--context", cluster, "get", "cm/web", "-n", s.name, "-o", "jsonpath={.data.greeting}").want(t, 0).stdout; got != want {
+			t.Errorf("%s has the greeting %q, want %q", cluster, got, want)
+		}
+		s.kubectl(t, "--context", cluster, "get", "widgets."+s.name+".example.com/one", "-n", s.name).want(t, 0)
+		s.kubectl(t, "--context", cluster, "get", "clusterrole/"+s.name+"-reader").want(t, 0)
+	}
+	if again := s.byHub(t, "-f", objects, "-f", own).want(t, 0).stdout; strings.Count(again, "Unchanged") != 2 {
+		t.Errorf("a second time it changes something:\n%s", again)
+	}
+	s.set(t, "withdraw", "--delete-kinds", "CustomResourceDefinition", "--yes").want(t, 0)
+	for _, cluster := range []string{"c1", "c2", s.hub} {
+		left := s.kubectl(t, "--context", cluster, "get", "clusterroles,crds", "-o", "name").want(t, 0).stdout
+		if strings.Contains(left, s.name) {
+			t.Errorf("withdrawn, and in %s:\n%s", cluster, left)
+		}
+	}
+	if left := s.onHub(t, "get", "clusterpropagationpolicies", "-o", "name").want(t, 0).stdout; strings.Contains(left, s.name) {
+		t.Errorf("withdrawn, and on the hub: %s", left)
 	}
 }
