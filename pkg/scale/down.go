@@ -237,6 +237,9 @@ func Resume(ctx context.Context, f Fleet, r func(journal.Options) (Request, erro
 			if again.Timeout, err = time.ParseDuration(j.Options.Timeout); err != nil {
 				return Outcome{Journal: j.Journal}, err
 			}
+			if again.Settle, err = time.ParseDuration(j.Options.Settle); err != nil {
+				return Outcome{Journal: j.Journal}, err
+			}
 			j.Phase, j.Why = journal.Running, ""
 			if err := j.Save(ctx); err != nil {
 				return Outcome{Journal: j.Journal}, err

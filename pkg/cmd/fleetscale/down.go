@@ -113,7 +113,7 @@ func (f *downFlags) toOptions() (*downOptions, error) {
 		return nil, err
 	}
 	o.settings = scale.Settings{
-		StateNamespace: f.namespace, By: f.env.Who(), Grace: f.nodes.options().Grace, Timeout: f.nodes.timeout, Settle: settle, Journal: f.nodes.options(),
+		StateNamespace: f.namespace, By: f.env.Who(), Grace: f.nodes.options().Grace, Timeout: f.nodes.timeout, Settle: f.nodes.settle, Journal: f.nodes.options(),
 	}
 	if o.output, err = f.output.Parse(); err != nil {
 		return nil, err

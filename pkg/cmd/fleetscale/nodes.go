@@ -38,6 +38,7 @@ type nodeFlags struct {
 	pods     string
 	grace    int64
 	timeout  time.Duration
+	settle   time.Duration
 
 	remover string
 	stopped bool
@@ -61,6 +62,7 @@ func (f *nodeFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.pods, "pod-selector", "", "Move only pods with these labels; the others go with their node")
 	flags.Int64Var(&f.grace, "grace-period", -1, "Seconds that every pod has to end; less than 0: its own")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Minute, "How long the nodes of a wave may take to become empty, and again to pass the gate, and again to be removed")
+	flags.DurationVar(&f.settle, "settle", 5*time.Second, "How long a scheduler may not have seen that a node leaves: before that none counts as empty")
 	flags.StringVar(&f.remover, "remove-with", autoRemover, "How nodes are removed: auto, by who keeps them, or node, the Node object alone")
 	flags.BoolVar(&f.stopped, "i-stopped-the-kubelet", false, "With --remove-with node: no kubelet runs on the nodes, or none will when they are empty")
 	flags.DurationVar(&f.away, "node-gone-for", time.Minute, "With --remove-with node: how long a node must stay away to be gone")
@@ -86,6 +88,8 @@ func (f *nodeFlags) request() (scale.Request, error) {
 		return r, fmt.Errorf("--parallel must be 1 or more, is %d", f.parallel)
 	case f.timeout <= 0:
 		return r, fmt.Errorf("--timeout must be more than 0, is %s", f.timeout)
+	case f.settle < 0:
+		return r, fmt.Errorf("--settle cannot be less than 0, is %s", f.settle)
 	case slices.Contains(f.nodes, ""):
 		return r, errors.New("--nodes has an empty name")
 	}
@@ -113,7 +117,7 @@ func (f *nodeFlags) named() error {
 // options are those that a journal keeps.
 func (f *nodeFlags) options() journal.Options {
 	o := journal.Options{
-		KeepNodes: f.keep, Force: f.force, DeleteEmptyDirData: f.emptyDir, PodSelector: f.pods, Timeout: f.timeout.String(), Tight: f.tight, Parallel: f.parallel,
+		KeepNodes: f.keep, Force: f.force, DeleteEmptyDirData: f.emptyDir, PodSelector: f.pods, Timeout: f.timeout.String(), Settle: f.settle.String(), Tight: f.tight, Parallel: f.parallel,
 		Remover: f.remover, StoppedKubelet: f.stopped, Away: f.away.String(),
 	}
 	if f.grace >= 0 {
@@ -164,7 +168,3 @@ func (f *orderFlags) parse() (scale.Order, error) {
 	}
 	return f.order, nil
 }
-
-// settle is how long a scheduler may not have seen that a node leaves: Karpenter and
-// Cluster Autoscaler wait as long.
-const settle = 5 * time.Second

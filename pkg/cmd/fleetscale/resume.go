@@ -49,7 +49,7 @@ func (f *runFlags) resume(ctx context.Context, output cli.Output, order scale.Or
 	}
 	defer selection.Warnings.Say(f.env)
 	fleet := scale.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
-	settings := scale.Settings{StateNamespace: f.namespace, By: f.env.Who(), Settle: settle}
+	settings := scale.Settings{StateNamespace: f.namespace, By: f.env.Who()}
 	results := scale.Resume(ctx, fleet, requestOf, settings, order, newProgress(f.env))
 	if len(runsOf(results)) == 0 && len(results.Failures(nil)) == 0 {
 		f.env.Note("there is nothing to go on with")

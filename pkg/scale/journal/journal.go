@@ -116,6 +116,7 @@ type Options struct {
 	PodSelector        string `json:"podSelector,omitempty"`
 	Grace              *int64 `json:"gracePeriodSeconds,omitempty"`
 	Timeout            string `json:"timeout"`
+	Settle             string `json:"settle,omitempty"`
 	Tight              bool   `json:"tight,omitempty"`
 	Parallel           int    `json:"parallel"`
 	// Remover and its settings, as the user gave them.

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/fleet"
 	"github.com/kubectl-fleet/kubectl-fleet/test/proof/killer"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/karmada"
@@ -20,7 +21,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
 )
 
-func TestMain(m *testing.M) { killer.Main(m) }
+func TestMain(m *testing.M) { killer.Main(m, fleet.NewCmdFleet) }
 
 // lab runs the plugin through the killer.
 type lab struct {

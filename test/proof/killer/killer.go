@@ -18,21 +18,21 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/fleet"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
 )
 
 // actAs in the environment makes the test binary the plugin.
 const actAs = "KUBECTL_FLEET_TEST_ACT_AS_PLUGIN"
 
-// Main is for TestMain: the test binary is the plugin, too.
-func Main(m *testing.M) {
+// Main is for TestMain: the test binary is the plugin of this command, too.
+func Main(m *testing.M, newCommand func(*cli.Env) *cobra.Command) {
 	if os.Getenv(actAs) != "" {
-		os.Exit(int(cli.Main(fleet.NewCmdFleet)))
+		os.Exit(int(cli.Main(newCommand)))
 	}
 	testfleet.Main(m)
 }

@@ -16,11 +16,12 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/fleet"
 	"github.com/kubectl-fleet/kubectl-fleet/test/proof/killer"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
 )
 
-func TestMain(m *testing.M) { killer.Main(m) }
+func TestMain(m *testing.M) { killer.Main(m, fleet.NewCmdFleet) }
 
 // workers is how many lives of sets are led at a time: most of one is waiting for
 // the lock of who was killed.
