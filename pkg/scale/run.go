@@ -32,8 +32,6 @@ type Settings struct {
 	Timeout time.Duration
 	// Settle is how long a scheduler may not have seen that a node leaves.
 	Settle time.Duration
-	// Evictor asks for pods to be moved; nil: the Eviction API of the cluster.
-	Evictor func(m *member.Member) evict.Evictor
 	// Journal are the options that the journal keeps.
 	Journal journal.Options
 }
@@ -300,12 +298,8 @@ func (r *clusterRun) empty(ctx context.Context, l *look, wave []*journal.Node, m
 	for i, n := range wave {
 		nodes[i] = evict.Node{Name: n.Name, Marked: marked}
 	}
-	var evictor evict.Evictor = r.member
-	if r.settings.Evictor != nil {
-		evictor = r.settings.Evictor(r.member)
-	}
 	drain := evict.Drain{
-		Evictor: evictor, View: r.view, Snapshot: l.snapshot, Observer: named{r.cluster, r.observer},
+		Evictor: r.member, View: r.view, Snapshot: l.snapshot, Observer: named{r.cluster, r.observer},
 		Options: evict.Options{Rules: r.request.Policy.Pods, Grace: r.settings.Grace, Timeout: r.settings.Timeout, Settle: r.settings.Settle, Parallel: evictions},
 		Recheck: func(ctx context.Context, node string) ([]*corev1.Pod, error) {
 			return evict.PodsOf(ctx, r.member, node)

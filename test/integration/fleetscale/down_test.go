@@ -1,7 +1,6 @@
 package fleetscale_test
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -18,21 +17,22 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	estates "github.com/kubectl-fleet/kubectl-fleet/test/estate"
 )
 
 // Two of five nodes leave, although the budget allows one pod at a time, and pods
 // take a while to become Ready.
 func TestDown(t *testing.T) {
 	e := newEstate(t, "c1", 5)
-	e.workload(t, "web", 8, atLeast(7), slow(300*time.Millisecond))
-	w := e.watch(t, map[string]int{"web": 7})
+	e.Workload(t, "web", 8, estates.AtLeast(7), estates.Slow(300*time.Millisecond))
+	w := e.Watch(t, map[string]int{"web": 7})
 
 	got := e.run(t, gone(e.here("down", "--count", "2"))...).want(t, 0)
-	w.kept(t)
-	if left := e.nodes(t); len(left) != 3 {
+	w.Kept(t)
+	if left := e.Nodes(t); len(left) != 3 {
 		t.Errorf("%v are left, want three nodes", left)
 	}
-	e.untouched(t, 3)
+	e.Untouched(t, 3)
 	e.run(t, "status", "-C", "c1").want(t, 0).says(t, "Done", "Removed")
 	if strings.Count(got.stdout, "Removed") != 2 {
 		t.Errorf("the result is\n%s", got.stdout)
@@ -45,35 +45,35 @@ func TestDown(t *testing.T) {
 func TestBlocked(t *testing.T) {
 	e := newEstate(t, "c1", 6)
 	on := func(i int) func(*corev1.PodTemplateSpec) {
-		return func(p *corev1.PodTemplateSpec) { p.Spec.NodeSelector[corev1.LabelHostname] = e.node(i) }
+		return func(p *corev1.PodTemplateSpec) { p.Spec.NodeSelector[corev1.LabelHostname] = e.Node(i) }
 	}
-	e.workload(t, "single", 1, atLeast(1), on(0))
-	e.workload(t, "twice", 2, &policyv1.PodDisruptionBudgetSpec{MaxUnavailable: new(intstr.FromInt(1))}, on(1))
-	e.budget(t, "twice-more", policyv1.PodDisruptionBudgetSpec{MaxUnavailable: new(intstr.FromInt(1))}, map[string]string{"app": "twice"})
-	e.workload(t, "scratch", 1, nil, on(2), func(p *corev1.PodTemplateSpec) {
+	e.Workload(t, "single", 1, estates.AtLeast(1), on(0))
+	e.Workload(t, "twice", 2, &policyv1.PodDisruptionBudgetSpec{MaxUnavailable: new(intstr.FromInt(1))}, on(1))
+	e.Budget(t, "twice-more", policyv1.PodDisruptionBudgetSpec{MaxUnavailable: new(intstr.FromInt(1))}, map[string]string{"app": "twice"})
+	e.Workload(t, "scratch", 1, nil, on(2), func(p *corev1.PodTemplateSpec) {
 		p.Spec.Volumes = []corev1.Volume{{Name: "scratch", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
 	})
-	e.workload(t, "careful", 1, nil, on(3), func(p *corev1.PodTemplateSpec) {
+	e.Workload(t, "careful", 1, nil, on(3), func(p *corev1.PodTemplateSpec) {
 		p.Annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] = "false"
 	})
-	bare := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "bare"}, Spec: e.podSpec()}
-	bare.Spec.NodeName = e.node(4)
-	if _, err := e.client.CoreV1().Pods(e.name).Create(t.Context(), bare, metav1.CreateOptions{}); err != nil {
+	bare := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "bare"}, Spec: e.PodSpec()}
+	bare.Spec.NodeName = e.Node(4)
+	if _, err := e.Client.CoreV1().Pods(e.Name).Create(t.Context(), bare, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	e.counted(t, "twice-more")
+	e.Counted(t, "twice-more")
 
-	names := []string{e.node(0), e.node(1), e.node(2), e.node(3), e.node(4)}
+	names := []string{e.Node(0), e.Node(1), e.Node(2), e.Node(3), e.Node(4)}
 	got := e.run(t, e.here("plan", "--keep-nodes", "--nodes", strings.Join(names, ","))...).want(t, 5)
 	got.says(t,
-		"PodDisruptionBudget "+e.name+"/single: minAvailable 1 of 1 can never allow it: scale its workload to 2",
-		"the API server evicts none under two budgets", "emptyDir is lost: --delete-emptydir-data", "safe-to-evict is false", e.name+"/bare: nobody makes it anew: --force")
+		"PodDisruptionBudget "+e.Name+"/single: minAvailable 1 of 1 can never allow it: scale its workload to 2",
+		"the API server evicts none under two budgets", "emptyDir is lost: --delete-emptydir-data", "safe-to-evict is false", e.Name+"/bare: nobody makes it anew: --force")
 	e.run(t, append(e.here("down", "--keep-nodes", "--nodes", strings.Join(names, ",")), "--yes")...).want(t, 5)
-	e.untouched(t, 6)
+	e.Untouched(t, 6)
 
 	// What blocks for ever is in the list of budgets, and what was asked for by name is in
 	// every format.
-	e.run(t, "pdb", "-C", "c1", "-n", e.name).want(t, 0).says(t, "single", "Permanent", "twice-more", "another budget")
+	e.run(t, "pdb", "-C", "c1", "-n", e.Name).want(t, 0).says(t, "single", "Permanent", "twice-more", "another budget")
 	var list struct{ Items []v1alpha1.ScalePlan }
 	if err := yaml.Unmarshal([]byte(e.run(t, append(e.here("plan", "--keep-nodes", "--nodes", names[0]), "-o", "yaml")...).stdout), &list); err != nil || len(list.Items) != 1 {
 		t.Fatalf("%v: %+v", err, list)
@@ -84,7 +84,7 @@ func TestBlocked(t *testing.T) {
 
 	// Asked to, it takes what is in emptyDir, and pods that nobody makes anew.
 	e.run(t, append(e.here("down", "--keep-nodes", "--nodes", names[4], "--force"), "--yes")...).want(t, 0)
-	if _, err := e.client.CoreV1().Pods(e.name).Get(t.Context(), "bare", metav1.GetOptions{}); !isGone(err) {
+	if _, err := e.Client.CoreV1().Pods(e.Name).Get(t.Context(), "bare", metav1.GetOptions{}); !isGone(err) {
 		t.Errorf("the pod that was to end is there: %v", err)
 	}
 }
@@ -92,7 +92,7 @@ func TestBlocked(t *testing.T) {
 // Without a place for the pods there is no plan, and the scheduler's reason is said.
 func TestNoPlace(t *testing.T) {
 	e := newEstate(t, "c1", 2)
-	e.workload(t, "web", 9, nil) // 4.5 CPU on two nodes of 4
+	e.Workload(t, "web", 9, nil) // 4.5 CPU on two nodes of 4
 	e.run(t, e.here("plan", "--keep-nodes", "--count", "1")...).want(t, 5).says(t, "Insufficient cpu", "none of 1 node can leave")
 }
 
@@ -100,49 +100,49 @@ func TestNoPlace(t *testing.T) {
 // another workstation goes on, and with the same options.
 func TestInterruptAndResume(t *testing.T) {
 	e := newEstate(t, "c1", 3)
-	e.workload(t, "web", 2, atLeast(1))
-	w := e.watch(t, map[string]int{"web": 1})
+	e.Workload(t, "web", 2, estates.AtLeast(1))
+	w := e.Watch(t, map[string]int{"web": 1})
 	// A pod that is not Ready uses the budget up.
-	e.stall(t, "web")
+	e.Stall(t, "web")
 
-	got := e.interrupt(t, "budget "+e.name+"/web", gone(e.here("down", "--nodes", e.busy(t, "web")))...)
+	got := e.interrupt(t, "budget "+e.Name+"/web", gone(e.here("down", "--nodes", e.Busy(t, "web")))...)
 	got.want(t, 130)
-	e.untouched(t, 3)
+	e.Untouched(t, 3)
 	e.run(t, "status", "-C", "c1").want(t, 0).says(t, "Paused", "Waiting")
 	e.run(t, gone(e.here("down", "--count", "1"))...).want(t, 5).says(t, "has not come to its end")
 
-	e.unstall(t, "web")
+	e.Unstall(t, "web")
 	e.home = t.TempDir()
 	e.run(t, "resume", "-C", "c1").want(t, 0).says(t, "Removed")
-	e.untouched(t, 2)
-	w.kept(t)
+	e.Untouched(t, 2)
+	w.Kept(t)
 }
 
 // A run that was given up leaves nothing behind, and the next may begin.
 func TestAbort(t *testing.T) {
 	e := newEstate(t, "c1", 3)
-	e.workload(t, "web", 2, atLeast(1))
-	e.stall(t, "web")
-	e.interrupt(t, "budget "+e.name+"/web", gone(e.here("down", "--nodes", e.busy(t, "web")))...).want(t, 130)
+	e.Workload(t, "web", 2, estates.AtLeast(1))
+	e.Stall(t, "web")
+	e.interrupt(t, "budget "+e.Name+"/web", gone(e.here("down", "--nodes", e.Busy(t, "web")))...).want(t, 130)
 	e.run(t, "abort", "-C", "c1", "--yes").want(t, 0).says(t, "Aborted", "Kept")
-	e.untouched(t, 3)
+	e.Untouched(t, 3)
 	e.run(t, "resume", "-C", "c1").want(t, 0).says(t, "nothing to go on with")
 
 	// Emptied and kept: cordoned, as kubectl drain leaves it, until that is taken back.
-	e.unstall(t, "web")
-	node := e.busy(t, "web")
+	e.Unstall(t, "web")
+	node := e.Busy(t, "web")
 	e.run(t, append(e.here("down", "--keep-nodes", "--nodes", node), "--yes")...).want(t, 0).says(t, "Drained")
-	if !e.nodes(t)[node] {
+	if !e.Nodes(t)[node] {
 		t.Errorf("node %s is not cordoned", node)
 	}
 	e.run(t, "abort", "-C", "c1", "--undo", "--yes").want(t, 0)
-	e.untouched(t, 3)
+	e.Untouched(t, 3)
 }
 
 // The plan of a file is done as it says, or not at all.
 func TestPlanFile(t *testing.T) {
 	e := newEstate(t, "c1", 4)
-	e.workload(t, "web", 4, atLeast(2))
+	e.Workload(t, "web", 4, estates.AtLeast(2))
 	file := filepath.Join(t.TempDir(), "plan.yaml")
 	plan := func() {
 		got := e.run(t, append(e.here("plan", "--keep-nodes", "--count", "1"), "-o", "yaml")...).want(t, 0)
@@ -152,12 +152,12 @@ func TestPlanFile(t *testing.T) {
 	}
 	plan()
 	patch := []byte(`{"spec":{"minAvailable":3}}`)
-	if _, err := e.client.PolicyV1().PodDisruptionBudgets(e.name).Patch(t.Context(), "web", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+	if _, err := e.Client.PolicyV1().PodDisruptionBudgets(e.Name).Patch(t.Context(), "web", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	e.counted(t, "web")
+	e.Counted(t, "web")
 	e.run(t, "down", "--plan", file, "--yes").want(t, 5).says(t, "asks for something else")
-	e.untouched(t, 4)
+	e.Untouched(t, 4)
 
 	plan()
 	text, err := os.ReadFile(file)
@@ -175,88 +175,36 @@ func TestPlanFile(t *testing.T) {
 // What others do to nodes is respected.
 func TestForeignMarks(t *testing.T) {
 	e := newEstate(t, "c1", 4)
-	e.workload(t, "web", 2, nil)
+	e.Workload(t, "web", 2, nil)
 	patch := func(node, text string) {
-		if _, err := e.client.CoreV1().Nodes().Patch(t.Context(), node, types.MergePatchType, []byte(text), metav1.PatchOptions{}); err != nil {
+		if _, err := e.Client.CoreV1().Nodes().Patch(t.Context(), node, types.MergePatchType, []byte(text), metav1.PatchOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	patch(e.node(0), `{"spec":{"unschedulable":true}}`)
-	patch(e.node(1), `{"metadata":{"annotations":{"cluster-autoscaler.kubernetes.io/scale-down-disabled":"true"}}}`)
-	e.run(t, e.here("plan", "--keep-nodes", "--count", "3")...).want(t, 3).says(t, e.node(0)+": somebody else has cordoned it", e.node(1)+": annotation", "2 of 3 nodes can leave")
+	patch(e.Node(0), `{"spec":{"unschedulable":true}}`)
+	patch(e.Node(1), `{"metadata":{"annotations":{"cluster-autoscaler.kubernetes.io/scale-down-disabled":"true"}}}`)
+	e.run(t, e.here("plan", "--keep-nodes", "--count", "3")...).want(t, 3).says(t, e.Node(0)+": somebody else has cordoned it", e.Node(1)+": annotation", "2 of 3 nodes can leave")
 }
 
 // What was moved does not become Ready: the node is not removed, and comes back.
 func TestGate(t *testing.T) {
 	e := newEstate(t, "c1", 3)
-	e.workload(t, "web", 2, nil)
-	w := e.watch(t, map[string]int{"web": 0})
-	node := e.busy(t, "web")
+	e.Workload(t, "web", 2, nil)
+	w := e.Watch(t, map[string]int{"web": 0})
+	node := e.Busy(t, "web")
 	// The namespace is full: no pod can be made in the place of one that goes.
 	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "full"}, Spec: corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("1")}}}
-	if _, err := e.client.CoreV1().ResourceQuotas(e.name).Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
+	if _, err := e.Client.CoreV1().ResourceQuotas(e.Name).Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "quota", func() error {
-		q, err := e.client.CoreV1().ResourceQuotas(e.name).Get(t.Context(), "full", metav1.GetOptions{})
+	estates.Eventually(t, "quota", func() error {
+		q, err := e.Client.CoreV1().ResourceQuotas(e.Name).Get(t.Context(), "full", metav1.GetOptions{})
 		if err == nil && len(q.Status.Used) == 0 {
 			err = errors.New("it is not counted")
 		}
 		return err
 	})
 	e.run(t, append(gone(e.here("down", "--nodes", node)), "--timeout", "4s")...).want(t, 4).says(t, "of 2 Ready")
-	e.untouched(t, 3)
-	w.kept(t)
-}
-
-// busy is a node with a Ready pod of an app.
-func (e *estate) busy(t *testing.T, app string) string {
-	t.Helper()
-	pods, err := e.client.CoreV1().Pods(e.name).List(t.Context(), metav1.ListOptions{LabelSelector: "app=" + app})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range pods.Items {
-		for _, c := range pods.Items[i].Status.Conditions {
-			if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue && pods.Items[i].DeletionTimestamp == nil {
-				return pods.Items[i].Spec.NodeName
-			}
-		}
-	}
-	t.Fatal("no pod is Ready")
-	return ""
-}
-
-// stall makes the first pod of an app not Ready, and unstall all of them Ready
-// again. Kubelets would; these nodes have none.
-func (e *estate) stall(t *testing.T, app string) {
-	t.Helper()
-	e.setReady(t, app, 1, corev1.ConditionFalse)
-	eventually(t, "budget to say no", func() error { return e.allows(t, app, 0) })
-}
-
-func (e *estate) unstall(t *testing.T, app string) {
-	t.Helper()
-	e.setReady(t, app, 100, corev1.ConditionTrue)
-	e.counted(t, app)
-}
-
-func (e *estate) setReady(t *testing.T, app string, most int, is corev1.ConditionStatus) {
-	t.Helper()
-	ctx := context.WithoutCancel(t.Context())
-	pods, err := e.client.CoreV1().Pods(e.name).List(ctx, metav1.ListOptions{LabelSelector: "app=" + app})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range pods.Items[:min(most, len(pods.Items))] {
-		p := &pods.Items[i]
-		for k := range p.Status.Conditions {
-			if p.Status.Conditions[k].Type == corev1.PodReady {
-				p.Status.Conditions[k].Status = is
-			}
-		}
-		if _, err := e.client.CoreV1().Pods(e.name).UpdateStatus(ctx, p, metav1.UpdateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	e.Untouched(t, 3)
+	w.Kept(t)
 }

@@ -1,4 +1,4 @@
-package fleetscale_test
+package estate
 
 import (
 	"cmp"
@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// watcher looks at the pods and nodes of an estate by watches of its own, and says
+// Watcher looks at the pods and nodes of an estate by watches of its own, and says
 // which promises were broken: a workload with fewer Ready pods than its budget
 // demands, a pod that went although its node did not leave, a node that went while
 // something that was moved was not Ready.
@@ -24,7 +24,7 @@ import (
 // It only gathers events while a run goes on. They are looked at in the order of
 // their resourceVersions, which all types of a cluster share: the order in which
 // two watches deliver says nothing.
-type watcher struct {
+type Watcher struct {
 	floor map[string]int // Ready pods that each app must have, always
 	begin []*corev1.Pod
 
@@ -39,24 +39,24 @@ type event struct {
 	node    *corev1.Node
 }
 
-// watch begins to look. Every app must have all its pods Ready now.
-func (e *estate) watch(t *testing.T, floor map[string]int) *watcher {
+// Watch begins to look. Every app must have all its pods Ready now.
+func (e *Estate) Watch(t testing.TB, floor map[string]int) *Watcher {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	t.Cleanup(stop)
-	w := &watcher{floor: floor}
-	pods, err := e.client.CoreV1().Pods(e.name).List(ctx, metav1.ListOptions{})
+	w := &Watcher{floor: floor}
+	pods, err := e.Client.CoreV1().Pods(e.Name).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range pods.Items {
 		w.begin = append(w.begin, &pods.Items[i])
 	}
-	podEvents, err := e.client.CoreV1().Pods(e.name).Watch(ctx, metav1.ListOptions{ResourceVersion: pods.ResourceVersion})
+	podEvents, err := e.Client.CoreV1().Pods(e.Name).Watch(ctx, metav1.ListOptions{ResourceVersion: pods.ResourceVersion})
 	if err != nil {
 		t.Fatal(err)
 	}
-	nodeEvents, err := e.client.CoreV1().Nodes().Watch(ctx, metav1.ListOptions{ResourceVersion: pods.ResourceVersion, LabelSelector: "kubectl-fleet.io/pool=" + e.name})
+	nodeEvents, err := e.Client.CoreV1().Nodes().Watch(ctx, metav1.ListOptions{ResourceVersion: pods.ResourceVersion, LabelSelector: "kubectl-fleet.io/pool=" + e.Name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func (e *estate) watch(t *testing.T, floor map[string]int) *watcher {
 	return w
 }
 
-func (w *watcher) take(got watch.Event) {
+func (w *Watcher) take(got watch.Event) {
 	e := event{what: got.Type}
 	var text string
 	switch o := got.Object.(type) {
@@ -93,8 +93,8 @@ func (w *watcher) take(got watch.Event) {
 // lag is how long events may be on their way when a run has ended.
 const lag = time.Second
 
-// found are the promises that were broken.
-func (w *watcher) found() []string {
+// Found are the promises that were broken.
+func (w *Watcher) Found() []string {
 	time.Sleep(lag)
 	w.mu.Lock()
 	events := slices.Clone(w.events)
@@ -117,10 +117,10 @@ func (w *watcher) found() []string {
 	return r.broken
 }
 
-// kept fails the test if a promise was broken.
-func (w *watcher) kept(t *testing.T) {
+// Kept fails the test if a promise was broken.
+func (w *Watcher) Kept(t testing.TB) {
 	t.Helper()
-	for _, broken := range w.found() {
+	for _, broken := range w.Found() {
 		t.Error(broken)
 	}
 }
