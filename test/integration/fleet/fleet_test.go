@@ -118,10 +118,12 @@ func (r result) rowsOf() map[string]int {
 	return count
 }
 
-// eventually tries until there is no error.
+// eventually tries until there is no error. The pauses grow: a try is often a
+// process, and other tests want the processor, too.
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	end := time.Now().Add(patience)
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second/2) {
 		err := try()
 		if err == nil {
 			return
@@ -129,6 +131,7 @@ func eventually(t *testing.T, what string, try func() error) {
 		if time.Now().After(end) {
 			t.Fatalf("%s: %v", what, err)
 		}
+		time.Sleep(pause)
 	}
 }
 
@@ -157,7 +160,13 @@ func (p *plugin) client(t *testing.T, cluster string) *kubernetes.Clientset {
 // until the test ends.
 func (p *plugin) namespace(t *testing.T, name string, n int) {
 	t.Helper()
-	for _, cluster := range p.fleet.Clusters() {
+	p.namespaceIn(t, p.fleet.Clusters(), name, n)
+}
+
+// namespaceIn is namespace in some clusters.
+func (p *plugin) namespaceIn(t *testing.T, clusters []string, name string, n int) {
+	t.Helper()
+	for _, cluster := range clusters {
 		client := p.client(t, cluster)
 		eventually(t, "namespace "+name, func() error {
 			made, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})

@@ -6,19 +6,19 @@ import (
 	"testing"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
-	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/karmada"
 )
 
 // One context, of a real Karmada, is enough: what is read through it is what the
 // members' own contexts give.
-func TestInventoryKarmada(t *testing.T) {
-	l := newKarmadaLab(t)
+func (l *karmadaLab) testInventory(t *testing.T) {
+	l.begin(t)
+	one, two := l.members[0], l.members[1]
 	f := l.fleet
 	own, alone := l.with(f.Kubeconfig()), l.with(l.kubeconfig)
-	inventory := []string{"--inventory", "karmada=" + karmada.Hub}
-	l.run(t, "join", "c2", l.to(), "--yes", "--region", "region-of-c2", "--wait").want(t, 0)
+	inventory := []string{"--inventory", "karmada=" + l.hub}
+	l.run(t, "join", two, l.to(), "--yes", "--region", "region-of-two", "--wait").want(t, 0)
 	alone.run(t, append([]string{"get", "nodes"}, inventory...)...).want(t, 0) // at once: that is what --wait waits for
-	l.karmadactl(t, "join", "c1", "--cluster-region", "region-of-c1").want(t, 0)
+	l.karmadactl(t, "join", one, "--cluster-region", "region-of-one").want(t, 0)
 	eventually(t, "Karmada has told the members whom it may impersonate", func() error {
 		if r := alone.run(t, append([]string{"get", "nodes"}, inventory...)...); r.code != 0 {
 			return errors.New(r.stderr)
@@ -27,14 +27,14 @@ func TestInventoryKarmada(t *testing.T) {
 	})
 
 	for _, read := range [][]string{{"get", "nodes", "-o", "name"}, {"get", "cm", "-A", "-o", "name"}, {"find", "cm/kube-root-ca.crt", "-o", "name"}, {"get", "--raw", "/version"}} {
-		want := own.run(t, append(read, "-C", "c1,c2")...).want(t, 0).stdout
+		want := own.run(t, append(read, "-C", one+","+two)...).want(t, 0).stdout
 		if got := alone.run(t, append(read, inventory...)...).want(t, 0).stdout; got != want || want == "" {
 			t.Errorf("%v through Karmada:\n%s\nthrough the kubeconfig:\n%s", read, got, want)
 		}
 	}
-	one := alone.run(t, append([]string{"get", "nodes", "-o", "name", "--cluster-selector", "region=region-of-c2"}, inventory...)...).want(t, 0)
-	if strings.Contains(one.stdout, "c1/") || !strings.Contains(one.stdout, "c2/") {
-		t.Errorf("the nodes of one region: %s", one.stdout)
+	region := alone.run(t, append([]string{"get", "nodes", "-o", "name", "--cluster-selector", "region=region-of-two"}, inventory...)...).want(t, 0)
+	if strings.Contains(region.stdout, one+"/") || !strings.Contains(region.stdout, two+"/") {
+		t.Errorf("the nodes of one region: %s", region.stdout)
 	}
 
 	roster := func(p *plugin) []v1alpha1.Cluster {
@@ -52,11 +52,11 @@ func TestInventoryKarmada(t *testing.T) {
 		}
 	}
 
-	t.Run("every command", func(t *testing.T) { everyCommand(t, own, alone, inventory) })
+	t.Run("every command", func(t *testing.T) { everyCommand(t, own, alone, one, two, inventory) })
 	t.Run("a member hangs", func(t *testing.T) { // one failure; the other's rows come
-		f.Hang(t, "c2")
+		f.Hang(t, two)
 		partial := alone.run(t, append([]string{"get", "nodes", "-o", "name", "--cluster-timeout", "2s"}, inventory...)...).want(t, 3)
-		if !strings.Contains(partial.stdout, "c1/") || strings.Contains(partial.stdout, "c2/") || !strings.Contains(partial.stderr, "error: c2: Timeout") {
+		if !strings.Contains(partial.stdout, one+"/") || strings.Contains(partial.stdout, two+"/") || !strings.Contains(partial.stderr, "error: "+two+": Timeout") {
 			t.Errorf("%s\n%s", partial.stdout, partial.stderr)
 		}
 	})

@@ -15,8 +15,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
-
-	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/karmada"
 )
 
 // mortal is a way to the hub that dies of a write: it breaks off, and answers
@@ -32,12 +30,11 @@ type mortal struct {
 // alone.
 func newMortal(t *testing.T, l *karmadaLab) *mortal {
 	t.Helper()
-	config := l.fleet.RESTConfig(t, karmada.Hub)
-	transport, err := rest.TransportFor(config)
+	transport, err := rest.TransportFor(l.config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	target, err := url.Parse(config.Host)
+	target, err := url.Parse(l.config.Host)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,27 +79,28 @@ func (m *mortal) dying(t *testing.T, of string, args ...string) result {
 
 // The hub dies between the writes of a join, or of a leaving: it is said, and what
 // is missing then the same command completes, or unjoin takes away what is there.
-func TestHubDies(t *testing.T) {
-	l := newKarmadaLab(t)
+func (l *karmadaLab) testHubDies(t *testing.T) {
+	l.begin(t)
+	one := l.members[0]
 	m := newMortal(t, l)
-	secret := "/secrets/c1"
-	cluster := "/clusters/c1"
-	join := []string{"join", "c1", l.to(), "--yes", "--wait"}
-	unjoin := []string{"unjoin", "c1", l.from(), "--yes"}
+	secret := "/secrets/" + one
+	cluster := "/clusters/" + one
+	join := []string{"join", one, l.to(), "--yes", "--wait"}
+	unjoin := []string{"unjoin", one, l.from(), "--yes"}
 	left := func() []string {
 		secrets := l.onHub(t, "get", "secrets", "-n", "karmada-cluster", "-o", "jsonpath={.items[*].metadata.name}").want(t, 0).stdout
-		return slices.Concat(l.traces(t, "c1"), l.clusters(t, "c1"), slices.DeleteFunc(strings.Fields(secrets), func(name string) bool { return !strings.HasPrefix(name, "c1") }))
+		return slices.Concat(l.traces(t, one), l.clusters(t, one), slices.DeleteFunc(strings.Fields(secrets), func(name string) bool { return !strings.HasPrefix(name, one) }))
 	}
 	for _, tc := range []struct {
 		write string
 		hub   []string // what it has of the join when it dies
 	}{
 		{secret, nil},
-		{cluster, []string{"c1", "c1-impersonator"}},
+		{cluster, []string{one, one + "-impersonator"}},
 	} {
 		for _, then := range [][]string{join, unjoin} {
 			got := m.dying(t, tc.write, join...).want(t, 1)
-			for _, says := range []string{"error: c1: Unreachable: karmada: ", "the same command again completes what is missing; unjoin --from karmada=karmada takes away what was made"} {
+			for _, says := range []string{"error: " + one + ": Unreachable: " + l.hub + ": ", "the same command again completes what is missing; unjoin --from karmada=" + l.hub + " takes away what was made"} {
 				if !strings.Contains(got.stderr, says) {
 					t.Errorf("dead of %s: want %q:\n%s", tc.write, says, got.stderr)
 				}
@@ -129,7 +127,7 @@ func TestHubDies(t *testing.T) {
 	// Leaving: the hub dies when the Cluster is gone, and is of no help for the rest.
 	m.run(t, join...).want(t, 0)
 	got := m.dying(t, secret, unjoin...).want(t, 1)
-	if !strings.Contains(got.stderr, "error: c1: Unreachable: karmada: Secret karmada-cluster/c1") {
+	if !strings.Contains(got.stderr, "error: "+one+": Unreachable: "+l.hub+": Secret karmada-cluster/"+one) {
 		t.Errorf("%s", got.stderr)
 	}
 	m.run(t, unjoin...).want(t, 0)

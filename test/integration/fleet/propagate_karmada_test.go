@@ -141,9 +141,8 @@ func (s *hubShop) image(t *testing.T, cluster string) string {
 	return s.kubectl(t, "--context", cluster, "get", "deploy/web", "-n", s.name, "-o", "jsonpath={.spec.template.spec.containers[0].image}").want(t, 0).stdout
 }
 
-func TestPropagateByKarmada(t *testing.T) {
-	l := newKarmadaLab(t)
-	l.run(t, "join", "c1", "c2", l.to(), "--yes", "--wait").want(t, 0)
+func (l *karmadaLab) testPropagates(t *testing.T) {
+	t.Parallel()
 	t.Run("the same as directly", l.testSameAsDirectly)
 	t.Run("a canary that fails", l.testHubCanary)
 	t.Run("fewer clusters", l.testHubNarrowed)
@@ -201,7 +200,7 @@ func (l *karmadaLab) testHubCanary(t *testing.T) {
 	if one, two := s.image(t, "c1"), s.image(t, "c2"); one != "web:2" || two != "web:1" {
 		t.Errorf("after the first wave failed c1 has %s and c2 %s; want web:2 and web:1", one, two)
 	}
-	s.byHub(t, "--waves", "1", "--timeout", "8s", "--on-failure", "rollback").want(t, 1)
+	s.byHub(t, "--waves", "1", "--timeout", "20s", "--on-failure", "rollback").want(t, 1) // the way back has as long
 	for _, cluster := range []string{"c1", "c2"} {
 		if image := s.image(t, cluster); image != "web:1" {
 			t.Errorf("rolled back, %s has %s, want web:1", cluster, image)

@@ -16,7 +16,7 @@ import (
 // webManifest is a web server with what its override needs.
 const webManifest = `apiVersion: scheduling.k8s.io/v1
 kind: PriorityClass
-metadata: {name: render-low}
+metadata: {name: low-of-NAMESPACE}
 value: -5
 ---
 apiVersion: v1
@@ -36,21 +36,21 @@ spec:
       containers: [{name: web, image: "nginx:1.8", resources: {requests: {cpu: 100m}}}]
 `
 
-// rendering is a namespace in every cluster, a manifest, and the flags that bring
-// it there.
+// rendering is a namespace in two clusters, a manifest, and the flags that bring
+// it there. What is of no namespace has a name that nobody else uses.
 func (p *plugin) rendering(t *testing.T, namespace, text string) (flags []string) {
 	t.Helper()
-	p.namespace(t, namespace, 0)
+	c := p.fleet.Clusters()[:2]
+	p.namespaceIn(t, c, namespace, 0)
 	file := filepath.Join(t.TempDir(), "web.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, "NAMESPACE", namespace)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, cluster := range p.fleet.Clusters() {
+	for _, cluster := range c {
 		t.Cleanup(func() {
-			_ = p.client(t, cluster).SchedulingV1().PriorityClasses().Delete(context.WithoutCancel(t.Context()), "render-low", metav1.DeleteOptions{})
+			_ = p.client(t, cluster).SchedulingV1().PriorityClasses().Delete(context.WithoutCancel(t.Context()), "low-of-"+namespace, metav1.DeleteOptions{})
 		})
 	}
-	c := p.fleet.Clusters()
 	return []string{"propagate", "-f", file, "-n", namespace, "--state-namespace", namespace, "-C", c[0] + "," + c[1]}
 }
 
@@ -66,10 +66,11 @@ func (p *plugin) deployment(t *testing.T, cluster, namespace string) *appsv1.Dep
 // The README's example: nine of ten in one cluster, one in the other, and a lower
 // priority there.
 func TestPropagateWeightAndOverride(t *testing.T) {
+	t.Parallel()
 	p := newPlugin(t)
 	c := p.fleet.Clusters()
 	flags := append(p.rendering(t, "render-weight", webManifest),
-		"--replicas", "10", "--weight", c[0]+"=90,"+c[1]+"=10", "--override", c[1]+":/spec/template/spec/priorityClassName=render-low", "--image-registry", "mirror.example")
+		"--replicas", "10", "--weight", c[0]+"=90,"+c[1]+"=10", "--override", c[1]+":/spec/template/spec/priorityClassName=low-of-render-weight", "--image-registry", "mirror.example")
 	plan := p.run(t, append(flags, "--dry-run=server")...).want(t, 0).stdout
 	for _, want := range []string{"9 of 10", "1 of 10", "override", "1 field"} {
 		if !strings.Contains(plan, want) {
@@ -80,7 +81,7 @@ func TestPropagateWeightAndOverride(t *testing.T) {
 	for i, want := range []struct {
 		replicas int32
 		priority string
-	}{{9, ""}, {1, "render-low"}} {
+	}{{9, ""}, {1, "low-of-render-weight"}} {
 		got := p.deployment(t, c[i], "render-weight")
 		if *got.Spec.Replicas != want.replicas || got.Spec.Template.Spec.PriorityClassName != want.priority || got.Status.ReadyReplicas != want.replicas {
 			t.Errorf("%s: %d replicas, %d ready, priority %q, want %+v", c[i], *got.Spec.Replicas, got.Status.ReadyReplicas, got.Spec.Template.Spec.PriorityClassName, want)
@@ -99,6 +100,7 @@ func TestPropagateWeightAndOverride(t *testing.T) {
 
 // What is rendered is what kubectl would take, and what is applied.
 func TestPropagateRenderIsApplied(t *testing.T) {
+	t.Parallel()
 	p := newPlugin(t)
 	c := p.fleet.Clusters()
 	flags := append(p.rendering(t, "render-applied", webManifest), "--weight", c[0]+"=2,"+c[1]+"=1")
@@ -116,6 +118,7 @@ func TestPropagateRenderIsApplied(t *testing.T) {
 // By what is free the shares follow the room, those that run already included; a
 // total that has no room is refused.
 func TestPropagateByFree(t *testing.T) {
+	t.Parallel()
 	p := newPlugin(t)
 	c := p.fleet.Clusters()
 	flags := append(p.rendering(t, "render-free", webManifest), "--weight-by", "free", "--replicas", "10")
@@ -145,6 +148,7 @@ func TestPropagateByFree(t *testing.T) {
 // Replicas that an autoscaler has are its own: neither divided, nor set, nor taken
 // away where we set them before it came.
 func TestPropagateBesideAutoscaler(t *testing.T) {
+	t.Parallel()
 	p := newPlugin(t)
 	c := p.fleet.Clusters()
 	const ns = "render-hpa"

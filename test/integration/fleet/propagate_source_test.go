@@ -38,8 +38,9 @@ func TestPropagateLarge(t *testing.T) {
 	if manifest.Len() < 5<<20 {
 		t.Fatalf("%d bytes", manifest.Len())
 	}
-	a.propagate(t, manifest.String()).want(t, 0)
-	a.writesNothing(t, manifest.String())
+	patient := []string{"--cluster-timeout", "1m"} // others are at work in the same clusters
+	a.propagate(t, manifest.String(), patient...).want(t, 0)
+	a.writesNothing(t, manifest.String(), patient...)
 	before := map[string]map[string]map[string]string{}
 	a.each(t, func(cluster string, client *kubernetes.Clientset) {
 		secrets, err := client.CoreV1().Secrets(a.state).List(t.Context(), metav1.ListOptions{LabelSelector: "kubectl-fleet.io/document"})
@@ -48,8 +49,8 @@ func TestPropagateLarge(t *testing.T) {
 		}
 		before[cluster] = a.configMaps(t, cluster)
 	})
-	a.propagate(t, with(oneMap, "COLOR", "red"), "--prune").want(t, 0)
-	a.do(t, "rollback").want(t, 0)
+	a.propagate(t, with(oneMap, "COLOR", "red"), append(patient, "--prune")...).want(t, 0)
+	a.do(t, "rollback", patient...).want(t, 0)
 	a.each(t, func(cluster string, _ *kubernetes.Clientset) {
 		if after := a.configMaps(t, cluster); len(after) != count+small || len(before[cluster]) != len(after) {
 			t.Errorf("%s: %d objects", cluster, len(after))

@@ -32,7 +32,7 @@ func newApplication(t *testing.T, name string) *application {
 	t.Helper()
 	a := &application{plugin: newPlugin(t), name: name, state: name + "-state", folder: t.TempDir()}
 	a.clusters = a.fleet.Clusters()[:2]
-	a.namespace(t, name, 0)
+	a.namespaceIn(t, a.clusters, name, 0)
 	t.Cleanup(func() {
 		for _, cluster := range a.clusters {
 			err := a.client(t, cluster).CoreV1().Namespaces().Delete(context.WithoutCancel(t.Context()), a.state, metav1.DeleteOptions{})
@@ -243,11 +243,11 @@ func TestPropagateLife(t *testing.T) {
 	t.Run("withdraw", func(t *testing.T) { a.withdraws(t) })
 }
 
-func (a *application) writesNothing(t *testing.T, manifest string) {
+func (a *application) writesNothing(t *testing.T, manifest string, more ...string) {
 	t.Helper()
 	before := map[string][]string{}
 	a.each(t, func(cluster string, _ *kubernetes.Clientset) { before[cluster] = a.versions(t, cluster) })
-	for cluster, p := range outcomes(t, a.propagate(t, manifest, "-o", "json").want(t, 0)) {
+	for cluster, p := range outcomes(t, a.propagate(t, manifest, append(more, "-o", "json")...).want(t, 0)) {
 		if p.Phase != v1alpha1.PropagationUnchanged {
 			t.Errorf("%s: %s", cluster, p.Phase)
 		}

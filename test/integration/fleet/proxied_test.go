@@ -9,17 +9,17 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// everyCommand reads c1 and c2 through a hub's proxy, by flags, and by their own
+// everyCommand reads two clusters through a hub's proxy, by flags, and by their own
 // contexts, and wants the same: what streams, too.
-func everyCommand(t *testing.T, own, proxied *plugin, flags []string) {
+func everyCommand(t *testing.T, own, proxied *plugin, one, two string, flags []string) {
 	t.Helper()
 	const namespace = "proxied"
-	own.namespace(t, namespace, 1)
-	for _, cluster := range []string{"c1", "c2"} {
+	own.namespaceIn(t, []string{one, two}, namespace, 1)
+	for _, cluster := range []string{one, two} {
 		own.kubectl(t, "--context", cluster, "run", "talk", "-n", namespace, "--image", "registry.example/talk:1").want(t, 0)
 		own.running(t, cluster, namespace, "talk")
 	}
-	startKubelet(t, own, "c1").pod(t, own, "c1", namespace, "only")
+	startKubelet(t, own, one).pod(t, own, one, namespace, "only")
 
 	for _, tc := range []struct {
 		code int
@@ -44,7 +44,7 @@ func everyCommand(t *testing.T, own, proxied *plugin, flags []string) {
 				with := func(p *plugin, flags ...string) result {
 					return p.run(t, slices.Insert(slices.Clone(tc.args), 1, flags...)...)
 				}
-				want, got := with(own, "-C", "c1,c2"), with(proxied, flags...)
+				want, got := with(own, "-C", one+","+two), with(proxied, flags...)
 				if want.code != tc.code || want.stdout == "" || got != want {
 					return fmt.Errorf("%q: %+v\nby the contexts: %+v", tc.args, got, want)
 				}
@@ -55,7 +55,7 @@ func everyCommand(t *testing.T, own, proxied *plugin, flags []string) {
 
 	watch := proxied.follow(t, append([]string{"get", "cm", "-n", namespace, "--watch", "--output-watch-events"}, flags...)...)
 	follow := proxied.follow(t, append([]string{"logs", "-f", "talk", "-n", namespace}, flags...)...)
-	for _, cluster := range []string{"c1", "c2"} {
+	for _, cluster := range []string{one, two} {
 		watch.sees(t, "ADDED", cluster, "thing-000")
 		follow.sees(t, "["+cluster+"/talk]", "listening on :8080")
 		_, err := own.client(t, cluster).CoreV1().ConfigMaps(namespace).Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "new"}}, metav1.CreateOptions{})

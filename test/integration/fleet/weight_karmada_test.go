@@ -235,9 +235,8 @@ func asJSON(t *testing.T, of any) string {
 
 // And a Karmada that runs divides so, from policies as users write them. Nothing
 // gets to its members: dispatching is suspended.
-func TestKarmadaDividesByWeight(t *testing.T) {
-	l := newKarmadaLab(t)
-	l.run(t, "join", "c1", "c2", l.to(), "--yes", "--wait").want(t, 0)
+func (l *karmadaLab) testDivides(t *testing.T) {
+	t.Parallel()
 	type rule struct {
 		Clusters string
 		Weight   int64
