@@ -155,11 +155,7 @@ func (e *estate) poolOf(uid types.UID) *pool {
 
 // machine finds a Machine by its name.
 func (e *estate) machine(name string) *unstructured.Unstructured {
-	i := slices.IndexFunc(e.machines, func(m unstructured.Unstructured) bool { return m.GetName() == name })
-	if i < 0 {
-		return nil
-	}
-	return &e.machines[i]
+	return find(e.machines, func(m *unstructured.Unstructured) bool { return m.GetName() == name })
 }
 
 // poolWith finds the pool of a Machine.

@@ -7,9 +7,7 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
@@ -239,14 +237,12 @@ func (r *ClusterAPI) Confirm(ctx context.Context, step *Step) (Progress, error) 
 			waiting = append(waiting, "Machine "+n.Object+" is being deleted"+deletion(m))
 			continue
 		}
-		there, err := r.Member.Object(ctx, member.Nodes(), "", n.Name)
-		switch {
-		case err == nil && there.GetUID() != n.UID:
-			return Progress{}, &WrongError{fmt.Errorf("node %s has registered again: its machine still runs", n.Name)}
-		case err == nil:
-			waiting = append(waiting, "node "+n.Name+" is there without its Machine")
-		case !member.IsObjectNotFound(err):
+		gone, err := isGone(ctx, r.Member, n)
+		if err != nil {
 			return Progress{}, err
+		}
+		if !gone {
+			waiting = append(waiting, "node "+n.Name+" is there without its Machine")
 		}
 	}
 	if len(waiting) > 0 || step.Owner.Kind == kindMachine {
@@ -288,20 +284,4 @@ func deletion(m *unstructured.Unstructured) string {
 func nameOf(object string) string {
 	_, name, _ := strings.Cut(object, "/")
 	return name
-}
-
-// nodeObject reads a node, if it is still the same.
-func nodeObject(ctx context.Context, m *member.Member, n Node) (*corev1.Node, error) {
-	o, err := m.Object(ctx, member.Nodes(), "", n.Name)
-	if err != nil {
-		return nil, err
-	}
-	if o.GetUID() != n.UID {
-		return nil, &member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf("node %s is another, of the same name", n.Name)}
-	}
-	node := &corev1.Node{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, node); err != nil {
-		return nil, fmt.Errorf("node %s: %w", n.Name, err)
-	}
-	return node, nil
 }

@@ -76,14 +76,12 @@ func (r *ByNode) Confirm(ctx context.Context, step *Step) (Progress, error) {
 	}
 	var waiting []string
 	for _, n := range step.Nodes {
-		there, err := r.Member.Object(ctx, member.Nodes(), "", n.Name)
+		gone, err := isGone(ctx, r.Member, n)
 		switch {
-		case err == nil && there.GetUID() != n.UID:
-			return Progress{}, &WrongError{fmt.Errorf("node %s has registered again: its kubelet still runs", n.Name)}
-		case err == nil:
-			waiting = append(waiting, n.Name+" is being deleted")
-		case !member.IsObjectNotFound(err):
+		case err != nil:
 			return Progress{}, err
+		case !gone:
+			waiting = append(waiting, n.Name+" is being deleted")
 		default:
 			if r.gone[n.Name].IsZero() {
 				r.gone[n.Name] = time.Now()

@@ -40,6 +40,8 @@ type Node struct {
 	UID        types.UID `json:"uid"`
 	ProviderID string    `json:"providerID,omitempty"`
 	Zone       string    `json:"zone,omitempty"`
+	// Group is the pool of the node, as its labels have it.
+	Group string `json:"group,omitempty"`
 	// Object is what stands for the node on the side of its owner, such as a Machine
 	// as NAMESPACE/NAME, and ObjectUID its UID.
 	Object    string    `json:"object,omitempty"`
