@@ -76,6 +76,10 @@ func (s Store) IsLocked(ctx context.Context, name string) (bool, error) {
 
 // take makes the lease ours.
 func (l *Lock) take(ctx context.Context, holder string) error {
+	// Mostly nobody has it: then it is not looked at first.
+	if err := l.sign(ctx, l.unheld(), holder); !errors.Is(err, ErrChanged) {
+		return err
+	}
 	var seen *coordinationv1.Lease
 	var since time.Time
 	for {
@@ -85,7 +89,7 @@ func (l *Lock) take(ctx context.Context, holder string) error {
 		}
 		switch {
 		case lease == nil:
-			lease = &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: l.name, Namespace: l.store.Namespace, Labels: map[string]string{managedByLabel: managedBy}}}
+			lease = l.unheld()
 		case holderOf(lease) == "":
 		case seen == nil:
 			seen, since = lease, time.Now()
@@ -101,15 +105,25 @@ func (l *Lock) take(ctx context.Context, holder string) error {
 			}
 			continue
 		}
-		lease.Spec.HolderIdentity = &holder
-		lease.Spec.LeaseDurationSeconds = new(int32(leaseDuration / time.Second))
-		lease.Spec.AcquireTime = new(metav1.NowMicro())
-		err = l.write(ctx, lease)
+		err = l.sign(ctx, lease, holder)
 		if errors.Is(err, ErrChanged) {
 			continue // somebody was quicker: the next look says who
 		}
 		return err
 	}
+}
+
+// unheld is a lease that is not there yet.
+func (l *Lock) unheld() *coordinationv1.Lease {
+	return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: l.name, Namespace: l.store.Namespace, Labels: map[string]string{managedByLabel: managedBy}}}
+}
+
+// sign writes the lease as held from now on.
+func (l *Lock) sign(ctx context.Context, lease *coordinationv1.Lease, holder string) error {
+	lease.Spec.HolderIdentity = &holder
+	lease.Spec.LeaseDurationSeconds = new(int32(leaseDuration / time.Second))
+	lease.Spec.AcquireTime = new(metav1.NowMicro())
+	return l.write(ctx, lease)
 }
 
 func holderOf(lease *coordinationv1.Lease) string {

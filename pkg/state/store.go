@@ -98,6 +98,22 @@ func (s Store) List(ctx context.Context, selector string) ([]*Record, error) {
 	return records, nil
 }
 
+// Names are the names of all records that a label selector finds. What they hold
+// is not read.
+func (s Store) Names(ctx context.Context, selector string) ([]string, error) {
+	var names []string
+	request := member.ListRequest{Resource: secrets(), Namespace: s.Namespace, LabelSelector: selector, Limit: 500}
+	for page, err := range s.Member.Metadata(ctx, request) {
+		if err != nil {
+			return nil, err
+		}
+		for i := range page {
+			names = append(names, page[i].Name)
+		}
+	}
+	return names, nil
+}
+
 // Put writes a record, if it is still as it was read, and gives it its new
 // version. Otherwise it is ErrChanged.
 func (s Store) Put(ctx context.Context, r *Record) error {

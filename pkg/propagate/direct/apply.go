@@ -38,7 +38,7 @@ func (p *Plan) Prepare(ctx context.Context, run set.Run) error {
 	for _, o := range revision.Objects {
 		journal.Covers(o.GroupVersionKind().GroupKind(), o.GetNamespace())
 	}
-	if !p.set.Exists() { // Keep needs the namespace, and Save makes it
+	if !p.set.Exists() { // so that no revision is kept of which nobody knows
 		p.set.Journal = set.Journal{}
 		if err := p.set.Save(ctx); err != nil {
 			return err

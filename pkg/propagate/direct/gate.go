@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -99,11 +100,13 @@ func (gate Gate) Await(ctx context.Context, by Looks, look func(Health)) error {
 	var warned time.Time
 	var warnings []string
 	for every := firstLook; ; every = min(every*3/2, lastLook) {
-		health, failed, err := by.Health(ctx)
-		now := time.Now()
-		if err == nil && now.Sub(warned) > lastLook {
-			warned, warnings = now, by.Warnings(ctx, began)
+		var asking sync.WaitGroup
+		if time.Since(warned) > lastLook {
+			asking.Go(func() { warned, warnings = time.Now(), by.Warnings(ctx, began) })
 		}
+		health, failed, err := by.Health(ctx)
+		asking.Wait()
+		now := time.Now()
 		health.Warnings = warnings
 		switch {
 		case ctx.Err() != nil:
@@ -175,15 +178,16 @@ func (p *Plan) health(ctx context.Context) (h Health, failed string, err error) 
 }
 
 func (p *Plan) healthOf(members []heldMember) (h Health, failed string) {
+	there := byRef(members)
 	for _, wanted := range p.current.Objects {
 		h.Total++
 		ref := set.RefOf(wanted)
-		at := slices.IndexFunc(members, func(m heldMember) bool { return set.RefOf(&m.Unstructured).Same(ref) })
-		if at < 0 {
+		held := there[ref.Unversioned()]
+		if held == nil {
 			h.Waiting = append(h.Waiting, ref.String()+": it is gone")
 			continue
 		}
-		switch verdict, message := wait.Of(&members[at].Unstructured); verdict {
+		switch verdict, message := wait.Of(&held.Unstructured); verdict {
 		case wait.Current:
 			h.Current++
 		case wait.Failed:

@@ -13,9 +13,11 @@ import (
 const (
 	// fewObjects of one type in one namespace are asked for one by one.
 	fewObjects = 4
-	// manyObjects are as many of a namespace as are listed to find a few: where there
-	// are more, what was not among them is asked for by name.
-	manyObjects = 500
+	// pageObjects are as many as one answer lists.
+	pageObjects = 500
+	// perObject is how many objects are listed in the place of one that is asked for by
+	// name: of a namespace that has more, the rest is asked for so.
+	perObject = 8
 )
 
 // known is what was learned of the live objects by listing them.
@@ -52,24 +54,30 @@ func (p *planner) learn(ctx context.Context, wanted []*Change) {
 	}
 	_ = each(ctx, lists, func(ctx context.Context, c *Change) error {
 		at := c.collection()
-		for page, err := range p.member.Objects(ctx, member.ListRequest{Resource: at.resource, Namespace: at.namespace, Limit: manyObjects}) {
-			if err == nil {
-				p.known.keep(&p.mu, at, page)
+		seen := 0
+		for page, err := range p.member.Objects(ctx, member.ListRequest{Resource: at.resource, Namespace: at.namespace, Limit: pageObjects}) {
+			if err != nil {
+				return nil
 			}
-			break // one page at most
+			p.known.keep(&p.mu, page)
+			if seen += len(page); seen >= max(pageObjects, perObject*count[at]) {
+				return nil
+			}
 		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.known.whole[at] = true
 		return nil
 	})
 }
 
-// keep keeps the first page of a collection.
-func (k known) keep(mu sync.Locker, at collection, page []unstructured.Unstructured) {
+// keep keeps a page of a collection.
+func (k known) keep(mu sync.Locker, page []unstructured.Unstructured) {
 	mu.Lock()
 	defer mu.Unlock()
 	for i := range page {
 		k.objects[set.RefOf(&page[i])] = &page[i]
 	}
-	k.whole[at] = len(page) < manyObjects
 }
 
 // read is the live object of a change; nil if there is none.

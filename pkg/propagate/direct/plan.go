@@ -3,6 +3,7 @@ package direct
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -44,9 +45,9 @@ type Options struct {
 // otherwise.
 const DefaultStateNamespace = state.DefaultNamespace
 
-// parallel is how many requests one cluster gets at a time: the API server's
-// share of a user, not ours, is what bounds it.
-const parallel = 8
+// parallel is how many requests one cluster gets at a time: what a distant one
+// needs to be kept busy, and far less than an API server takes of one user.
+const parallel = 16
 
 // Plan is what happens in one cluster.
 type Plan struct {
@@ -108,8 +109,27 @@ func PlanCluster(ctx context.Context, m *member.Member, objects []manifest.Objec
 	if err != nil {
 		return nil, err
 	}
+	var unwanted []*Change
+	group, planning := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.planAll(planning, wanted) })
+	group.Go(func() (err error) {
+		unwanted, err = p.unwanted(planning, wanted)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if err := p.verdict(); err != nil {
+		return nil, err
+	}
+	p.Changes = append(inOrder(wanted), unwanted...)
+	return p.Plan, nil
+}
+
+// planAll decides about all that is wanted.
+func (p *planner) planAll(ctx context.Context, wanted []*Change) error {
 	p.learn(ctx, wanted)
-	err = each(ctx, wanted, func(ctx context.Context, c *Change) error {
+	return each(ctx, wanted, func(ctx context.Context, c *Change) error {
 		err := p.plan(ctx, c)
 		if isRefusal(err) { // all of them are said, a cluster that fails is asked no more
 			p.refuse(c.Object, err)
@@ -120,18 +140,6 @@ func PlanCluster(ctx context.Context, m *member.Member, objects []manifest.Objec
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	unwanted, err := p.unwanted(ctx, wanted)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.verdict(); err != nil {
-		return nil, err
-	}
-	p.Changes = append(inOrder(wanted), unwanted...)
-	return p.Plan, nil
 }
 
 // whoIs is a cluster's UID. Another one than the inventory recorded is refused.
@@ -254,18 +262,27 @@ func (c *Change) compare(after *unstructured.Unstructured) {
 
 // same compares two states of an object, but for what every write changes.
 func same(a, b *unstructured.Unstructured) bool {
-	bare := func(o *unstructured.Unstructured) map[string]any {
-		o = o.DeepCopy()
-		o.SetResourceVersion("")
-		unstructured.RemoveNestedField(o.Object, "metadata", "generation")
-		managers := o.GetManagedFields()
-		for i := range managers {
-			managers[i].Time = nil
-		}
-		o.SetManagedFields(managers)
-		return o.Object
-	}
 	return equal(bare(a), bare(b))
+}
+
+// bare is an object without what every write changes. It shares all else.
+func bare(o *unstructured.Unstructured) map[string]any {
+	whole := maps.Clone(o.Object)
+	metadata, _ := whole["metadata"].(map[string]any)
+	metadata = maps.Clone(metadata)
+	delete(metadata, "resourceVersion")
+	delete(metadata, "generation")
+	entries, _ := metadata["managedFields"].([]any)
+	managers := make([]any, len(entries))
+	for i := range entries {
+		manager, _ := entries[i].(map[string]any)
+		manager = maps.Clone(manager)
+		delete(manager, "time")
+		managers[i] = manager
+	}
+	metadata["managedFields"] = managers
+	whole["metadata"] = metadata
+	return whole
 }
 
 // each runs fn for every change, several at a time. After an error no more are
@@ -298,8 +315,10 @@ func (p *Plan) Locked() bool { return p.locked }
 // planned for a set that is another by now is a *set.ChangedError.
 func (p *Plan) Lock(ctx context.Context, holder string) (held context.Context, lock *state.Lock, err error) {
 	store := state.Store{Member: p.member, Namespace: p.options.StateNamespace}
-	if err := store.EnsureNamespace(ctx); err != nil {
-		return nil, nil, err
+	if !p.set.Exists() { // where the set is, its namespace is
+		if err := store.EnsureNamespace(ctx); err != nil {
+			return nil, nil, err
+		}
 	}
 	held, lock, err = store.Acquire(ctx, lockOf(p.options.Set), holder)
 	if err != nil {

@@ -52,8 +52,7 @@ func (p *planner) prepare(ctx context.Context, objects []manifest.Object) ([]*Ch
 		labels[set.PartOfLabel] = p.set.PartOf()
 		o.SetLabels(labels)
 		c := &Change{Object: o, Resource: resource, Untried: !installed}
-		id := c.ref()
-		id.Version = ""
+		id := c.ref().Unversioned()
 		if other := written[id]; other != nil {
 			p.refuse(o, refused("it is written twice, with its namespace and without; the other is at %s", other.Object.Origin))
 			continue

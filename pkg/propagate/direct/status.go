@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -130,17 +129,18 @@ func inspect(ctx context.Context, m *member.Member, s *set.Set, stateNamespace s
 	}
 	status.Health, _ = p.healthOf(members)
 	var changes []*Change
+	there := byRef(members)
 	for _, wanted := range current.Objects {
 		ref := set.RefOf(wanted)
-		at := slices.IndexFunc(members, func(m heldMember) bool { return set.RefOf(&m.Unstructured).Same(ref) })
-		if at < 0 {
+		held := there[ref.Unversioned()]
+		if held == nil {
 			status.Drifted = append(status.Drifted, Drift{Ref: ref, Gone: true})
 			continue
 		}
-		ready, replicas := Replicas(&members[at].Unstructured)
+		ready, replicas := Replicas(&held.Unstructured)
 		status.Ready += ready
 		status.Wanted += replicas
-		changes = append(changes, &Change{Resource: members[at].resource, Object: manifest.Object{Unstructured: wanted}, live: &members[at].Unstructured})
+		changes = append(changes, &Change{Resource: held.resource, Object: manifest.Object{Unstructured: wanted}, live: &held.Unstructured})
 	}
 	status.DriftUnknown = each(ctx, changes, func(ctx context.Context, c *Change) error {
 		after, err := m.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{DryRun: true, Force: true})

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -21,9 +22,12 @@ func (p *planner) unwanted(ctx context.Context, wanted []*Change) ([]*Change, er
 	if err != nil {
 		return nil, err
 	}
+	stays := map[set.Ref]bool{}
+	for _, c := range wanted {
+		stays[c.ref().Unversioned()] = true
+	}
 	for i := range members {
-		ref := set.RefOf(&members[i].Unstructured)
-		if slices.ContainsFunc(wanted, func(c *Change) bool { return c.ref().Same(ref) }) {
+		if stays[set.RefOf(&members[i].Unstructured).Unversioned()] {
 			continue
 		}
 		changes = append(changes, p.drop(&members[i].Unstructured, members[i].resource))
@@ -39,9 +43,18 @@ type heldMember struct {
 	resource member.Resource
 }
 
+// byRef finds members by Ref.Unversioned.
+func byRef(members []heldMember) map[set.Ref]*heldMember {
+	index := make(map[set.Ref]*heldMember, len(members))
+	for i := range members {
+		index[set.RefOf(&members[i].Unstructured).Unversioned()] = &members[i]
+	}
+	return index
+}
+
 // members are the objects in the cluster that have the set's label.
 func (p *planner) members(ctx context.Context) ([]heldMember, error) {
-	var found []heldMember
+	var lists []collection
 	for _, kind := range p.set.Journal.Kinds {
 		resource, err := p.member.Resource(ctx, kind.Kind+"."+kind.Group)
 		if member.ReasonOf(err) == member.ReasonNotInstalled && err != nil {
@@ -55,20 +68,37 @@ func (p *planner) members(ctx context.Context) ([]heldMember, error) {
 			namespaces = p.set.Journal.Namespaces
 		}
 		for _, namespace := range namespaces {
-			request := member.ListRequest{
-				Resource: resource, Namespace: namespace, LabelSelector: set.PartOfLabel + "=" + p.set.PartOf(), Limit: 500,
-			}
-			for page, err := range p.member.Objects(ctx, request) {
-				if member.ReasonOf(err) == member.ReasonNotFound && err != nil {
-					break // its definition was deleted a moment ago
-				}
-				if err != nil {
-					return nil, err
-				}
-				for i := range page {
-					found = append(found, heldMember{page[i], resource})
-				}
-			}
+			lists = append(lists, collection{resource, namespace})
+		}
+	}
+	found := make([][]heldMember, len(lists))
+	group, reading := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for i, list := range lists {
+		group.Go(func() (err error) {
+			found[i], err = p.membersIn(reading, list)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.Concat(found...), nil
+}
+
+// membersIn are those of one collection.
+func (p *planner) membersIn(ctx context.Context, at collection) ([]heldMember, error) {
+	var found []heldMember
+	request := member.ListRequest{Resource: at.resource, Namespace: at.namespace, LabelSelector: set.PartOfLabel + "=" + p.set.PartOf(), Limit: 500}
+	for page, err := range p.member.Objects(ctx, request) {
+		if member.ReasonOf(err) == member.ReasonNotFound && err != nil {
+			break // its definition was deleted a moment ago
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i := range page {
+			found = append(found, heldMember{page[i], at.resource})
 		}
 	}
 	return found, nil

@@ -56,8 +56,13 @@ func RefOf(o *unstructured.Unstructured) Ref {
 }
 
 // Same is true for two names of one object, whatever their versions.
-func (r Ref) Same(other Ref) bool {
-	return r.GroupKind() == other.GroupKind() && r.Namespace == other.Namespace && r.Name == other.Name
+func (r Ref) Same(other Ref) bool { return r.Unversioned() == other.Unversioned() }
+
+// Unversioned is the name as it is whatever the version: equal for two names that
+// are the Same.
+func (r Ref) Unversioned() Ref {
+	r.Version = ""
+	return r
 }
 
 // Object is an object of that name and with nothing in it.
@@ -109,9 +114,12 @@ func (r *Revision) All() []*unstructured.Unstructured {
 
 // Equal is true if both leave a cluster the same.
 func (r *Revision) Equal(other *Revision) bool {
-	all := other.All()
-	return len(r.All()) == len(all) && !slices.ContainsFunc(r.All(), func(o *unstructured.Unstructured) bool {
-		return !slices.ContainsFunc(all, func(same *unstructured.Unstructured) bool { return equality.Semantic.DeepEqual(o.Object, same.Object) })
+	all := map[Ref]map[string]any{}
+	for _, o := range other.All() {
+		all[RefOf(o)] = o.Object
+	}
+	return len(r.All()) == len(other.All()) && !slices.ContainsFunc(r.All(), func(o *unstructured.Unstructured) bool {
+		return !equality.Semantic.DeepEqual(o.Object, all[RefOf(o)])
 	})
 }
 
@@ -156,6 +164,9 @@ func (s *Set) Drop(ctx context.Context, number int) error {
 // Tidy deletes the revisions that can no longer be gone back to: older ones than
 // the last that passed their gate, and those that never did.
 func (s *Set) Tidy(ctx context.Context) error {
+	if s.Journal.Revision <= 1 { // there is no older one
+		return nil
+	}
 	numbers, err := s.revisions(ctx)
 	if err != nil {
 		return err
@@ -185,13 +196,13 @@ func (s *Set) Kept(ctx context.Context) string {
 
 // revisions are the numbers of those kept, in order.
 func (s *Set) revisions(ctx context.Context) ([]int, error) {
-	records, err := s.store.List(ctx, setLabel+"="+s.Name)
+	names, err := s.store.Names(ctx, setLabel+"="+s.Name)
 	if err != nil {
 		return nil, err
 	}
 	var numbers []int
-	for _, record := range records {
-		rest, is := strings.CutPrefix(record.Name, recordPrefix+s.Name+".r")
+	for _, name := range names {
+		rest, is := strings.CutPrefix(name, recordPrefix+s.Name+".r")
 		if !is {
 			continue
 		}

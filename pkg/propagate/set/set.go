@@ -213,7 +213,7 @@ func (j *Journal) Covers(kind schema.GroupKind, namespace string) {
 }
 
 // Save writes the journal, if nobody else has since it was read
-// (state.ErrChanged).
+// (state.ErrChanged). The state namespace must be there, as it is under a lock.
 func (s *Set) Save(ctx context.Context) error {
 	s.Journal.Schema = journalSchema
 	text, err := json.Marshal(s.Journal)
@@ -222,9 +222,6 @@ func (s *Set) Save(ctx context.Context) error {
 	}
 	record := s.record
 	if record == nil {
-		if err := s.store.EnsureNamespace(ctx); err != nil {
-			return err
-		}
 		record = &state.Record{Name: recordPrefix + s.Name}
 	}
 	kinds := make([]string, len(s.Journal.Kinds))
