@@ -209,8 +209,31 @@ func namesOf(wave []*journal.Node) []string {
 }
 
 // again looks at the cluster as it is now, and takes nodes out of the wave that can
-// no longer leave. None comes in.
+// no longer leave. None comes in. What blocks must do so for a while: the disruption
+// controller and others may not have counted what has just moved.
 func (r *clusterRun) again(ctx context.Context, wave []*journal.Node) (*look, error) {
+	for began := time.Now(); ; {
+		l, can, err := r.lookOnce(ctx, wave)
+		_, unwell := errors.AsType[*StoppedError](err)
+		switch late := time.Since(began) > settled; {
+		case err != nil && (late || !unwell):
+			return nil, err
+		case err == nil && (late || len(can) == len(wave)):
+			return l, r.demote(ctx, l, wave, can)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(twice):
+		}
+	}
+}
+
+// settled is how long a node must be blocked until it is taken out of its wave.
+const settled = 10 * time.Second
+
+// lookOnce looks which nodes of a wave can leave now.
+func (r *clusterRun) lookOnce(ctx context.Context, wave []*journal.Node) (*look, []candidate.Candidate, error) {
 	request := r.request
 	request.Policy = r.policy(namesOf(wave))
 	var later []string
@@ -221,29 +244,34 @@ func (r *clusterRun) again(ctx context.Context, wave []*journal.Node) (*look, er
 	}
 	l, err := lookAt(ctx, r.member, request, later...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ours := func(n *corev1.Node) bool { return r.journal.Node(n.Name) != nil }
 	if problems := unhealthy(l.snapshot, l.field.Workers, ours); len(problems) > 0 {
-		return nil, &StoppedError{&member.Error{Reason: member.ReasonUnhealthy, Err: errors.New(strings.Join(problems, "; "))}}
+		return nil, nil, &StoppedError{&member.Error{Reason: member.ReasonUnhealthy, Err: errors.New(strings.Join(problems, "; "))}}
 	}
 	can, err := l.choose(ctx, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	return l, can.nodes, nil
+}
+
+// demote takes the nodes out of a wave that cannot leave.
+func (r *clusterRun) demote(ctx context.Context, l *look, wave []*journal.Node, can []candidate.Candidate) error {
 	for _, n := range wave {
 		switch {
-		case slices.ContainsFunc(can.nodes, func(c candidate.Candidate) bool { return c.Node.Name == n.Name && c.Node.UID == n.UID }):
+		case slices.ContainsFunc(can, func(c candidate.Candidate) bool { return c.Node.Name == n.Name && c.Node.UID == n.UID }):
 		case !slices.ContainsFunc(l.snapshot.Nodes, func(is *corev1.Node) bool { return is.Name == n.Name && is.UID == n.UID }):
 			n.Phase, n.Why = journal.Removed, "somebody else has removed it"
 			r.observer.Ended(r.cluster, *n)
 		default:
 			if err := r.keep(ctx, n, whyBlocked(l, n.Name)); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return l, nil
+	return nil
 }
 
 func whyBlocked(l *look, node string) string {

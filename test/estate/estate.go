@@ -4,6 +4,8 @@ package estate
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -40,8 +42,7 @@ func New(t testing.TB, cluster string, nodes int) *Estate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &Estate{Fleet: shared, Client: client, Cluster: cluster, Name: "scale-" + strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-"))}
-	e.Name = e.Name[:min(len(e.Name), 40)]
+	e := &Estate{Fleet: shared, Client: client, Cluster: cluster, Name: "scale-" + strings.ToLower(rand.Text()[:8])}
 	ctx := t.Context()
 	if _, err := client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: e.Name}}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
@@ -122,6 +123,31 @@ func (e *Estate) Workload(t testing.TB, name string, replicas int32, budget *pol
 	if budget != nil {
 		e.Counted(t, name)
 	}
+}
+
+// StatefulSet makes one of one pod, on a node if that is free, and waits until it is
+// Ready.
+func (e *Estate) StatefulSet(t testing.TB, name, preferred string) {
+	t.Helper()
+	labels := map[string]string{"app": name}
+	spec := e.PodSpec()
+	spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{PreferredDuringSchedulingIgnoredDuringExecution: []corev1.PreferredSchedulingTerm{{
+		Weight: 100, Preference: corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: corev1.LabelHostname, Operator: corev1.NodeSelectorOpIn, Values: []string{preferred}}}},
+	}}}}
+	set := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: appsv1.StatefulSetSpec{
+		Replicas: new(int32(1)), ServiceName: name, Selector: &metav1.LabelSelector{MatchLabels: labels},
+		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: spec},
+	}}
+	if _, err := e.Client.AppsV1().StatefulSets(e.Name).Create(t.Context(), set, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	Eventually(t, "statefulset "+name, func() error {
+		set, err := e.Client.AppsV1().StatefulSets(e.Name).Get(t.Context(), name, metav1.GetOptions{})
+		if err == nil && set.Status.ReadyReplicas != 1 {
+			err = errors.New("it is not ready")
+		}
+		return err
+	})
 }
 
 // Budget makes a budget.

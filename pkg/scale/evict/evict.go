@@ -111,6 +111,7 @@ type Drain struct {
 	retry   map[types.UID]time.Time // not before
 	pause   map[types.UID]time.Duration
 	blocked map[types.UID]v1alpha1.Blocker
+	since   map[types.UID]time.Time // a budget says never
 	budgets map[types.UID]time.Time // a budget that has said no, until
 	held    time.Time               // the API server asked for patience until
 	said    map[string]string
@@ -136,6 +137,8 @@ const (
 	lastRetry  = 10 * time.Second
 	// patience is how long a cluster may fail to answer.
 	patience = time.Minute
+	// steady is how long a budget must say that it never allows anything.
+	steady = 20 * time.Second
 )
 
 // Empty empties nodes. Its result has an entry for each: nil for one that is empty.
@@ -144,6 +147,7 @@ const (
 func (d *Drain) Empty(ctx context.Context, nodes []Node) map[string]error {
 	d.asked, d.retry, d.pause = map[types.UID]asked{}, map[types.UID]time.Time{}, map[types.UID]time.Duration{}
 	d.blocked, d.budgets, d.said = map[types.UID]v1alpha1.Blocker{}, map[types.UID]time.Time{}, map[string]string{}
+	d.since = map[types.UID]time.Time{}
 	began := time.Now()
 	done := map[string]error{}
 	for {
@@ -218,16 +222,17 @@ func (d *Drain) look(nodes []Node) round {
 			continue
 		}
 		fate, blocker := candidate.FateOf(p, d.Snapshot, r.index, d.Options.Rules)
+		if fate != candidate.Keeps {
+			delete(d.since, p.UID)
+		}
 		_, asked := d.asked[p.UID]
 		switch {
 		case fate == candidate.Leaves, asked && (fate == candidate.Moves || fate == candidate.Ends):
 			n.leaving = append(n.leaving, p)
 		case fate == candidate.Moves, fate == candidate.Ends:
 			n.evictable = append(n.evictable, p)
-		case fate == candidate.Keeps && blocker.Reason == "UnhealthyPod":
-			// Others may become Ready again, as it may itself: what was no blocker when it was
-			// planned is waited for.
-			n.waits = "pod " + blocker.Pod + " is not Ready, and " + blocker.Object + " wants it to be"
+		case fate == candidate.Keeps && d.passing(p, blocker):
+			n.waits = "pod " + blocker.Pod + ": " + blocker.Object + ": " + blocker.Message
 			n.evictable = append(n.evictable, nil)
 		case fate == candidate.Keeps:
 			n.blockers = append(n.blockers, blocker)
@@ -238,6 +243,23 @@ func (d *Drain) look(nodes []Node) round {
 		d.share(r.of[n.Name], &r, tokens)
 	}
 	return r
+}
+
+// passing is true for a blocker that may go by itself. A budget with an integer
+// minAvailable counts the pods that there are, and between an eviction and the new
+// pod these are too few; pods that are not Ready may be so again. Only what stays so
+// was not there when it was planned, and ends the node's turn.
+func (d *Drain) passing(p *corev1.Pod, b v1alpha1.Blocker) bool {
+	switch b.Reason {
+	case "UnhealthyPod":
+		return true
+	case "PermanentBudget", "UncountedBudget":
+		if d.since[p.UID].IsZero() {
+			d.since[p.UID] = time.Now()
+		}
+		return time.Since(d.since[p.UID]) < steady
+	}
+	return false
 }
 
 // tokens is what each budget allows now, less what was taken and does not show yet.
