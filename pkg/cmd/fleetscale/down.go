@@ -137,6 +137,9 @@ func (o *downOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer selection.Warnings.Say(o.env)
+	if o.request.Removers, err = removersOf(ctx, o.clusters, o.settings.Journal); err != nil {
+		return err
+	}
 	plans, err := o.plans(ctx, &selection)
 	if err != nil {
 		return err

@@ -1,8 +1,10 @@
 package fleetscale
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -40,9 +42,11 @@ type nodeFlags struct {
 	timeout  time.Duration
 	settle   time.Duration
 
-	remover string
-	stopped bool
-	away    time.Duration
+	remover    string
+	management string
+	autoscaler bool
+	stopped    bool
+	away       time.Duration
 }
 
 func (f *nodeFlags) addFlags(flags *pflag.FlagSet) {
@@ -63,13 +67,19 @@ func (f *nodeFlags) addFlags(flags *pflag.FlagSet) {
 	flags.Int64Var(&f.grace, "grace-period", -1, "Seconds that every pod has to end; less than 0: its own")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Minute, "How long the nodes of a wave may take to become empty, and again to pass the gate, and again to be removed")
 	flags.DurationVar(&f.settle, "settle", 5*time.Second, "How long a scheduler may not have seen that a node leaves: before that none counts as empty")
-	flags.StringVar(&f.remover, "remove-with", autoRemover, "How nodes are removed: auto, by who keeps them, or node, the Node object alone")
+	flags.StringVar(&f.remover, "remove-with", autoRemover, "How nodes are removed: auto, by who keeps them (Cluster API, Kurator, Karpenter); node, the Node object alone; or hook=PROGRAM, see docs/scaling-hooks.md")
+	flags.StringVar(&f.management, "management", "", "The cluster that has the Machines of Cluster API, by name; by default each cluster has its own")
+	flags.BoolVar(&f.autoscaler, "allow-autoscaler", false, "Change the count of pools, too, that an autoscaler has limits for")
 	flags.BoolVar(&f.stopped, "i-stopped-the-kubelet", false, "With --remove-with node: no kubelet runs on the nodes, or none will when they are empty")
 	flags.DurationVar(&f.away, "node-gone-for", time.Minute, "With --remove-with node: how long a node must stay away to be gone")
 }
 
-// autoRemover asks every way of removing nodes whether they are its own.
-const autoRemover = "auto"
+const (
+	// autoRemover asks every way of removing nodes whether they are its own.
+	autoRemover = "auto"
+	// hookPrefix is before the path of a program of the user's.
+	hookPrefix = "hook="
+)
 
 // request reads the flags.
 func (f *nodeFlags) request() (scale.Request, error) {
@@ -102,8 +112,7 @@ func (f *nodeFlags) request() (scale.Request, error) {
 	if r.Policy.Pods, err = scale.RulesOf(f.options()); err != nil {
 		return r, fmt.Errorf("--pod-selector: %w", err)
 	}
-	r.Removers, err = removersOf(f.options())
-	return r, err
+	return r, validRemover(f.remover)
 }
 
 // named is an error unless it is said how many nodes leave, or which.
@@ -118,7 +127,7 @@ func (f *nodeFlags) named() error {
 func (f *nodeFlags) options() journal.Options {
 	o := journal.Options{
 		KeepNodes: f.keep, Force: f.force, DeleteEmptyDirData: f.emptyDir, PodSelector: f.pods, Timeout: f.timeout.String(), Settle: f.settle.String(), Tight: f.tight, Parallel: f.parallel,
-		Remover: f.remover, StoppedKubelet: f.stopped, Away: f.away.String(),
+		Remover: f.remover, Management: f.management, Autoscaler: f.autoscaler, StoppedKubelet: f.stopped, Away: f.away.String(),
 	}
 	if f.grace >= 0 {
 		o.Grace = &f.grace
@@ -126,32 +135,70 @@ func (f *nodeFlags) options() journal.Options {
 	return o
 }
 
+// validRemover is an error unless it is a way in which nodes go.
+func validRemover(remover string) error {
+	if program, is := strings.CutPrefix(remover, hookPrefix); remover == autoRemover || remover == remove.NodeName || is && program != "" {
+		return nil
+	}
+	return fmt.Errorf("--remove-with is %q: want %s, %s or %sPROGRAM", remover, autoRemover, remove.NodeName, hookPrefix)
+}
+
 // removersOf are the ways in which nodes go.
-func removersOf(o journal.Options) (scale.Removers, error) {
+func removersOf(ctx context.Context, clusters *cli.ClusterFlags, o journal.Options) (scale.Removers, error) {
 	away, err := time.ParseDuration(o.Away)
 	if err != nil {
 		return nil, err
 	}
-	switch o.Remover {
-	case autoRemover:
-		return func(*member.Member) []remove.Remover { return nil }, nil
-	case remove.NodeName:
+	timeout, err := time.ParseDuration(o.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	if program, is := strings.CutPrefix(o.Remover, hookPrefix); is {
+		return func(m *member.Member) []remove.Remover {
+			return []remove.Remover{&remove.Hook{Member: m, Program: remove.Program{
+				Path: program, Context: m.Cluster().Name, Env: os.Environ(), Timeout: timeout, //nolint:forbidigo // the program is the user's, and so is what it inherits
+			}}}
+		}, nil
+	}
+	if o.Remover == remove.NodeName {
 		return func(m *member.Member) []remove.Remover {
 			return []remove.Remover{&remove.ByNode{Member: m, Stopped: o.StoppedKubelet, Away: away}}
 		}, nil
 	}
-	return nil, fmt.Errorf("--remove-with is %q: want %s or %s", o.Remover, autoRemover, remove.NodeName)
+	var management *member.Member
+	if o.Management != "" {
+		if management, err = clusters.Named(ctx, o.Management); err != nil {
+			return nil, err
+		}
+	}
+	return func(m *member.Member) []remove.Remover {
+		keeper := management
+		if keeper == nil {
+			keeper = m
+		}
+		return []remove.Remover{
+			&remove.ClusterAPI{Member: m, Management: keeper, Kurator: true, Autoscaler: o.Autoscaler, Patience: machinePatience},
+			&remove.ClusterAPI{Member: m, Management: keeper, Autoscaler: o.Autoscaler, Patience: machinePatience},
+			&remove.Karpenter{Member: m},
+		}
+	}, nil
 }
 
+// machinePatience is how long controllers may take to begin to delete the Machines
+// that they were told of.
+const machinePatience = time.Minute
+
 // requestOf is how a run goes on that was begun with these options.
-func requestOf(o journal.Options) (scale.Request, error) {
-	r := scale.Request{KeepNodes: o.KeepNodes, Parallel: o.Parallel, Tight: o.Tight, Policy: candidate.Policy{By: candidate.ByUtilization}}
-	var err error
-	if r.Policy.Pods, err = scale.RulesOf(o); err != nil {
+func requestOf(ctx context.Context, clusters *cli.ClusterFlags) func(journal.Options) (scale.Request, error) {
+	return func(o journal.Options) (scale.Request, error) {
+		r := scale.Request{KeepNodes: o.KeepNodes, Parallel: o.Parallel, Tight: o.Tight, Policy: candidate.Policy{By: candidate.ByUtilization}}
+		var err error
+		if r.Policy.Pods, err = scale.RulesOf(o); err != nil {
+			return r, err
+		}
+		r.Removers, err = removersOf(ctx, clusters, o)
 		return r, err
 	}
-	r.Removers, err = removersOf(o)
-	return r, err
 }
 
 // orderFlags say how a run goes from cluster to cluster.

@@ -13,6 +13,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
 )
 
 func newCmdPlan(env *cli.Env) *cobra.Command {
@@ -71,6 +72,7 @@ type planOptions struct {
 	clusters *cli.ClusterFlags
 	output   cli.Output
 	request  scale.Request
+	journal  journal.Options
 }
 
 func (f *planFlags) toOptions() (*planOptions, error) {
@@ -82,7 +84,7 @@ func (f *planFlags) toOptions() (*planOptions, error) {
 	if err != nil {
 		return nil, cli.UsageError(err)
 	}
-	o.request.Most = f.most
+	o.request.Most, o.journal = f.most, f.nodes.options()
 	o.output, err = f.output.Parse()
 	return o, err
 }
@@ -93,6 +95,9 @@ func (o *planOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer selection.Warnings.Say(o.env)
+	if o.request.Removers, err = removersOf(ctx, o.clusters, o.journal); err != nil {
+		return err
+	}
 	results := planned(ctx, o.env, &selection, o.request)
 	failures := results.Failures(nil)
 	printed := printPlans(o.env, o.output, plansOf(results), failures)

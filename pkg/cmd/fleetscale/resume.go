@@ -50,7 +50,7 @@ func (f *runFlags) resume(ctx context.Context, output cli.Output, order scale.Or
 	defer selection.Warnings.Say(f.env)
 	fleet := scale.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
 	settings := scale.Settings{StateNamespace: f.namespace, By: f.env.Who()}
-	results := scale.Resume(ctx, fleet, requestOf, settings, order, newProgress(f.env))
+	results := scale.Resume(ctx, fleet, requestOf(ctx, f.clusters), settings, order, newProgress(f.env))
 	if len(runsOf(results)) == 0 && len(results.Failures(nil)) == 0 {
 		f.env.Note("there is nothing to go on with")
 	}

@@ -124,6 +124,7 @@ type Options struct {
 	StoppedKubelet bool   `json:"stoppedKubelet,omitempty"`
 	Away           string `json:"away,omitempty"`
 	Management     string `json:"management,omitempty"`
+	Autoscaler     bool   `json:"autoscaler,omitempty"`
 }
 
 // Node finds a node of the run.
