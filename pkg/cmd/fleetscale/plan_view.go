@@ -172,25 +172,36 @@ func remarks(plans []*v1alpha1.ScalePlan, wide bool) []string {
 			passed[n.Why] = append(passed[n.Why], n.Name)
 		}
 		for i, reason := range order {
-			names := passed[reason]
-			if more := len(names) - shown; more > 0 && !wide {
-				names = append(slices.Clone(names[:shown]), fmt.Sprintf("%d more", more))
-			}
-			order[i] = strings.Join(names, ", ") + ": " + reason
+			order[i] = some(passed[reason], wide) + ": " + reason
 		}
 		add(p.Name, "not considered:", order)
-		var blocked []string
+		blocked := map[string][]string{}
+		var reasons []string
 		for _, n := range p.Blocked {
-			text := scale.Sentence(n)
+			_, text, _ := strings.Cut(scale.Sentence(n), ": ")
 			if fix := n.Blockers[0].Fix; fix != "" {
 				text += ": " + fix
 			}
-			blocked = append(blocked, text)
+			if blocked[text] == nil {
+				reasons = append(reasons, text)
+			}
+			blocked[text] = append(blocked[text], n.Name)
 		}
-		add(p.Name, "blocked:", blocked)
+		for i, text := range reasons {
+			reasons[i] = some(blocked[text], wide) + ": " + text
+		}
+		add(p.Name, "blocked:", reasons)
 		if len(p.NotModelled) > 0 && (wide || len(p.Nodes) > 0) {
 			add(p.Name, "not modelled:", p.NotModelled)
 		}
 	}
 	return lines
+}
+
+// some are names, the first few of them unless all are asked for.
+func some(names []string, all bool) string {
+	if more := len(names) - shown; more > 0 && !all {
+		names = append(slices.Clone(names[:shown]), fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, ", ")
 }
