@@ -66,6 +66,19 @@ func Plan(ctx context.Context, f Fleet, r Request) fanout.Results[*v1alpha1.Scal
 		return p, err
 	})
 	refuseTwins(looks)
+	found := map[string]bool{} // a node that was named is in one cluster, and not in the others
+	for _, seen := range looks {
+		if seen.Err == nil {
+			for _, n := range seen.Value.snapshot.Nodes {
+				found[n.Name] = true
+			}
+		}
+	}
+	for _, seen := range looks {
+		if seen.Err == nil {
+			seen.Value.field.Missing = slices.DeleteFunc(seen.Value.field.Missing, func(name string) bool { return found[name] })
+		}
+	}
 	shares := share(looks, r.Count)
 	results := make(fanout.Results[*v1alpha1.ScalePlan], len(looks))
 	for i, seen := range looks {

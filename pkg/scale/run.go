@@ -75,14 +75,18 @@ func (e *StoppedError) Error() string { return e.Err.Error() }
 
 func (e *StoppedError) Unwrap() error { return e.Err }
 
-// UnfinishedError is a run that stopped when a removal had begun: a person must see
-// that it ends.
+// UnfinishedError is a run that stopped and left something that a person must see to:
+// a removal that has begun, or marks that could not be taken back.
 type UnfinishedError struct {
+	// Nodes are those whose removal has begun.
 	Nodes []string
 	Err   error
 }
 
 func (e *UnfinishedError) Error() string {
+	if len(e.Nodes) == 0 {
+		return e.Err.Error()
+	}
 	return fmt.Sprintf("the removal of %s has begun, and is not confirmed: %v", strings.Join(e.Nodes, ", "), e.Err)
 }
 
@@ -427,7 +431,7 @@ func (r *clusterRun) pause(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoing)
 	defer cancel()
 	if errors.Is(cause, state.ErrChanged) || errors.Is(cause, state.ErrLockLost) {
-		return cause // the run is somebody else's now, and so are its marks
+		return &UnfinishedError{nil, cause} // the run is somebody else's now, and so are its marks
 	}
 	var left []error
 	for i := range r.journal.Nodes {
