@@ -3,70 +3,177 @@ package simulate
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	storagev1 "k8s.io/api/storage/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	storagelisters "k8s.io/client-go/listers/storage/v1"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
 	fwk "k8s.io/kube-scheduler/framework"
-	"k8s.io/kubernetes/pkg/scheduler/apis/config"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config/latest"
-	"k8s.io/kubernetes/pkg/scheduler/framework"
-	"k8s.io/kubernetes/pkg/scheduler/framework/plugins"
+	plfeature "k8s.io/kubernetes/pkg/scheduler/framework/plugins/feature"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/imagelocality"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/interpodaffinity"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
-	"k8s.io/kubernetes/pkg/scheduler/framework/runtime"
-	"k8s.io/kubernetes/pkg/scheduler/metrics"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/nodeaffinity"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/nodedeclaredfeatures"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/nodename"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/nodeports"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/noderesources"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/nodeunschedulable"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/nodevolumelimits"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/podtopologyspread"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/tainttoleration"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/volumebinding"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/volumerestrictions"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/volumezone"
 )
 
-// newScheduler makes the default profile of kube-scheduler, without what acts on a
-// cluster, and without what needs objects that are not read here.
-func newScheduler(ctx context.Context, c Cluster, w *world) (framework.Framework, error) {
-	metrics.InitMetrics() // the plugins count without asking whether somebody reads it
+// plugin is one of the scheduler's, and what its answers depend on; that is how
+// long they can be remembered.
+type plugin struct {
+	name   string
+	at     int // in the profile
+	reads  reads
+	weight int64
+
+	// What it implements, else nil.
+	preFilter fwk.PreFilterPlugin
+	filter    fwk.FilterPlugin
+	preScore  fwk.PreScorePlugin
+	score     fwk.ScorePlugin
+	reserve   fwk.ReservePlugin
+}
+
+func newPlugin(p fwk.Plugin, r reads) *plugin {
+	pl := &plugin{name: p.Name(), reads: r}
+	pl.preFilter, _ = p.(fwk.PreFilterPlugin)
+	pl.filter, _ = p.(fwk.FilterPlugin)
+	pl.preScore, _ = p.(fwk.PreScorePlugin)
+	pl.score, _ = p.(fwk.ScorePlugin)
+	pl.reserve, _ = p.(fwk.ReservePlugin)
+	return pl
+}
+
+// reads is what a plugin's answer about a pod and a node depends on.
+type reads int
+
+const (
+	// anything is never remembered.
+	anything reads = iota
+	// theNode is what is written on the node, and what the pod asks of it.
+	theNode
+	// requests are what is requested on the node, and by the pod.
+	requests
+	// images are what the node has pulled, and what the pod runs.
+	images
+	// topology is where pods with some labels are, over all nodes.
+	topology
+	// affinities are where pods are that want to be together, or apart.
+	affinities
+)
+
+// maker makes a plugin.
+type maker func(context.Context, runtime.Object, fwk.Handle, plfeature.Features) (fwk.Plugin, error)
+
+// factory is how a plugin is made.
+type factory struct {
+	maker
+	reads
+}
+
+// factories are the plugins of the default profile that decide where a pod may run,
+// and likes to. Those that act (preemption, binding), hold pods back, or need
+// objects that are not read here (claims of devices, pod groups) are not among
+// them; NotModelled says so.
+func factories() map[string]factory {
+	pulled := func(ctx context.Context, args runtime.Object, h fwk.Handle, _ plfeature.Features) (fwk.Plugin, error) {
+		return imagelocality.New(ctx, args, h)
+	}
+	return map[string]factory{
+		names.NodeUnschedulable:               {nodeunschedulable.New, theNode},
+		names.NodeName:                        {nodename.New, theNode},
+		names.TaintToleration:                 {tainttoleration.New, theNode},
+		names.NodeAffinity:                    {nodeaffinity.New, theNode},
+		names.NodeDeclaredFeatures:            {nodedeclaredfeatures.New, anything},
+		names.NodePorts:                       {nodeports.New, anything},
+		names.NodeResourcesFit:                {noderesources.NewFit, requests},
+		names.NodeResourcesBalancedAllocation: {noderesources.NewBalancedAllocation, requests},
+		names.VolumeRestrictions:              {volumerestrictions.New, anything},
+		names.NodeVolumeLimits:                {nodevolumelimits.NewCSI, anything},
+		names.VolumeBinding:                   {volumebinding.New, anything},
+		names.VolumeZone:                      {volumezone.New, anything},
+		names.PodTopologySpread:               {podtopologyspread.New, topology},
+		names.InterPodAffinity:                {interpodaffinity.New, affinities},
+		names.ImageLocality:                   {pulled, images},
+	}
+}
+
+// newPlugins makes the plugins of the default profile, in its order and with its
+// arguments and weights.
+func newPlugins(ctx context.Context, h fwk.Handle) ([]*plugin, error) {
 	defaults, err := latest.Default()
 	if err != nil {
 		return nil, fmt.Errorf("the scheduler's defaults: %w", err)
 	}
-	profile := &defaults.Profiles[0]
-	without := func(enabled []config.Plugin) []config.Plugin {
-		return slices.DeleteFunc(enabled, func(p config.Plugin) bool { return slices.Contains(notHere(), p.Name) })
+	profile := defaults.Profiles[0]
+	arguments := map[string]runtime.Object{}
+	for _, c := range profile.PluginConfig {
+		arguments[c.Name] = c.Args
 	}
-	profile.Plugins.MultiPoint.Enabled = without(profile.Plugins.MultiPoint.Enabled)
-	factory, err := known(c)
-	if err != nil {
-		return nil, err
+	features := plfeature.NewSchedulerFeaturesFromGates(feature.DefaultFeatureGate)
+	features.EnableDynamicResourceAllocation, features.EnableDRAExtendedResource = false, false
+	known := factories()
+	var plugins []*plugin
+	for _, p := range profile.Plugins.MultiPoint.Enabled {
+		f, has := known[p.Name]
+		if !has {
+			continue
+		}
+		made, err := f.maker(ctx, arguments[p.Name], h, features)
+		if err != nil {
+			return nil, fmt.Errorf("the scheduler's plugin %s: %w", p.Name, err)
+		}
+		pl := newPlugin(made, f.reads)
+		pl.at, pl.weight = len(plugins), int64(max(p.Weight, 1))
+		plugins = append(plugins, pl)
 	}
-	return runtime.NewFramework(ctx, plugins.NewInTreeRegistry(), profile,
-		runtime.WithSnapshotSharedLister(lister{w}), runtime.WithInformerFactory(factory), runtime.WithParallelism(1),
-		runtime.WithSharedCSIManager(csiNodes{c.CSINodes}),
-	)
+	return plugins, nil
 }
 
-// notHere are plugins that act on other pods, or need objects of their own. What
-// they would know is listed by NotModelled.
-func notHere() []string {
-	return []string{names.DefaultPreemption, names.DynamicResources, names.GangScheduling, names.SchedulingGates, names.TopologyPlacementGenerator, names.PodGroupPodsCount}
+// handle is what plugins ask of the scheduler that they are in. What else it offers
+// is for plugins that act.
+type handle struct {
+	fwk.Handle
+
+	lister  lister
+	factory informers.SharedInformerFactory
 }
 
-// known makes listers of what was read: informers that are never started.
-func known(c Cluster) (informers.SharedInformerFactory, error) {
-	f := informers.NewSharedInformerFactory(nil, 0)
-	v := f.Core().V1()
-	s := f.Storage().V1()
+func newHandle(s *state, c Cluster) (handle, error) {
+	f := informers.NewSharedInformerFactory(nil, 0) // never started: what was read is put in
+	core, apps, storage := f.Core().V1(), f.Apps().V1(), f.Storage().V1()
 	for _, err := range []error{
-		put(v.Nodes().Informer(), c.Nodes), put(v.Namespaces().Informer(), c.Namespaces), put(v.Services().Informer(), c.Services),
-		put(v.ReplicationControllers().Informer(), c.ReplicationControllers), put(f.Apps().V1().ReplicaSets().Informer(), c.ReplicaSets), put(f.Apps().V1().StatefulSets().Informer(), c.StatefulSets),
-		put(v.PersistentVolumeClaims().Informer(), c.Claims), put(v.PersistentVolumes().Informer(), c.Volumes), put(s.StorageClasses().Informer(), c.StorageClasses),
-		put(s.CSINodes().Informer(), c.CSINodes), put(s.CSIDrivers().Informer(), c.CSIDrivers), put(s.VolumeAttachments().Informer(), c.Attachments), put(s.CSIStorageCapacities().Informer(), c.Capacities),
+		fill(core.Nodes().Informer(), c.Nodes), fill(core.Namespaces().Informer(), c.Namespaces), fill(core.Services().Informer(), c.Services),
+		fill(core.ReplicationControllers().Informer(), c.ReplicationControllers),
+		fill(apps.ReplicaSets().Informer(), c.ReplicaSets), fill(apps.StatefulSets().Informer(), c.StatefulSets),
+		fill(core.PersistentVolumeClaims().Informer(), c.Claims), fill(core.PersistentVolumes().Informer(), c.Volumes),
+		fill(storage.StorageClasses().Informer(), c.StorageClasses), fill(storage.CSINodes().Informer(), c.CSINodes),
+		fill(storage.CSIDrivers().Informer(), c.CSIDrivers), fill(storage.CSIStorageCapacities().Informer(), c.Capacities),
+		fill(storage.VolumeAttachments().Informer(), c.Attachments),
 	} {
 		if err != nil {
-			return nil, err
+			return handle{}, err
 		}
 	}
-	return f, nil
+	return handle{lister: lister{state: s}, factory: f}, nil
 }
 
-func put[T any](informer cache.SharedIndexInformer, objects []T) error {
+func fill[T any](informer cache.SharedIndexInformer, objects []T) error {
 	for _, o := range objects {
 		if err := informer.GetIndexer().Add(o); err != nil {
 			return err
@@ -75,56 +182,43 @@ func put[T any](informer cache.SharedIndexInformer, objects []T) error {
 	return nil
 }
 
-// lister is what plugins ask of a world.
-type lister struct{ world *world }
+// ClientSet implements fwk.Handle; plugins that decide have no use for it.
+func (handle) ClientSet() kubernetes.Interface { return nil }
 
-func (l lister) NodeInfos() fwk.NodeInfoLister         { return l }
-func (l lister) StorageInfos() fwk.StorageInfoLister   { return l }
-func (lister) PodGroupStates() fwk.PodGroupStateLister { return noGroups{} }
-func (l lister) List() ([]fwk.NodeInfo, error)         { return l.world.list, nil }
-func (l lister) IsPVCUsedByPods(key string) bool       { return l.world.claims[key] > 0 }
+// SharedInformerFactory implements fwk.Handle.
+func (h handle) SharedInformerFactory() informers.SharedInformerFactory { return h.factory }
 
-// HavePodsWithAffinityList implements fwk.NodeInfoLister.
-func (l lister) HavePodsWithAffinityList() ([]fwk.NodeInfo, error) {
-	return slices.DeleteFunc(slices.Clone(l.world.list), func(n fwk.NodeInfo) bool { return len(n.GetPodsWithAffinity()) == 0 }), nil
+// SnapshotSharedLister implements fwk.Handle.
+func (h handle) SnapshotSharedLister() fwk.SharedLister { return h.lister }
+
+// SharedCSIManager implements fwk.Handle.
+func (h handle) SharedCSIManager() fwk.CSIManager {
+	return csiNodes{h.factory.Storage().V1().CSINodes().Lister()}
 }
 
-// HavePodsWithRequiredAntiAffinityList implements fwk.NodeInfoLister.
-func (l lister) HavePodsWithRequiredAntiAffinityList() ([]fwk.NodeInfo, error) {
-	return slices.DeleteFunc(slices.Clone(l.world.list), func(n fwk.NodeInfo) bool { return len(n.GetPodsWithRequiredAntiAffinity()) == 0 }), nil
-}
+// SharedDRAManager implements fwk.Handle; there is none.
+func (handle) SharedDRAManager() fwk.SharedDRAManager { return nil }
 
-// Get implements fwk.NodeInfoLister.
-func (l lister) Get(name string) (fwk.NodeInfo, error) {
-	if n, has := l.world.nodes[name]; has {
-		return n, nil
+// Parallelizer implements fwk.Handle.
+func (handle) Parallelizer() fwk.Parallelizer { return oneByOne{} }
+
+// oneByOne is a parallelizer for pieces that are too small to be shared out.
+type oneByOne struct{}
+
+// Until implements fwk.Parallelizer.
+func (oneByOne) Until(_ context.Context, pieces int, do workqueue.DoWorkPieceFunc, _ string) {
+	for i := range pieces {
+		do(i)
 	}
-	return nil, fmt.Errorf("there is no node %s", name)
-}
-
-// noGroups has no pod groups: the plugins that would ask are not here.
-type noGroups struct{}
-
-// Get implements fwk.PodGroupStateLister.
-func (noGroups) Get(namespace, name string) (fwk.PodGroupState, error) {
-	return nil, fmt.Errorf("pod group %s/%s is not modelled", namespace, name)
 }
 
 // csiNodes are the CSINodes of a cluster.
-type csiNodes struct{ nodes []*storagev1.CSINode }
+type csiNodes struct{ storagelisters.CSINodeLister }
 
 // CSINodes implements fwk.CSIManager.
 func (c csiNodes) CSINodes() fwk.CSINodeLister { return c }
 
 // List implements fwk.CSINodeLister.
-func (c csiNodes) List() ([]*storagev1.CSINode, error) { return c.nodes, nil }
-
-// Get implements fwk.CSINodeLister.
-func (c csiNodes) Get(name string) (*storagev1.CSINode, error) {
-	for _, n := range c.nodes {
-		if n.Name == name {
-			return n, nil
-		}
-	}
-	return nil, apierrors.NewNotFound(storagev1.Resource("csinodes"), name)
+func (c csiNodes) List() ([]*storagev1.CSINode, error) {
+	return c.CSINodeLister.List(labels.Everything())
 }

@@ -7,15 +7,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"slices"
-	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/types"
-	resourcehelper "k8s.io/component-helpers/resource"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 )
 
 // Cluster is what the scheduler would know of a cluster. Nothing in it is changed.
@@ -107,172 +106,141 @@ type Options struct {
 
 const defaultOrders = 5
 
-// Engine places pods in one cluster.
+// Engine places pods in one cluster. It is for one caller at a time.
 type Engine struct {
 	options Options
-	worlds  []*world // one for each order, and the first for the plain one
 	cluster Cluster
+	handle  handle
+	state   *state
+	plugins []*plugin
+	// The two of them that count pods over nodes.
+	spreading, affinity *plugin
+	// pulled: nodes say which images they have.
+	pulled bool
+	// cpu and memory are what all nodes have together.
+	cpu, memory float64
+
+	movers  map[*corev1.Pod]*mover
+	classes map[string]*class
+	memos   map[string]*memo
+	grouped map[string]*groups
+	// groupedIn is the epoch of grouped.
+	groupedIn int
+	// waiting are pending pods that have places today, by their nodes.
+	waiting map[int][]*mover
+	leaving map[int]bool
+
+	// What one placement needs, kept for the next.
+	each       []*plugin
+	found      []int
+	foundInfos []fwk.NodeInfo
+	scored     fwk.NodeScoreList
+	totals     []int64
+	likes      []liked
+	here       []int // by node; 0 but while it is needed
 }
 
 // New reads a cluster. It copies no pods.
 func New(ctx context.Context, c Cluster, o Options) (*Engine, error) {
 	o.Orders = cmp.Or(o.Orders, defaultOrders)
-	e := &Engine{options: o, cluster: c}
-	w, err := newWorld(ctx, c)
+	s, err := newState(klog.FromContext(ctx), c)
 	if err != nil {
 		return nil, err
 	}
-	e.worlds = []*world{w}
-	return e, nil
+	e := &Engine{
+		options: o, cluster: c, state: s,
+		movers: map[*corev1.Pod]*mover{}, classes: map[string]*class{}, memos: map[string]*memo{}, waiting: map[int][]*mover{}, leaving: map[int]bool{},
+	}
+	e.here = make([]int, len(s.nodes))
+	for _, n := range c.Nodes {
+		e.pulled = e.pulled || len(n.Status.Images) > 0
+		e.cpu += float64(n.Status.Allocatable.Cpu().MilliValue())
+		e.memory += float64(n.Status.Allocatable.Memory().Value())
+	}
+	if e.handle, err = newHandle(s, c); err != nil {
+		return nil, err
+	}
+	if e.plugins, err = newPlugins(ctx, e.handle); err != nil {
+		return nil, err
+	}
+	for _, pl := range e.plugins {
+		switch pl.name {
+		case names.PodTopologySpread:
+			e.spreading = pl
+		case names.InterPodAffinity:
+			e.affinity = pl
+		}
+	}
+	if e.spreading == nil || e.affinity == nil {
+		return nil, fmt.Errorf("the scheduler's defaults are without %s or %s", names.PodTopologySpread, names.InterPodAffinity)
+	}
+	return e, e.placePending(ctx)
+}
+
+// placePending gives places to the pods that wait, those of the highest priority
+// first. Such as have none today are forgotten: it is not because of a plan.
+func (e *Engine) placePending(ctx context.Context) error {
+	if len(e.state.nodes) == 0 {
+		return nil
+	}
+	movers, err := e.moversOf(ctx, e.cluster.Pending)
+	if err != nil {
+		return err
+	}
+	bigFirst(movers)
+	how := &search{random: e.random(0)}
+	for _, m := range movers {
+		at, found, err := e.place(ctx, m, how)
+		if err != nil {
+			return err
+		}
+		if found {
+			e.waiting[at] = append(e.waiting[at], m)
+		}
+	}
+	e.state.undo = nil
+	return nil
 }
 
 // Place says what happens if these nodes leave, in this order. Every call begins
-// with the cluster as it was given.
+// with the cluster as it was given. Nodes that are not there have left.
 func (e *Engine) Place(ctx context.Context, leaving []Leaving) (*Placement, error) {
-	result := &Placement{}
-	if len(leaving) == 0 {
-		return result, nil
-	}
-	plain, err := e.try(ctx, leaving, nil)
-	if err != nil {
-		return nil, err
-	}
-	orders := make([]*outcome, e.options.Orders)
-	for i := range orders {
-		random := rand.New(rand.NewPCG(e.options.Seed, uint64(i)+1)) //nolint:gosec // a simulation repeats itself
-		if orders[i], err = e.try(ctx, leaving, random); err != nil {
-			return nil, err
-		}
-	}
-	all := append([]*outcome{plain}, orders...)
+	defer e.state.revert(0)
+	clear(e.leaving)
+	p := &plan{Engine: e, moves: make([]Move, len(leaving)), to: map[*mover]int{}}
 	for i, l := range leaving {
-		m := Move{Node: l.Node, Verdict: Fits}
-		found := 0
-		for k, o := range all {
-			switch {
-			case o.to[i] != nil:
-				found++
-				if m.To == nil {
-					m.To = o.to[i]
-				}
-			case k > 0 || m.Blocked == nil:
-				m.Blocked = cmp.Or(m.Blocked, o.blocked[i])
-			}
-		}
-		inOrders := 0
-		for _, o := range orders {
-			if o.to[i] != nil {
-				inOrders++
-			}
-		}
-		switch {
-		case found == 0:
-			m.Verdict = NoPlace
-		case inOrders < len(orders):
-			m.Verdict = Tight
-		default:
-			m.Blocked = nil
-		}
-		result.Moves = append(result.Moves, m)
-	}
-	result.Reserve = plain.reserve
-	return result, nil
-}
-
-// outcome is one way of placing.
-type outcome struct {
-	to      []map[types.UID]string // nil for a node whose pods have no places
-	blocked []*Blocked
-	reserve *Blocked
-}
-
-// try lets nodes leave in one way: the biggest pods first onto the first node that
-// takes them, or, with random, in a shuffled order onto the node that the score
-// plugins like best.
-func (e *Engine) try(ctx context.Context, leaving []Leaving, random *rand.Rand) (*outcome, error) {
-	w := e.worlds[0]
-	begin := w.fork()
-	defer w.revert(ctx, begin)
-	w.begin(random)
-	for _, l := range leaving {
-		w.taint(l.Node)
-	}
-	for _, p := range e.cluster.Pending {
-		if _, _, err := w.place(ctx, p, random != nil); err != nil {
-			return nil, err
-		}
-	}
-	o := &outcome{to: make([]map[types.UID]string, len(leaving)), blocked: make([]*Blocked, len(leaving))}
-	for i, l := range leaving {
-		if err := w.leave(ctx, l, ordered(l.Pods, random), random != nil, o, i); err != nil {
-			return nil, err
-		}
-	}
-	if e.options.Reserve && random == nil {
-		blocked, err := w.loseFullest(ctx, leaving)
+		movers, err := e.moversOf(ctx, l.Pods)
 		if err != nil {
 			return nil, err
 		}
-		o.reserve = blocked
-	}
-	return o, nil
-}
-
-// ordered are pods in the order in which they come: by priority, then the biggest
-// first, or shuffled.
-func ordered(pods []*corev1.Pod, random *rand.Rand) []*corev1.Pod {
-	pods = slices.Clone(pods)
-	if random != nil {
-		random.Shuffle(len(pods), func(i, j int) { pods[i], pods[j] = pods[j], pods[i] })
-		slices.SortStableFunc(pods, func(a, b *corev1.Pod) int { return cmp.Compare(priority(b), priority(a)) })
-		return pods
-	}
-	size := map[*corev1.Pod]int64{}
-	for _, p := range pods {
-		requests := resourcehelper.PodRequests(p, resourcehelper.PodResourcesOptions{})
-		size[p] = requests.Cpu().MilliValue() + requests.Memory().Value()>>22 // 1 CPU weighs as 4 GiB
-	}
-	slices.SortStableFunc(pods, func(a, b *corev1.Pod) int {
-		return cmp.Or(cmp.Compare(priority(b), priority(a)), cmp.Compare(size[b], size[a]), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
-	})
-	return pods
-}
-
-func priority(p *corev1.Pod) int32 {
-	if p.Spec.Priority == nil {
-		return 0
-	}
-	return *p.Spec.Priority
-}
-
-// NotModelled is what the plugins here do not know of this cluster, in sentences.
-func (e *Engine) NotModelled() []string {
-	out := []string{"preemption: a pod of higher priority may displace others"}
-	others, claims, groups := map[string]int{}, 0, 0
-	for _, p := range e.cluster.Pods {
-		if name := p.Spec.SchedulerName; name != "" && name != corev1.DefaultSchedulerName {
-			others[name]++
+		at, has := e.state.at[l.Node]
+		if has && !e.leaving[at] {
+			movers = append(movers, e.waiting[at]...)
+			e.leaving[at] = true
+			e.state.close(at)
 		}
-		if len(p.Spec.ResourceClaims) > 0 {
-			claims++
+		if !has && len(movers) > 0 {
+			return nil, fmt.Errorf("there is no node %s", l.Node)
 		}
-		if p.Spec.SchedulingGroup != nil {
-			groups++
+		p.moves[i] = Move{Node: l.Node, Verdict: Fits}
+		p.departures = append(p.departures, departure{node: at, movers: movers, gone: !has})
+	}
+	closed := len(e.state.undo)
+	if err := p.lead(ctx); err != nil {
+		return nil, err
+	}
+	result := &Placement{Moves: p.moves}
+	if e.options.Reserve {
+		var err error
+		if result.Reserve, err = p.reserve(ctx); err != nil {
+			return nil, err
 		}
 	}
-	if claims > 0 {
-		out = append(out, fmt.Sprintf("dynamic resources: %d pods have resource claims", claims))
+	for order := range e.options.Orders {
+		e.state.revert(closed)
+		if err := p.confirm(ctx, order); err != nil {
+			return nil, err
+		}
 	}
-	if groups > 0 {
-		out = append(out, fmt.Sprintf("gangs: %d pods are of pod groups", groups))
-	}
-	var names []string
-	for name, n := range others {
-		names = append(names, fmt.Sprintf("%s (%d pods)", name, n))
-	}
-	slices.Sort(names)
-	if len(names) > 0 {
-		out = append(out, "other schedulers, which may decide otherwise: "+strings.Join(names, ", "))
-	}
-	return append(out, "a scheduler's own profile, extenders and plugins: the default ones are taken")
+	return result, nil
 }

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,7 +41,7 @@ func pod(name, on, app, cpu string, change ...func(*corev1.Pod)) *corev1.Pod {
 	return p
 }
 
-func spread(p *corev1.Pod) {
+func evenly(p *corev1.Pod) {
 	p.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{
 		MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.DoNotSchedule,
 		LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": p.Labels["app"]}},
@@ -118,7 +119,7 @@ func TestVerdicts(t *testing.T) {
 		{
 			name: "the zone of the ghost still counts",
 			cluster: Cluster{Nodes: []*corev1.Node{node("a", "z1", "4"), node("b", "z2", "4")}, Pods: []*corev1.Pod{
-				pod("p", "a", "web", "1", spread), pod("q", "b", "web", "1", spread),
+				pod("p", "a", "web", "1", evenly), pod("q", "b", "web", "1", evenly),
 			}},
 			// nodeTaintsPolicy Ignore, the default, counts z1, which has none then: b would have two.
 			leaving: []string{"a"}, want: []Verdict{NoPlace}, blocked: "node(s) didn't match pod topology spread constraints",
@@ -201,7 +202,7 @@ func TestReserve(t *testing.T) {
 		t.Errorf("with room for b's pods: %+v", got)
 	}
 	c.Pods = append(c.Pods, pod("s", "c", "web", "1"))
-	if got := place(t, c, Options{Reserve: true}, "a"); got.Moves[0].Verdict != Fits || got.Reserve == nil || got.Reserve.Pod != "p" {
+	if got := place(t, c, Options{Reserve: true}, "a"); got.Moves[0].Verdict != Fits || got.Reserve == nil || got.Reserve.Pod != "q" {
 		t.Errorf("b's pods have no places once a is gone: %+v", got)
 	}
 	if got := place(t, c, Options{}, "a"); got.Reserve != nil {
@@ -209,18 +210,29 @@ func TestReserve(t *testing.T) {
 	}
 }
 
-// many is a cluster of n nodes in three zones, with pods of 1,000 m each at half of
-// what fits.
+// many is a cluster of n nodes in three zones that are half full: pods of eight
+// sizes, of ReplicaSets of 30.
 func many(nodes, pods int, change ...func(*corev1.Pod)) Cluster {
 	var c Cluster
 	for i := range nodes {
 		name := fmt.Sprintf("n-%04d", i)
 		c.Nodes = append(c.Nodes, node(name, fmt.Sprintf("z%d", i%3), "60"))
 		for k := range pods {
-			c.Pods = append(c.Pods, pod(fmt.Sprintf("p-%d-%d", i, k), name, fmt.Sprintf("app-%d", (i*pods+k)/30), "1", change...))
+			app := fmt.Sprintf("app-%d", (i*pods+k)%(nodes*pods/30))
+			c.Pods = append(c.Pods, pod(fmt.Sprintf("p-%d-%d", i, k), name, app, fmt.Sprintf("%dm", 550+100*(k%8)), change...))
 		}
 	}
+	for i := range nodes * pods / 30 {
+		c.ReplicaSets = append(c.ReplicaSets, replicaSet(fmt.Sprintf("app-%d", i)))
+	}
 	return c
+}
+
+func replicaSet(app string) *appsv1.ReplicaSet {
+	return &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Name: app, Namespace: "shop", UID: types.UID(app)},
+		Spec:       appsv1.ReplicaSetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}},
+	}
 }
 
 func benchmark(b *testing.B, c Cluster, leave int) {
@@ -253,6 +265,6 @@ func benchmark(b *testing.B, c Cluster, leave int) {
 
 func BenchmarkPlace(b *testing.B) {
 	b.Run("1000x30/remove=100", func(b *testing.B) { benchmark(b, many(1000, 30), 100) })
-	b.Run("1000x30/remove=100/spread", func(b *testing.B) { benchmark(b, many(1000, 30, spread), 100) })
+	b.Run("1000x30/remove=100/spread", func(b *testing.B) { benchmark(b, many(1000, 30, evenly), 100) })
 	b.Run("5000x30/remove=500", func(b *testing.B) { benchmark(b, many(5000, 30), 500) })
 }
