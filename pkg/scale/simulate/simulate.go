@@ -149,7 +149,7 @@ func New(ctx context.Context, c Cluster, o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		options: o, cluster: c, state: s,
-		movers: map[*corev1.Pod]*mover{}, classes: map[string]*class{}, memos: map[string]*memo{}, waiting: map[int][]*mover{}, leaving: map[int]bool{},
+		movers: map[*corev1.Pod]*mover{}, classes: map[string]*class{}, memos: map[string]*memo{}, waiting: map[int][]*mover{}, leaving: map[int]bool{}, grouped: map[string]*groups{},
 	}
 	e.here = make([]int, len(s.nodes))
 	for _, n := range c.Nodes {
