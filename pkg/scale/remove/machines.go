@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
@@ -28,7 +29,7 @@ func (r *ClusterAPI) Remove(ctx context.Context, step *Step) error {
 	if step.Owner.Kind == kindMachine {
 		return r.deleteMachine(ctx, step)
 	}
-	p, err := r.pool(ctx, step)
+	p, err := r.pool(ctx, step.Owner)
 	if err != nil {
 		return err
 	}
@@ -40,7 +41,7 @@ func (r *ClusterAPI) Remove(ctx context.Context, step *Step) error {
 		if !changed(err) || attempt == attempts {
 			return r.unmarked(ctx, step, err)
 		}
-		if p, err = r.pool(ctx, step); err != nil {
+		if p, err = r.pool(ctx, step.Owner); err != nil {
 			return err
 		}
 	}
@@ -65,23 +66,23 @@ func (r *ClusterAPI) deleteMachine(ctx context.Context, step *Step) error {
 	return nil
 }
 
-// pool reads the owner of a step, and all around it, as they are now.
-func (r *ClusterAPI) pool(ctx context.Context, step *Step) (*pool, error) {
-	resource, err := capiResource(ctx, r.Management, step.Owner.Kind)
+// pool reads an owner, and all around it, as they are now.
+func (r *ClusterAPI) pool(ctx context.Context, owner v1alpha1.NodeOwner) (*pool, error) {
+	resource, err := capiResource(ctx, r.Management, owner.Kind)
 	if err != nil {
 		return nil, err
 	}
-	object, err := r.Management.Object(ctx, resource, step.Owner.Namespace, step.Owner.Name)
+	object, err := r.Management.Object(ctx, resource, owner.Namespace, owner.Name)
 	if err != nil {
 		return nil, err
 	}
-	e, err := readEstate(ctx, r.Management, step.Owner.Namespace, text(object, "spec", "clusterName"))
+	e, err := readEstate(ctx, r.Management, owner.Namespace, text(object, "spec", "clusterName"))
 	if err != nil {
 		return nil, err
 	}
-	p := e.poolOf(step.Owner.UID)
+	p := e.poolOf(owner.UID)
 	if p == nil {
-		return nil, &ChangedError{Owner: step.Owner, What: "it is another, of the same name"}
+		return nil, &ChangedError{Owner: owner, What: "it is another, of the same name"}
 	}
 	return p, nil
 }
@@ -116,7 +117,7 @@ func (r *ClusterAPI) lower(ctx context.Context, p *pool, step *Step) error {
 	}
 	if fresh {
 		// Once more, with the marks: whoever came in between is seen now.
-		if p, err = r.pool(ctx, step); err != nil {
+		if p, err = r.pool(ctx, step.Owner); err != nil {
 			return err
 		}
 		if b := p.block(step.mark(), true); b != nil {
@@ -141,7 +142,7 @@ func (p *pool) ours(step *Step) bool {
 // otherwise the count is put back, as far as it is for Machines that stay.
 func (r *ClusterAPI) chosen(ctx context.Context, step *Step) error {
 	for began := time.Now(); ; {
-		p, err := r.pool(ctx, step)
+		p, err := r.pool(ctx, step.Owner)
 		if err != nil {
 			return err
 		}
@@ -185,7 +186,7 @@ func (r *ClusterAPI) putBack(ctx context.Context, p *pool, step *Step, stay int,
 		if err = p.place.set(ctx, r.Management, step.To, to); err == nil || !changed(err) {
 			break
 		}
-		if p, err = r.pool(ctx, step); err != nil {
+		if p, err = r.pool(ctx, step.Owner); err != nil {
 			break
 		}
 	}
@@ -254,7 +255,7 @@ func (r *ClusterAPI) Confirm(ctx context.Context, step *Step) (Progress, error) 
 // confirmCount looks whether the owner has as many machines as it was told, and
 // nobody has told it otherwise.
 func (r *ClusterAPI) confirmCount(ctx context.Context, step *Step) (Progress, error) {
-	p, err := r.pool(ctx, step)
+	p, err := r.pool(ctx, step.Owner)
 	if err != nil {
 		return Progress{}, err
 	}
