@@ -47,7 +47,7 @@ func hintFor(reason member.Reason, f fanout.Failure, plugin string) string {
 			return "--inventory wants the context of the hub itself; kubectl config get-contexts lists the contexts"
 		}
 	case member.ReasonNotFound, member.ReasonInvalid, member.ReasonExpired,
-		member.ReasonRefused, member.ReasonUnhealthy, member.ReasonCanceled, member.ReasonInternal:
+		member.ReasonRefused, member.ReasonUnhealthy, member.ReasonGateFailed, member.ReasonCanceled, member.ReasonInternal:
 	}
 	return ""
 }

@@ -31,6 +31,12 @@ func hubProviders() []string {
 	return []string{karmada.ProviderName, kurator.ProviderName, clusterapi.ProviderName, clusterprofile.ProviderName}
 }
 
+// OnHubs is true where clusters are listed by more than the kubeconfig.
+func (f *ClusterFlags) OnHubs() bool {
+	refs, err := f.inventories()
+	return err != nil || slices.ContainsFunc(refs, func(r inventoryRef) bool { return r.provider != kubeconfig.ProviderName })
+}
+
 // inventories reads --inventory; nothing means the kubeconfig.
 func (f *ClusterFlags) inventories() ([]inventoryRef, error) {
 	if len(f.inventory) == 0 {

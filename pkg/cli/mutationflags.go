@@ -39,20 +39,34 @@ type Mutation struct {
 // last, when all else is known to be good, and before anything is asked of a
 // cluster.
 func (f *MutationFlags) Parse(env *Env) (Mutation, error) {
+	m, err := f.Read(env)
+	if err == nil {
+		err = m.Askable()
+	}
+	return m, err
+}
+
+// Read is Parse for a command that has more to check before it calls Askable, such
+// as files.
+func (f *MutationFlags) Read(env *Env) (Mutation, error) {
 	m := Mutation{env: env, yes: f.yes, DryRun: f.dryRun}
 	switch f.dryRun {
 	case DryRunClient, DryRunServer:
-		return m, nil
 	case DryRunNone:
 		m.DryRun = ""
 	default:
 		return m, UsageError(fmt.Errorf("--dry-run is %q: want none, client or server", f.dryRun))
 	}
-	if !f.yes && !env.InTerminal() {
-		return m, &Error{
-			Code: ExitRefused, Err: errors.New("there is no terminal to ask on; nothing was changed"),
-			Hint: "--dry-run=server shows the plan, and --yes goes on without asking",
-		}
-	}
 	return m, nil
+}
+
+// Askable refuses where somebody must be asked and there is nobody.
+func (m Mutation) Askable() error {
+	if m.DryRun != "" || m.yes || m.env.InTerminal() {
+		return nil
+	}
+	return &Error{
+		Code: ExitRefused, Err: errors.New("there is no terminal to ask on; nothing was changed"),
+		Hint: "--dry-run=server shows the plan, and --yes goes on without asking",
+	}
 }

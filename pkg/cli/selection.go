@@ -22,8 +22,10 @@ import (
 type Selection struct {
 	// Clusters are distinct and sorted by name.
 	Clusters []inventory.Cluster
-	Members  *member.Pool
-	Fanout   fanout.Options
+	// Listed are all that there are to select from.
+	Listed  []inventory.Cluster
+	Members *member.Pool
+	Fanout  fanout.Options
 	// Warnings are those of the API servers, gathered.
 	Warnings *Warnings
 }
@@ -63,7 +65,7 @@ func (f *ClusterFlags) selected(ctx context.Context, names ...string) (Selection
 	if err != nil {
 		return Selection{}, f.explain(err, listed.clusters)
 	}
-	selection.Clusters = f.distinct(selected)
+	selection.Clusters, selection.Listed = f.distinct(selected), listed.clusters
 	selection.Members = f.members(len(selection.Clusters) > 1, selection.Warnings.Warn)
 	return selection, nil
 }

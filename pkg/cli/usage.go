@@ -54,5 +54,8 @@ func usageHint(cmd *cobra.Command, err error) string {
 			return "-C NAME means one cluster, or several; see " + help
 		}
 	}
+	if bare, is := errors.AsType[*pflag.ValueRequiredError](err); is && bare.GetSpecifiedName() == "dry-run" {
+		return "--dry-run=client or --dry-run=server shows the plan and changes nothing, --dry-run=none changes; see " + help
+	}
 	return "see " + help
 }

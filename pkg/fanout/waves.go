@@ -44,9 +44,23 @@ func ParseWaves(text string) ([]WaveStep, error) {
 		if err != nil {
 			return nil, fmt.Errorf("wave %q: %w", element, err)
 		}
+		if err := step.grows(steps); err != nil {
+			return nil, fmt.Errorf("wave %q: %w", element, err)
+		}
 		steps = append(steps, step)
 	}
 	return steps, nil
+}
+
+// grows is an error if as many have had their turn before. A count and a part
+// cannot be compared: of few clusters a quarter may be one.
+func (s WaveStep) grows(before []WaveStep) error {
+	for _, b := range before {
+		if s.Count > 0 && b.Count >= s.Count || s.Percent > 0 && b.Percent >= s.Percent {
+			return errors.New("as many have had their turn before it: each step says how many have had theirs after it, as in 1,3,100%")
+		}
+	}
+	return nil
 }
 
 func parseWave(element string) (WaveStep, error) {

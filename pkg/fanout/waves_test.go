@@ -24,7 +24,7 @@ func TestWaves(t *testing.T) {
 		{"100%", "c0,c1,c2,c3,c4,c5,c6,c7,c8,c9"},
 		{"99", "c0,c1,c2,c3,c4,c5,c6,c7,c8,c9"},
 		{"1%,11%", "c0 c1 c2,c3,c4,c5,c6,c7,c8,c9"},
-		{"5,3", "c0,c1,c2,c3,c4 c5,c6,c7,c8,c9"}, // 3 have had their turn by then
+		{"5,25%", "c0,c1,c2,c3,c4 c5,c6,c7,c8,c9"}, // a quarter have had their turn by then
 		{"env=dev,50%", "c0,c1 c2,c3,c4 c5,c6,c7,c8,c9"},
 		{"c7,zone==1", "c7 c1,c3,c5,c9 c0,c2,c4,c6,c8"},
 		{"c[89],1", "c8,c9 c0,c1,c2,c3,c4,c5,c6,c7"},
@@ -57,7 +57,7 @@ func TestWaves(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"": "empty", "1,": "empty", "0": "1 or more", "-3": "1 or more", "101%": "100 %", "=1": "name is empty", "[": "pattern", "env=dev!": "env=dev!",
-		"99999999999999999999": "1 or more",
+		"99999999999999999999": "1 or more", "5,3": "before it", "5,5": "before it", "50%,7,25%": "before it",
 	} {
 		if _, err := fanout.ParseWaves(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %s", text, err, want)

@@ -44,6 +44,8 @@ const (
 	ReasonRefused Reason = "Refused"
 	// ReasonUnhealthy: what was brought there does not work there.
 	ReasonUnhealthy Reason = "Unhealthy"
+	// ReasonGateFailed: a program of the user's, asked whether to go on, said no.
+	ReasonGateFailed Reason = "GateFailed"
 	// ReasonCanceled: the user or another cluster's failure ended it.
 	ReasonCanceled Reason = "Canceled"
 	// ReasonInternal: a defect of this program.

@@ -70,8 +70,9 @@ func (f Fleet) planEach(ctx context.Context, plan fanout.Func[*direct.Plan]) (pl
 }
 
 // Withdraw takes a set out of every cluster, under its lock, and forgets it there.
-func Withdraw(ctx context.Context, f Fleet, plans map[string]*direct.Plan, by string, o Observer) fanout.Results[Outcome] {
-	r := newRun(f, engines(plans), Strategy{By: by}, o)
+// What is deleted has the time of the strategy's gate to go.
+func Withdraw(ctx context.Context, f Fleet, plans map[string]*direct.Plan, s Strategy, o Observer) fanout.Results[Outcome] {
+	r := newRun(f, engines(plans), s, o)
 	r.busy = f.Clusters
 	r.withdraw(ctx)
 	return r.results()

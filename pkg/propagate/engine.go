@@ -2,6 +2,7 @@ package propagate
 
 import (
 	"context"
+	"time"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/hub"
@@ -23,8 +24,9 @@ type Engine interface {
 	Finish(ctx context.Context) error
 	// Cancel gives up what was prepared and had no turn.
 	Cancel(ctx context.Context) error
-	// Withdraw makes the changes of a plan to take the set away, and forgets it.
-	Withdraw(ctx context.Context) error
+	// Withdraw makes the changes of a plan to take the set away, and forgets it. What
+	// is deleted has so much time to go.
+	Withdraw(ctx context.Context, within time.Duration) error
 	// Back plans the way back to what was before.
 	Back(ctx context.Context) (Engine, error)
 }

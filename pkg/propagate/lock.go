@@ -48,9 +48,14 @@ func (r *run) lock(ctx context.Context) error {
 // IsTaken is true for the error of a run before which somebody else was at work on
 // the set: nothing was changed.
 func IsTaken(err error) bool {
-	_, locked := errors.AsType[*state.LockedError](err)
 	_, changed := errors.AsType[*set.ChangedError](err)
-	return locked || changed
+	return IsLocked(err) || changed
+}
+
+// IsLocked is IsTaken where somebody is at work still.
+func IsLocked(err error) bool {
+	_, locked := errors.AsType[*state.LockedError](err)
+	return locked
 }
 
 // under is a context that ends with the lock of a cluster, too.

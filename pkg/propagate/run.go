@@ -60,7 +60,7 @@ func (e *CheckError) Error() string { return fmt.Sprintf("the gate %q said no: %
 func (e *CheckError) Unwrap() error { return e.Err }
 
 // Reason classifies the failure.
-func (*CheckError) Reason() member.Reason { return member.ReasonUnhealthy }
+func (*CheckError) Reason() member.Reason { return member.ReasonGateFailed }
 
 // Outcome is what a run came to in one cluster.
 type Outcome struct {
@@ -313,7 +313,7 @@ func (r *run) withdraw(ctx context.Context) {
 	}
 	_ = r.each(ctx, r.busy, func(ctx context.Context, c inventory.Cluster, outcome *Outcome) error {
 		began := time.Now()
-		err := r.plans[c.Name].Withdraw(ctx)
+		err := r.plans[c.Name].Withdraw(ctx, r.strategy.Gate.Timeout)
 		r.observer.Finished(c.Name, err, time.Since(began))
 		outcome.Phase = v1alpha1.PropagationWithdrawn
 		if err != nil {

@@ -89,8 +89,8 @@ func PlanHubResume(ctx context.Context, f Fleet, by inventory.Cluster, o direct.
 }
 
 // WithdrawHub takes a set out of the clusters of a hub.
-func WithdrawHub(ctx context.Context, f Fleet, plan *hub.Plan, by string, o Observer) fanout.Results[Outcome] {
-	r := newRun(f, turns(f, plan), Strategy{By: by}, o)
+func WithdrawHub(ctx context.Context, f Fleet, plan *hub.Plan, s Strategy, o Observer) fanout.Results[Outcome] {
+	r := newRun(f, turns(f, plan), s, o)
 	r.busy = f.Clusters
 	r.withdraw(ctx)
 	return r.results()

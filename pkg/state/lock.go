@@ -28,11 +28,14 @@ const (
 type LockedError struct {
 	// Holder is who, as they signed it.
 	Holder string
-	Name   string
+	// Name is the Lease's, with its namespace.
+	Name string
+	// Since is when they took it, by their clock.
+	Since time.Time
 }
 
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("%s is at work on it (Lease %s)", e.Holder, e.Name)
+	return fmt.Sprintf("%s is at work on it since %s (Lease %s)", e.Holder, e.Since.UTC().Format(time.RFC3339), e.Name)
 }
 
 // Reason classifies the failure.
@@ -98,7 +101,11 @@ func (l *Lock) take(ctx context.Context, holder string) error {
 			}
 			continue
 		case lease.ResourceVersion != seen.ResourceVersion:
-			return &LockedError{Holder: holderOf(lease), Name: l.store.Namespace + "/" + l.name}
+			locked := &LockedError{Holder: holderOf(lease), Name: l.store.Namespace + "/" + l.name}
+			if lease.Spec.AcquireTime != nil {
+				locked.Since = lease.Spec.AcquireTime.Time
+			}
+			return locked
 		case time.Since(since) < leaseDuration:
 			if err := pause(ctx, renewPeriod/3); err != nil {
 				return err

@@ -15,6 +15,9 @@ type Propagation struct {
 	Via string `json:"via"`
 	// Revision is the set's in the cluster; 0 where it has none yet.
 	Revision int `json:"revision,omitempty"`
+	// Wave is the number of the wave in which the cluster has its turn; 0 where all
+	// have theirs together.
+	Wave int `json:"wave,omitempty"`
 	// DryRun is client or server where nothing was written.
 	DryRun string `json:"dryRun,omitempty"`
 	// Phase is one of the constants below.
@@ -86,6 +89,8 @@ type SetStatus struct {
 	// By is who began the last run, as USER@HOST, and Started when.
 	By      string `json:"by,omitempty"`
 	Started string `json:"started,omitempty"`
+	// Kept are the revisions that rollback --to-revision can bring back.
+	Kept []int `json:"kept,omitempty"`
 	// Objects counts those of the set, and Current those that are as their spec
 	// says.
 	Objects int `json:"objects"`

@@ -70,7 +70,7 @@ func (f *diffFlags) toManifestDiff(args []string) (*manifestDiff, error) {
 	}
 	o.options.Namespace, o.render.request.Namespace = f.namespace, f.namespace
 	// What would be refused is to be seen here.
-	o.options.ForceConflicts, o.options.TakeOver = true, true
+	o.options.ForceConflicts, o.options.TakeOver, o.options.CompareOnly = true, true, true
 	o.mutation.DryRun = cli.DryRunServer
 	return &manifestDiff{o}, nil
 }

@@ -42,9 +42,13 @@ selected clusters, and done is what Karmada says is applied and healthy in each.
 A run that was interrupted is gone on with by the same command; or by --resume SET, from any machine and without the manifests:
 the clusters remember what is applied, in which waves, and who has had a turn.
 
-Exit codes: 0 done everywhere, 1 failed on every cluster, 2 usage, 3 failed on some, 4 not healthy in --timeout, 5 refused:
-nothing was written, 6 stopped in the middle, by a failed wave or by Ctrl-C: what was begun is there, and somebody must say
-how it goes on; 130 interrupted before anything was begun.`,
+Clusters have their turns in --waves: each step says how many have had theirs, and so must be greater than the one before, or
+names which do; those that no step takes are the last wave.
+
+Exit codes: 0 done everywhere, 2 usage, 5 refused: nothing was written, 6 stopped, by a cluster or a gate that failed or by
+Ctrl-C: what was begun is there, and somebody must say how it goes on, by the same command again or by rollback; with
+--on-failure rollback or continue nobody must, and it is 1 failed on every cluster, 3 on some, or 4 where nothing but
+--timeout ran out; 130 interrupted before anything was begun.`,
 		Example: `  # What would change, in which clusters
   kubectl fleet propagate -f web.yaml -C east,west --dry-run=server
 
@@ -194,7 +198,7 @@ func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
 	if err := f.clusters.Chosen(); err != nil {
 		return nil, err
 	}
-	o.mutation, err = f.mutation.Parse(f.env)
+	o.mutation, err = f.mutation.Read(f.env) // whether there is anybody to be asked matters when the input is known to be good
 	return o, err
 }
 

@@ -199,15 +199,37 @@ func (*propagateOptions) readFrom(ctx context.Context, source manifest.Source) (
 	return objects, err
 }
 
+// renderRequest is what is rendered for the selected clusters.
+func (o *propagateOptions) renderRequest(ctx context.Context, selection cli.Selection, objects []manifest.Object) (render.Request, error) {
+	request := o.render.request
+	request.Clusters, request.Listed, request.Objects = selection.Clusters, selection.Listed, objects
+	if !render.HasVariables(o.source.Kustomization) {
+		return request, nil
+	}
+	var err error
+	if request.Own, err = o.readEach(ctx, selection.Clusters); err != nil {
+		err = cli.UsageError(err)
+	}
+	return request, err
+}
+
+// renderable is an error if the input is wrong, whatever the clusters say.
+func (o *propagateOptions) renderable(request render.Request) error {
+	if request.Policies != nil && (o.hub != "" || len(request.Policies.Hardware()) > 0) { // others know what they come to
+		request.Policies = nil
+	}
+	request.Undivided = request.ByFree()
+	if _, err := render.Render(request); err != nil {
+		return cli.UsageError(err)
+	}
+	return nil
+}
+
 // rendered are the final objects of each cluster.
 func (o *propagateOptions) rendered(ctx context.Context, selection cli.Selection, objects []manifest.Object) (render.Result, error) {
-	request := o.render.request
-	request.Clusters, request.Objects = selection.Clusters, objects
-	var err error
-	if render.HasVariables(o.source.Kustomization) {
-		if request.Own, err = o.readEach(ctx, selection.Clusters); err != nil {
-			return render.Result{}, cli.UsageError(err)
-		}
+	request, err := o.renderRequest(ctx, selection, objects)
+	if err != nil {
+		return render.Result{}, err
 	}
 	// A hub knows of autoscalers itself.
 	if err := o.qualify(ctx, selection); err != nil {

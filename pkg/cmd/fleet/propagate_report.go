@@ -10,7 +10,6 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 )
 
 // conclude reports a run.
@@ -36,9 +35,11 @@ func (o *propagateOptions) conclude(ctx context.Context, view planView, results 
 	switch {
 	case some(isTaken):
 		verdict.Code = cli.ExitRefused
+		if some(isLocked) {
+			verdict.Hint = "wait until that run ends; a run that died loses its lock by itself, and one that hangs must be ended where it runs, or by deleting its Lease"
+		}
 	case some(func(out propagate.Outcome, _ error) bool { return out.RollbackErr != nil }),
-		ctx.Err() != nil && (unfinished || waiting),
-		waiting && o.rollout.strategy.OnFailure == propagate.Pause: // somebody must say how it goes on
+		(unfinished || waiting) && (ctx.Err() != nil || o.rollout.strategy.OnFailure == propagate.Pause): // somebody must say how it goes on
 		verdict.Code = cli.ExitAttention
 	case some(isTimeout):
 		verdict.Code = cli.ExitTimeout
@@ -62,11 +63,22 @@ func isTaken(_ propagate.Outcome, err error) bool {
 	return propagate.IsTaken(err)
 }
 
+// isLocked is true for a set that somebody else is at work on.
+func isLocked(_ propagate.Outcome, err error) bool {
+	return propagate.IsLocked(err)
+}
+
+// timedOut is a failure that says whether time ran out, and nothing else was wrong.
+type timedOut interface {
+	error
+	TimedOut() bool
+}
+
 // isTimeout is true for a cluster that is left as it is, since time ran out and
 // nothing had failed.
 func isTimeout(out propagate.Outcome, err error) bool {
-	gate, is := errors.AsType[*direct.GateError](err)
-	return is && gate.TimedOut() && out.Phase == v1alpha1.PropagationFailed
+	late, is := errors.AsType[timedOut](err)
+	return is && late.TimedOut() && out.Phase == v1alpha1.PropagationFailed
 }
 
 // isChanged is true for a cluster in which something was done.

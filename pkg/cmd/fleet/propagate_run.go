@@ -1,16 +1,19 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
 )
 
@@ -24,6 +27,9 @@ func (o *propagateOptions) run(ctx context.Context) error {
 	}
 	if o.render.only() {
 		return o.showRendered(ctx, objects)
+	}
+	if refused := o.mutation.Askable(); refused != nil {
+		return cmp.Or(o.check(ctx, objects), refused)
 	}
 	selection, err := o.clusters.Select(ctx)
 	if err != nil {
@@ -41,6 +47,25 @@ func (o *propagateOptions) run(ctx context.Context) error {
 		return o.propagateBy(ctx, selection, rendered)
 	}
 	return o.propagate(ctx, selection, rendered)
+}
+
+// check finds what is wrong with the input and can be found without a request.
+func (o *propagateOptions) check(ctx context.Context, objects []manifest.Object) error {
+	if o.clusters.OnHubs() {
+		return nil
+	}
+	selection, err := o.clusters.SelectUnasked(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := o.rollout.over(selection.Clusters); err != nil {
+		return err
+	}
+	request, err := o.renderRequest(ctx, selection, objects)
+	if err != nil {
+		return err
+	}
+	return o.renderable(request)
 }
 
 func (o *propagateOptions) propagate(ctx context.Context, selection cli.Selection, rendered render.Result) error {
@@ -67,6 +92,7 @@ func (o *propagateOptions) apply(ctx context.Context, fleet propagate.Fleet, pla
 	if failures := planned.Failures(nil); len(failures) > 0 {
 		return o.refuse(failures)
 	}
+	o.sayUnfinished(planned)
 	strategy, err := o.rollout.over(fleet.Clusters)
 	if err != nil {
 		return err
@@ -77,7 +103,7 @@ func (o *propagateOptions) apply(ctx context.Context, fleet propagate.Fleet, pla
 // applyBy is apply with the waves and all else known.
 func (o *propagateOptions) applyBy(ctx context.Context, fleet propagate.Fleet, planned fanout.Results[*direct.Plan], strategy propagate.Strategy, rendered render.Result, do string) error {
 	view := o.view(fleet, planned)
-	view.rendered = rendered
+	view.rendered, view.waves = rendered, strategy.Waves
 	busy := 0
 	for _, p := range planned {
 		if !p.Value.Idle() {
@@ -85,13 +111,14 @@ func (o *propagateOptions) applyBy(ctx context.Context, fleet propagate.Fleet, p
 		}
 	}
 	if o.mutation.DryRun != "" {
-		return o.print(view.planned(), nil)
+		return o.showPlan(view)
 	}
 	if busy == 0 {
+		o.sayNoGate(strategy)
 		return o.conclude(ctx, view, propagate.Run(ctx, fleet, view.plans, strategy, newRunProgress(o.env)))
 	}
 	err := o.mutation.Confirm(ctx, cli.Question{
-		Plan: func(w io.Writer) error { return view.show(w, o.output.Table(), strategy.Waves) }, Clusters: busy, Deletions: deletions(planned),
+		Plan: func(w io.Writer) error { return view.show(w, o.output.Table()) }, Clusters: busy, Deletions: deletions(planned),
 		Do: fmt.Sprintf("%s %s in %s", do, o.options.Set, clusters(busy)),
 	})
 	if err != nil {
@@ -99,6 +126,42 @@ func (o *propagateOptions) applyBy(ctx context.Context, fleet propagate.Fleet, p
 	}
 	results := propagate.Run(ctx, fleet, view.plans, strategy, newRunProgress(o.env))
 	return o.conclude(ctx, view, results)
+}
+
+// showPlan prints what a dry run found; who has a turn when is no part of the table.
+func (o *propagateOptions) showPlan(view planView) error {
+	for _, wave := range view.waveTexts() {
+		o.env.Note("%s", wave)
+	}
+	return o.print(view.planned(), nil)
+}
+
+// sayNoGate says that nobody asks the user's program where there is nothing to ask
+// about.
+func (o *propagateOptions) sayNoGate(strategy propagate.Strategy) {
+	if strategy.Check != nil {
+		o.env.Note("nothing is to be changed, so --gate was not run")
+	}
+}
+
+// sayUnfinished says whose runs did not end where this one goes.
+func (o *propagateOptions) sayUnfinished(planned fanout.Results[*direct.Plan]) {
+	where := map[string][]string{}
+	var runs []string
+	for _, p := range planned {
+		run, unfinished := p.Value.Unfinished()
+		if !unfinished {
+			continue
+		}
+		text := fmt.Sprintf("the run of %s, begun %s, did not end there", run.By, run.Started)
+		if where[text] == nil {
+			runs = append(runs, text)
+		}
+		where[text] = append(where[text], p.Cluster.Name)
+	}
+	for _, run := range runs {
+		o.env.Note("%s: %s", strings.Join(where[run], ", "), run)
+	}
 }
 
 func (o *propagateOptions) view(fleet propagate.Fleet, planned fanout.Results[*direct.Plan]) planView {

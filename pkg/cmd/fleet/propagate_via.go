@@ -106,10 +106,10 @@ func (p *byHub) view() planView {
 }
 
 // ask shows the plan and asks.
-func (p *byHub) ask(ctx context.Context, view planView, waves []fanout.Wave, do string) error {
+func (p *byHub) ask(ctx context.Context, view planView, do string) error {
 	_, deletes := p.plan.Counts()
 	return p.mutation.Confirm(ctx, cli.Question{
-		Plan: func(w io.Writer) error { return view.show(w, p.output.Table(), waves) }, Clusters: len(p.fleet.Clusters), Deletions: deletes,
+		Plan: func(w io.Writer) error { return view.show(w, p.output.Table()) }, Clusters: len(p.fleet.Clusters), Deletions: deletes,
 		Do: fmt.Sprintf("%s by %s", do, p.hub),
 	})
 }
@@ -117,11 +117,15 @@ func (p *byHub) ask(ctx context.Context, view planView, waves []fanout.Wave, do 
 // apply shows what was planned, asks, does it, and reports.
 func (p *byHub) apply(ctx context.Context, strategy propagate.Strategy, rendered render.Result, do string) error {
 	view := p.view()
-	view.rendered = rendered
-	if p.mutation.DryRun != "" || p.plan.Idle() {
+	view.rendered, view.waves = rendered, strategy.Waves
+	switch {
+	case p.mutation.DryRun != "":
+		return p.showPlan(view)
+	case p.plan.Idle():
+		p.sayNoGate(strategy)
 		return p.print(view.planned(), nil)
 	}
-	if err := p.ask(ctx, view, strategy.Waves, do); err != nil {
+	if err := p.ask(ctx, view, do); err != nil {
 		return err
 	}
 	return p.conclude(ctx, view, propagate.RunHub(ctx, p.fleet, p.plan, strategy, newRunProgress(p.env)))

@@ -24,6 +24,8 @@ type planView struct {
 	clusters         []inventory.Cluster
 	plans            map[string]*direct.Plan
 	rendered         render.Result
+	// waves are the turns that the clusters have.
+	waves []fanout.Wave
 }
 
 // planned is what would be done, and what was found as it should be.
@@ -63,6 +65,9 @@ func (v planView) of(cluster string) v1alpha1.Propagation {
 		ObjectMeta: metav1.ObjectMeta{Name: v.set, Annotations: map[string]string{v1alpha1.ClusterAnnotation: cluster}},
 		Via:        v.via, Revision: plan.Revision(), DryRun: v.dryRun, Changes: []v1alpha1.ObjectChange{},
 	}
+	if len(v.waves) > 1 {
+		p.Wave = 1 + slices.IndexFunc(v.waves, func(w fanout.Wave) bool { return slices.Contains(names(w.Clusters), cluster) })
+	}
 	v.shares(&p, cluster)
 	for _, c := range plan.Changes {
 		p.Changes = append(p.Changes, v1alpha1.ObjectChange{
@@ -74,7 +79,7 @@ func (v planView) of(cluster string) v1alpha1.Propagation {
 }
 
 // show is the plan as a person sees it before the question.
-func (v planView) show(w io.Writer, options printers.TableOptions, waves []fanout.Wave) error {
+func (v planView) show(w io.Writer, options printers.TableOptions) error {
 	objects := 0
 	for _, p := range v.plans {
 		objects = max(objects, len(p.Changes))
@@ -83,15 +88,27 @@ func (v planView) show(w io.Writer, options printers.TableOptions, waves []fanou
 	if _, err := fmt.Fprintln(w, printers.Escape(head)); err != nil {
 		return err
 	}
-	if err := printers.Table(w, changesTable(v.planned(), options.Wide), options); err != nil || len(waves) < 2 {
+	if err := printers.Table(w, changesTable(v.planned(), options.Wide), options); err != nil {
 		return err
 	}
-	for i, wave := range waves {
-		if _, err := fmt.Fprintln(w, printers.Escape(waveText(i+1, len(waves), wave))); err != nil {
+	for _, wave := range v.waveTexts() {
+		if _, err := fmt.Fprintln(w, printers.Escape(wave)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// waveTexts say which clusters have their turn when, if not all at once.
+func (v planView) waveTexts() []string {
+	if len(v.waves) < 2 {
+		return nil
+	}
+	texts := make([]string, len(v.waves))
+	for i, wave := range v.waves {
+		texts[i] = waveText(i+1, len(v.waves), wave)
+	}
+	return texts
 }
 
 // print prints the result: of a table, what was planned if nothing was done, else

@@ -29,7 +29,7 @@ Each cluster goes back to the last revision that had become healthy there and is
 to --to-revision. What the set has made since is deleted, what it changed is as it was, what it deleted comes back, and values
 that it took over from others are given back. Namespaces, CRDs, PVCs and PVs stay, and are named.
 
-The clusters keep three revisions before the current one; status shows which is applied. A set that a Karmada control plane
+The clusters keep three revisions before the current one: status SET -o wide lists them. A set that a Karmada control plane
 brought (--via karmada=CONTEXT) goes back there, in all of its clusters.`,
 		Example: `  # What would change
   kubectl fleet rollback web -C east,west --dry-run=server

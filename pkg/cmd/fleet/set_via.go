@@ -61,8 +61,8 @@ func (o *propagateOptions) withdrawBy(ctx context.Context, selection cli.Selecti
 	if o.mutation.DryRun != "" {
 		return o.print(view.planned(), nil)
 	}
-	if err := p.ask(ctx, view, nil, fmt.Sprintf("Withdraw %s from %s", o.options.Set, clusters(len(p.fleet.Clusters)))); err != nil {
+	if err := p.ask(ctx, view, fmt.Sprintf("Withdraw %s from %s", o.options.Set, clusters(len(p.fleet.Clusters)))); err != nil {
 		return err
 	}
-	return o.conclude(ctx, view, propagate.WithdrawHub(ctx, p.fleet, p.plan, o.env.Who(), newRunProgress(o.env)))
+	return o.conclude(ctx, view, propagate.WithdrawHub(ctx, p.fleet, p.plan, o.rollout.strategy, newRunProgress(o.env)))
 }

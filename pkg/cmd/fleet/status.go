@@ -33,7 +33,7 @@ somebody has changed there.`,
 		Example: `  # All sets of all clusters
   kubectl fleet status
 
-  # One, with what is not healthy and what has drifted
+  # One, with what is not healthy, what has drifted, and the revisions that rollback can bring back
   kubectl fleet status web -o wide
 
   # As a Karmada control plane knows it
@@ -173,6 +173,11 @@ func setStatus(cluster string, s *direct.Status) v1alpha1.SetStatus {
 		Revision:   s.Applied, Phase: string(s.Journal.Phase), By: s.Journal.Run.By, Started: s.Journal.Run.Started,
 		Objects: s.Health.Total, Current: s.Health.Current, Waiting: s.Health.Waiting, ReadyReplicas: s.Ready, Replicas: s.Wanted,
 	}
+	for _, n := range s.Journal.Passed {
+		if n != s.Applied {
+			status.Kept = append(status.Kept, n)
+		}
+	}
 	if s.Applied != s.Journal.Revision {
 		status.Pending = s.Journal.Revision
 	}
@@ -206,8 +211,8 @@ func (o *statusOptions) print(list []v1alpha1.SetStatus, failures []fanout.Failu
 
 // statusTable has a row for each set of each cluster.
 func statusTable(list []v1alpha1.SetStatus) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: columns("Cluster", "Set", "Revision", "Phase", "Healthy", "Replicas", "Drifted", "Why")}
-	table.ColumnDefinitions[7].Priority = 1
+	table := &metav1.Table{ColumnDefinitions: columns("Cluster", "Set", "Revision", "Phase", "Healthy", "Replicas", "Drifted", "Kept", "Why")}
+	table.ColumnDefinitions[7].Priority, table.ColumnDefinitions[8].Priority = 1, 1
 	for i := range list {
 		s := &list[i]
 		drifted := objectCount(len(s.Drifted))
@@ -225,8 +230,12 @@ func statusTable(list []v1alpha1.SetStatus) *metav1.Table {
 		if s.Replicas > 0 {
 			replicas = fmt.Sprintf("%d/%d", s.ReadyReplicas, s.Replicas)
 		}
+		kept := make([]string, len(s.Kept))
+		for i, n := range s.Kept {
+			kept[i] = strconv.Itoa(n)
+		}
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-			s.Annotations[v1alpha1.ClusterAnnotation], s.Name, revisions(s), s.Phase, healthy, replicas, drifted, orNone(statusWhy(s)),
+			s.Annotations[v1alpha1.ClusterAnnotation], s.Name, revisions(s), s.Phase, healthy, replicas, drifted, orNone(strings.Join(kept, ",")), orNone(statusWhy(s)),
 		}})
 	}
 	return table

@@ -224,15 +224,27 @@ func (p *Plan) drop(ctx context.Context, c *Change) error {
 // release takes out of an object what the set put there, and gives back what it
 // took. What a manager no longer applies goes, if no other has it (KEP-555).
 func (p *Plan) release(ctx context.Context, c *Change) error {
+	err := p.let(ctx, c)
+	if err == nil {
+		return nil
+	}
+	live, lookup := p.member.Object(ctx, c.Resource, c.Object.GetNamespace(), c.Object.GetName())
+	if member.IsObjectNotFound(lookup) || lookup == nil && live.GetUID() != c.live.GetUID() {
+		return nil // somebody has deleted it: what has its name now is not the set's
+	}
+	return err
+}
+
+// let releases the object that was planned for, and no other of its name: without
+// its UID an apply would make it anew.
+func (p *Plan) let(ctx context.Context, c *Change) error {
 	if c.labelOnly {
 		patch := map[string]any{"metadata": map[string]any{"labels": map[string]any{set.PartOfLabel: nil}}}
 		return p.member.MergePatch(ctx, c.Resource, c.Object.GetNamespace(), c.Object.GetName(), c.live.GetUID(), patch)
 	}
-	if c.taken != nil {
-		_, err := p.member.Apply(ctx, c.Resource, c.taken, member.WriteOptions{Force: true})
-		return err // the values stay, with us as their manager
-	}
-	_, err := p.member.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{Force: true})
+	wanted := cmp.Or(c.taken, c.Object.Unstructured).DeepCopy() // taken values stay, with us as their manager
+	wanted.SetUID(c.live.GetUID())
+	_, err := p.member.Apply(ctx, c.Resource, wanted, member.WriteOptions{Force: true})
 	return err
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -161,8 +163,8 @@ func PlanWithdraw(ctx context.Context, m *member.Member, o Options) (*Plan, erro
 }
 
 // Withdraw makes the changes of PlanWithdraw and forgets the set.
-func (p *Plan) Withdraw(ctx context.Context) error {
-	if err := p.DropOnly(ctx, func(*Change) bool { return true }); err != nil {
+func (p *Plan) Withdraw(ctx context.Context, within time.Duration) error {
+	if err := p.DropOnly(ctx, within, func(*Change) bool { return true }); err != nil {
 		return err
 	}
 	return p.Forget(ctx)
@@ -170,14 +172,14 @@ func (p *Plan) Withdraw(ctx context.Context) error {
 
 // DropOnly deletes and releases some of what the plan says, and waits until what
 // is deleted is gone.
-func (p *Plan) DropOnly(ctx context.Context, which func(*Change) bool) error {
+func (p *Plan) DropOnly(ctx context.Context, within time.Duration, which func(*Change) bool) error {
 	changes := slices.DeleteFunc(slices.Clone(p.Changes), func(c *Change) bool { return !which(c) })
 	for _, c := range changes {
 		if err := p.drop(ctx, c); err != nil {
 			return &ObjectError{c.Object, err}
 		}
 	}
-	return p.awaitGone(ctx, changes)
+	return p.awaitGone(ctx, within, changes)
 }
 
 // Forget deletes what the cluster remembers of the set.
@@ -186,18 +188,48 @@ func (p *Plan) Forget(ctx context.Context) error { return p.set.Delete(ctx) }
 // PartOf is the value of the label that the set's objects have.
 func (p *Plan) PartOf() string { return p.set.PartOf() }
 
-// awaitGone waits until what was deleted is gone: finalizers take their time.
-func (p *Plan) awaitGone(ctx context.Context, changes []*Change) error {
-	for {
+// NotGoneError is that something was deleted, and is there still.
+type NotGoneError struct {
+	// After is the time that ran out.
+	After time.Duration
+	// Left are the objects, each with what holds it.
+	Left []string
+}
+
+func (e *NotGoneError) Error() string {
+	return fmt.Sprintf("deleted, and not gone within %s: %s", e.After, strings.Join(e.Left, "; "))
+}
+
+// Reason classifies the failure.
+func (*NotGoneError) Reason() member.Reason { return member.ReasonTimeout }
+
+// TimedOut is true: it goes on.
+func (*NotGoneError) TimedOut() bool { return true }
+
+// awaitGone waits until what was deleted is gone: finalizers take their time. Be it
+// over, it is a *NotGoneError.
+func (p *Plan) awaitGone(ctx context.Context, within time.Duration, changes []*Change) error {
+	for began := time.Now(); ; {
 		members, err := (&planner{Plan: p}).members(ctx)
 		if err != nil {
 			return err
 		}
-		left := slices.ContainsFunc(changes, func(c *Change) bool {
-			return c.Action == ActionDelete && slices.ContainsFunc(members, func(m heldMember) bool { return m.GetUID() == c.live.GetUID() })
-		})
-		if !left {
+		var left []string
+		for i := range members {
+			m := &members[i]
+			if slices.ContainsFunc(changes, func(c *Change) bool { return c.Action == ActionDelete && m.GetUID() == c.live.GetUID() }) {
+				text := set.RefOf(&m.Unstructured).String()
+				if held := m.GetFinalizers(); len(held) > 0 {
+					text += ", held by the finalizer " + strings.Join(held, ", ")
+				}
+				left = append(left, text)
+			}
+		}
+		switch {
+		case len(left) == 0:
 			return nil
+		case time.Since(began) > within:
+			return &NotGoneError{After: within, Left: left}
 		}
 		if err := pause(ctx, firstLook); err != nil {
 			return err

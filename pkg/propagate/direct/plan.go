@@ -35,6 +35,8 @@ type Options struct {
 	DeleteKinds []string
 	// Untried plans without dry runs of the server.
 	Untried bool
+	// CompareOnly: the plan is looked at, and never made.
+	CompareOnly bool
 	// Hub: the cluster is a control plane that brings the objects to others.
 	Hub bool
 
@@ -123,6 +125,12 @@ func PlanCluster(ctx context.Context, m *member.Member, objects []manifest.Objec
 		return nil, err
 	}
 	p.Changes = append(inOrder(wanted), unwanted...)
+	if o.CompareOnly {
+		return p.Plan, nil
+	}
+	if err := p.mayRemember(ctx); err != nil {
+		return nil, err
+	}
 	return p.Plan, nil
 }
 
@@ -303,6 +311,12 @@ func each(ctx context.Context, changes []*Change, fn func(context.Context, *Chan
 
 // Revision is the number of what is applied last; 0 if nothing is.
 func (p *Plan) Revision() int { return p.set.Journal.Revision }
+
+// Unfinished is the last run of the set in the cluster, if it did not end there.
+func (p *Plan) Unfinished() (run set.Run, unfinished bool) {
+	journal := &p.set.Journal
+	return journal.Run, journal.Revision > 0 && journal.Phase != set.PhaseDone
+}
 
 // Where is the UID of the cluster.
 func (p *Plan) Where() string { return p.UID }

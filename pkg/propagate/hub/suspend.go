@@ -99,7 +99,7 @@ func (p *Plan) suspendedNow() []string {
 
 // awaitWorks waits until it is so of every Work that a suspended cluster has.
 func (t *Turn) awaitWorks(ctx context.Context, what string, so func(*work, *binding, *direct.Change) bool) error {
-	return patiently(ctx, "each Work "+what, func(ctx context.Context) ([]string, error) { return t.unlike(ctx, so) })
+	return patiently(ctx, holdWait, "each Work "+what, func(ctx context.Context) ([]string, error) { return t.unlike(ctx, so) })
 }
 
 // unlike are the templates that have a Work in a suspended cluster of which it is

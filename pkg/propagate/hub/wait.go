@@ -13,9 +13,9 @@ import (
 // told.
 const holdWait = time.Minute
 
-// patiently looks what is left until nothing is, or holdWait is over. A hub that
+// patiently looks what is left until nothing is, or the time is over. A hub that
 // does not answer may do so again.
-func patiently(ctx context.Context, that string, look func(context.Context) (left []string, err error)) error {
+func patiently(ctx context.Context, within time.Duration, that string, look func(context.Context) (left []string, err error)) error {
 	began := time.Now()
 	for {
 		left, err := look(ctx)
@@ -25,11 +25,11 @@ func patiently(ctx context.Context, that string, look func(context.Context) (lef
 		if err == nil && len(left) == 0 {
 			return nil
 		}
-		if time.Since(began) > holdWait {
+		if time.Since(began) > within {
 			if err == nil {
 				err = fmt.Errorf("left: %s", strings.Join(left[:min(3, len(left))], ", "))
 			}
-			return &member.Error{Reason: member.ReasonTimeout, Err: fmt.Errorf("within %s Karmada does not say that %s: %w", holdWait, that, err)}
+			return &member.Error{Reason: member.ReasonTimeout, Err: fmt.Errorf("within %s Karmada does not say that %s: %w", within, that, err)}
 		}
 		select {
 		case <-ctx.Done():

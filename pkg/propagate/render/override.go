@@ -122,6 +122,11 @@ func (x *renderer) override(o Override) error {
 	if none := (*inventory.NoneSelectedError)(nil); errors.As(err, &none) {
 		return fmt.Errorf("it is for none of the clusters, which are %s", inventory.Names(x.Clusters))
 	}
+	if unknown, is := errors.AsType[*inventory.UnknownClusterError](err); is {
+		if _, elsewhere := (inventory.Selector{Names: []string{unknown.Name}}).Select(x.Listed); elsewhere == nil {
+			return fmt.Errorf("%s is not selected; the clusters are %s", unknown.Name, inventory.Names(x.Clusters))
+		}
+	}
 	if err != nil {
 		return err
 	}

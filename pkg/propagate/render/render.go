@@ -15,6 +15,8 @@ import (
 // Request is what is rendered.
 type Request struct {
 	Clusters []inventory.Cluster
+	// Listed are all clusters that there are, those that were not selected, too.
+	Listed []inventory.Cluster
 	// Objects are those of the input, for every cluster.
 	Objects []manifest.Object
 	// Own are the objects of each cluster, by its name, where each has its own. They

@@ -169,7 +169,8 @@ func TestPropagateLocked(t *testing.T) {
 		a.args("propagate", "-f", a.folder+"/other.yaml", "--prune"), a.args("withdraw"),
 	} {
 		r := a.run(t, command...).want(t, 5)
-		r.says(t, "Refused: ", "@", "is at work on it (Lease "+a.state+"/set-"+a.name+")", "nothing was changed")
+		r.says(t, "Refused: ", "@", "is at work on it since 20", "(Lease "+a.state+"/set-"+a.name+")", "nothing was changed",
+			"hint: wait until that run ends; a run that died loses its lock by itself, and one that hangs must be ended where it runs")
 	}
 	a.each(t, func(cluster string, client *kubernetes.Clientset) {
 		if maps := a.configMaps(t, cluster); len(maps) > 0 {

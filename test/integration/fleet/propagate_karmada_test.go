@@ -246,7 +246,7 @@ func (l *karmadaLab) testHubSet(t *testing.T) {
 			}
 		}
 	}
-	rows("c1 viaset 1 Done 2/2 2/2 <none> <none>", "c2 viaset 1 Done 2/2 3/3 <none> <none>")
+	rows("c1 viaset 1 Done 2/2 2/2 <none> <none> <none>", "c2 viaset 1 Done 2/2 3/3 <none> <none> <none>")
 	for _, args := range [][]string{{"withdraw", s.name}, {"rollback", s.name}, {"propagate", "-f", s.file, "--name", s.name}} {
 		if got := l.run(t, append(args, "-C", l.hub, "--yes")...).want(t, 5); !strings.Contains(got.stderr, "--via karmada="+l.hub) {
 			t.Errorf("%s on the hub itself: %s", args[0], got.stderr)
@@ -263,8 +263,8 @@ func (l *karmadaLab) testHubSet(t *testing.T) {
 	s.byHub(t, "--timeout", "20s").want(t, 0)
 	s.write(t, "web:1", "web:2", "hello", "bad", "spec: {containers", "spec: {nodeSelector: {is: nowhere}, containers")
 	s.byHub(t, "--waves", "1", "--timeout", "5s").want(t, 6)
-	rows("c1 viaset 3 Stopped 1/2 2/2 <none> Deployment viaset/web: it is Unhealthy",
-		"c2 viaset 3 Stopped 0/2 2/2 <none> ConfigMap viaset/web: its Work is suspended; Deployment viaset/web: its Work is suspended")
+	rows("c1 viaset 3 Stopped 1/2 2/2 <none> 1,2 Deployment viaset/web: it is Unhealthy",
+		"c2 viaset 3 Stopped 0/2 2/2 <none> 1,2 ConfigMap viaset/web: its Work is suspended; Deployment viaset/web: its Work is suspended")
 	if got := s.run(t, "propagate", "--resume", s.name, "-C", "c1,c2", "--via", "karmada="+s.hub, "--timeout", "5s", "--yes").want(t, 6); !strings.Contains(got.stderr, "wave 1/2: c1") {
 		t.Errorf("gone on with: %s", got.stderr)
 	}
@@ -272,7 +272,7 @@ func (l *karmadaLab) testHubSet(t *testing.T) {
 		t.Errorf("the way back does not show the image:\n%s", plan)
 	}
 	s.set(t, "rollback", "--yes").want(t, 0)
-	rows("c1 viaset 4 Done 2/2 2/2 <none> <none>", "c2 viaset 4 Done 2/2 2/2 <none> <none>")
+	rows("c1 viaset 4 Done 2/2 2/2 <none> 1,2 <none>", "c2 viaset 4 Done 2/2 2/2 <none> 1,2 <none>")
 	for _, cluster := range []string{"c1", "c2"} {
 		if greeting := s.kubectl(t, "--context", cluster, "get", "cm/web", "-n", s.name, "-o", "jsonpath={.data.greeting}").want(t, 0).stdout; greeting != "hello" {
 			t.Errorf("back, %s has the greeting %q", cluster, greeting)
@@ -281,7 +281,7 @@ func (l *karmadaLab) testHubSet(t *testing.T) {
 	if got := s.set(t, "rollback", "--to-revision", "1", "--waves", "1,100%", "--yes").want(t, 0); !strings.Contains(got.stderr, "wave 2/2: c2") {
 		t.Errorf("in waves: %s", got.stderr)
 	}
-	rows("c1 viaset 5 Done 2/2 2/2 <none> <none>", "c2 viaset 5 Done 2/2 3/3 <none> <none>")
+	rows("c1 viaset 5 Done 2/2 2/2 <none> 1,2,4 <none>", "c2 viaset 5 Done 2/2 3/3 <none> 1,2,4 <none>")
 	s.withdraw(t)
 	if got := s.set(t, "withdraw", "--yes").want(t, 1); !strings.Contains(got.stderr, "brings no set viaset to clusters") {
 		t.Errorf("withdrawn twice: %s", got.stderr)
