@@ -180,7 +180,11 @@ func (p *pool) limit(annotation string) (int64, bool) {
 
 // busy is why nothing may be changed about the pool now; empty if it may.
 func (p *pool) busy() (reason, message string) {
-	for _, o := range []*unstructured.Unstructured{p.cluster, p.object} {
+	stopping := []*unstructured.Unstructured{p.cluster, p.object}
+	for i := range p.sets {
+		stopping = append(stopping, &p.sets[i])
+	}
+	for _, o := range stopping {
 		stopped, _, _ := unstructured.NestedBool(o.Object, "spec", "paused")
 		if _, annotated := o.GetAnnotations()[pausedBy]; stopped || annotated {
 			return "Paused", o.GetKind() + " " + o.GetNamespace() + "/" + o.GetName() + " is paused: nothing would happen"

@@ -38,6 +38,9 @@ func (r *ClusterAPI) Remove(ctx context.Context, step *Step) error {
 		if err == nil {
 			break
 		}
+		if !refused(err) {
+			return err // the count may be lowered: without the marks others would go
+		}
 		if !changed(err) || attempt == attempts {
 			return r.unmarked(ctx, step, err)
 		}
@@ -190,8 +193,8 @@ func (r *ClusterAPI) putBack(ctx context.Context, p *pool, step *Step, stay int,
 			break
 		}
 	}
-	if err != nil {
-		return r.unmarked(ctx, step, fmt.Errorf("%w; its count should be %d again, and that failed: %w", why, to, err))
+	if err != nil { // with its marks: without them others would go
+		return fmt.Errorf("%w; its count should be %d again, and that failed: %w", why, to, err)
 	}
 	return r.unmarked(ctx, step, fmt.Errorf("%w; its count is %d again", why, to))
 }

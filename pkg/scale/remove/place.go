@@ -2,7 +2,9 @@ package remove
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -111,6 +113,16 @@ func (p place) set(ctx context.Context, m *member.Member, from, to int64) error 
 	}
 	return m.JSONPatch(ctx, r, p.object.GetNamespace(), p.object.GetName(), append(patch,
 		member.PatchOperation{Op: "test", Path: p.path, Value: from}, member.PatchOperation{Op: "replace", Path: p.path, Value: to}))
+}
+
+// refused is true for the error of something that was not written for certain: we,
+// or the server, said no. Of other errors one cannot know.
+func refused(err error) bool {
+	if _, is := errors.AsType[*ChangedError](err); is {
+		return true
+	}
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && status.Status().Code >= http.StatusBadRequest && status.Status().Code < http.StatusInternalServerError
 }
 
 // changed is true for the error of a write that was refused since the object is not
