@@ -147,6 +147,8 @@ type propagateOptions struct {
 	hub     string // the context of a Karmada control plane; empty without one
 	// resume: the clusters know what is to be done.
 	resume *resume
+	// takesBack: the command itself takes back what was brought.
+	takesBack bool
 }
 
 func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {

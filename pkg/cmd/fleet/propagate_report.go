@@ -45,6 +45,8 @@ func (o *propagateOptions) conclude(ctx context.Context, view planView, results 
 		verdict.Code = cli.ExitTimeout
 	}
 	switch {
+	case (unfinished || waiting) && o.takesBack:
+		o.env.Note("the same command again goes on where this stopped")
 	case unfinished || waiting:
 		via := ""
 		if o.hub != "" {

@@ -86,7 +86,7 @@ func addDeleteKinds(flags *pflag.FlagSet, kinds *[]string) {
 // toOptions reads the flags. Its last step is the question whether there is
 // anybody to be asked.
 func (f *setFlags) toOptions(args []string) (*propagateOptions, error) {
-	o := &propagateOptions{env: f.env, clusters: f.clusters, options: f.options}
+	o := &propagateOptions{env: f.env, clusters: f.clusters, options: f.options, takesBack: true}
 	var err error
 	if o.output, err = f.output.Parse(); err != nil {
 		return nil, err

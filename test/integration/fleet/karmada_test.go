@@ -50,6 +50,7 @@ func testKarmadaOfTwo(t *testing.T) {
 	t.Run("divides by weight", l.testDivides)
 	t.Run("overrides", l.testOverrides)
 	t.Run("propagates", l.testPropagates)
+	t.Run("dies in a run", l.testHubDiesInARun)
 }
 
 // karmadaLab is a Karmada, to which tests join clusters of the shared fleet. They

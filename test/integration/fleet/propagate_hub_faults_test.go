@@ -1,0 +1,65 @@
+package fleet_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// The hub dies in the middle of a run, and comes back. What is in the clusters then
+// is as it was or as it should be, and the same command, or --resume, completes it.
+func (l *karmadaLab) testHubDiesInARun(t *testing.T) {
+	t.Parallel()
+	s := newHubShop(t, l, "viadead")
+	m := newMortal(t, l)
+	s.byHub(t).want(t, 0)
+	propagate := []string{"propagate", "-f", s.file, "--name", s.name, "-C", "c1,c2", "--via", "karmada=" + l.hub, "--waves", "1,100%", "--yes"}
+	resume := []string{"propagate", "--resume", s.name, "-C", "c1,c2", "--via", "karmada=" + l.hub, "--yes"}
+	image := "web:1"
+	for _, tc := range []struct {
+		name, write, next string
+		then              []string
+	}{
+		{"suspending", "/propagationpolicies/" + s.name, "web:2", resume},
+		{"the template", "/deployments/web", "web:3", propagate},
+		{"the template, gone on with", "/deployments/web", "web:4", resume},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s.write(t, "web:1", tc.next)
+			got := m.dying(t, tc.write, propagate...).want(t, 6)
+			for _, says := range []string{"Unreachable", "the same command again goes on where this stopped", "rollback " + s.name + " --via karmada=" + l.hub} {
+				if !strings.Contains(got.stderr, says) {
+					t.Errorf("want %q:\n%s", says, got.stderr)
+				}
+			}
+			for _, cluster := range []string{"c1", "c2"} {
+				if is := s.image(t, cluster); is != image {
+					t.Errorf("%s has %s when the hub died before it had the template; want %s", cluster, is, image)
+				}
+			}
+			s.unlock(t)
+			m.run(t, tc.then...).want(t, 0)
+			image = tc.next
+			for _, cluster := range []string{"c1", "c2"} {
+				if is := s.image(t, cluster); is != image {
+					t.Errorf("gone on with, %s has %s, want %s", cluster, is, image)
+				}
+			}
+		})
+	}
+
+	// A withdrawal stops between the templates and what brought them: the cluster that
+	// is looked at last has it to do.
+	got := m.dying(t, "/propagationpolicies/"+s.name, "withdraw", s.name, "-C", "c1,c2", "--via", "karmada="+l.hub, "--yes").want(t, 3)
+	if !strings.Contains(got.stderr, "the same command again goes on where this stopped\n") {
+		t.Errorf("stderr: %s", got.stderr)
+	}
+	s.unlock(t)
+	s.withdraw(t)
+}
+
+// unlock takes the lock of a run that could not give it back, so that nobody waits
+// until its time is over.
+func (s *hubShop) unlock(t *testing.T) {
+	t.Helper()
+	s.onHub(t, "delete", "lease", "set-"+s.name, "-n", "kubectl-fleet").want(t, 0)
+}
