@@ -24,6 +24,9 @@ const (
 	// managedByLabel is on everything of ours (the label is Kubernetes').
 	managedByLabel = "app.kubernetes.io/managed-by"
 	managedBy      = "kubectl-fleet"
+	// stayLabel keeps a namespace where it is: a Karmada control plane brings every
+	// other to all of its clusters, and takes it away where one leaves.
+	stayLabel = "namespace.karmada.io/skip-auto-propagation"
 )
 
 // Store is the state namespace of one cluster.
@@ -59,7 +62,7 @@ func (s Store) EnsureNamespace(ctx context.Context) error {
 	ns.SetAPIVersion("v1")
 	ns.SetKind("Namespace")
 	ns.SetName(s.Namespace)
-	ns.SetLabels(map[string]string{managedByLabel: managedBy})
+	ns.SetLabels(map[string]string{managedByLabel: managedBy, stayLabel: "true"})
 	if _, err = s.Member.Create(ctx, resource, ns); apierrors.IsAlreadyExists(err) {
 		return nil
 	}

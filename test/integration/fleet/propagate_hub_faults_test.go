@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -12,6 +13,9 @@ func (l *karmadaLab) testHubDiesInARun(t *testing.T) {
 	s := newHubShop(t, l, "viadead")
 	m := newMortal(t, l)
 	s.byHub(t).want(t, 0)
+	if brought := s.onHub(t, "get", "works", "-n", "karmada-es-c1", "-o", "jsonpath={.items[*].spec.workload.manifests[0].metadata.name}").want(t, 0).stdout; slices.Contains(strings.Fields(brought), "kubectl-fleet") {
+		t.Errorf("the hub brings what it remembers to its clusters: %s", brought)
+	}
 	propagate := []string{"propagate", "-f", s.file, "--name", s.name, "-C", "c1,c2", "--via", "karmada=" + l.hub, "--waves", "1,100%", "--yes"}
 	resume := []string{"propagate", "--resume", s.name, "-C", "c1,c2", "--via", "karmada=" + l.hub, "--yes"}
 	image := "web:1"
