@@ -161,17 +161,16 @@ func isBoundBy(b *binding, policy *unstructured.Unstructured) bool {
 
 // delivered is the verdict on what Karmada brought to the cluster.
 func (g *gate) delivered(b *binding, w *work, c *direct.Change) verdict {
-	generation := generationOf(c)
 	switch {
 	case w == nil:
 		return verdict{waiting: "Karmada has made no Work of it yet"}
 	case w.DeletionTimestamp != nil:
 		return verdict{waiting: "its former Work is going away"}
-	case w.generation() < generation:
-		return verdict{waiting: fmt.Sprintf("its Work is of generation %d, and %d is wanted", w.generation(), generation)}
-	case !g.plan.overriddenIn(w, c, g.cluster):
-		return verdict{waiting: "its Work does not have the overrides yet"}
-	case w.Spec.Suspended:
+	}
+	if why := g.plan.lacks(w, c, g.cluster); why != "" {
+		return verdict{waiting: why}
+	}
+	if w.Spec.Suspended {
 		return verdict{waiting: "its Work is suspended"}
 	}
 	applied := meta.FindStatusCondition(w.Status.Conditions, "Applied")
@@ -214,10 +213,31 @@ func refersTo(ref set.Ref) func(*direct.Change) bool {
 	return func(c *direct.Change) bool { return isTemplate(c) && set.RefOf(c.Object.Unstructured).Same(ref) }
 }
 
-// generationOf is the least generation of a template that a Work must be made from:
-// Karmada itself changes annotations, and the generation of a Deployment with
-// them. It is 0 for what has none.
-func generationOf(c *direct.Change) int64 {
+// lacks says what a Work in a cluster does not have yet; empty if it has all.
+func (p *Plan) lacks(w *work, c *direct.Change, cluster string) string {
 	template, _ := c.State()
-	return template.GetGeneration()
+	if template == nil {
+		return "it is gone from the hub"
+	}
+	if why := w.behind(template); why != "" {
+		return why
+	}
+	if !p.overriddenIn(w, c, cluster) {
+		return "its Work does not have the overrides yet"
+	}
+	return ""
+}
+
+// behind says what a Work does not have of its template yet; empty if it has all.
+// It may be of a later generation: Karmada itself changes annotations, and the
+// generation of a Deployment with them.
+func (w *work) behind(template *unstructured.Unstructured) string {
+	wanted := template.GetGeneration()
+	switch {
+	case w.generation() < wanted:
+		return fmt.Sprintf("its Work is of generation %d, and %d is wanted", w.generation(), wanted)
+	case wanted == 0 && !hasContent(w, template):
+		return "its Work does not have the change yet"
+	}
+	return ""
 }

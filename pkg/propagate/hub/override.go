@@ -30,13 +30,9 @@ type appliedOverride struct {
 // overriddenIn is true if a Work was made with what the set's own policies
 // override, no more and no less.
 func (p *Plan) overriddenIn(w *work, c *direct.Change, cluster string) bool {
-	var applied []appliedOverride
-	for _, annotation := range overridesAnnotations() {
-		var noted []appliedOverride
-		if text := w.Annotations[annotation]; text != "" && json.Unmarshal([]byte(text), &noted) != nil {
-			return false
-		}
-		applied = append(applied, noted...)
+	applied, known := w.applied()
+	if !known {
+		return false
 	}
 	applied = slices.DeleteFunc(applied, func(a appliedOverride) bool { return !slices.Contains(p.overrides, a.Policy) })
 	wanted, some := p.overridden[overrideKey{set.RefOf(c.Object.Unstructured).String(), cluster}]

@@ -65,13 +65,8 @@ func child(at []string, key string) []string { return append(slices.Clone(at), k
 // overriders are patches as Karmada has them.
 func overriders(steps []patch) (policyv1alpha1.Overriders, error) {
 	var o policyv1alpha1.Overriders
-	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	for _, s := range steps {
-		var pointer strings.Builder
-		for _, key := range s.path {
-			pointer.WriteString("/" + escape.Replace(key))
-		}
-		one := policyv1alpha1.PlaintextOverrider{Path: pointer.String(), Operator: s.operator}
+		one := policyv1alpha1.PlaintextOverrider{Path: pointerOf(s.path), Operator: s.operator}
 		if s.operator != policyv1alpha1.OverriderOpRemove {
 			text, err := json.Marshal(s.value)
 			if err != nil {
@@ -82,4 +77,14 @@ func overriders(steps []patch) (policyv1alpha1.Overriders, error) {
 		o.Plaintext = append(o.Plaintext, one)
 	}
 	return o, nil
+}
+
+// pointerOf is a path in the notation of RFC 6901.
+func pointerOf(path []string) string {
+	escape := strings.NewReplacer("~", "~0", "/", "~1")
+	var pointer strings.Builder
+	for _, key := range path {
+		pointer.WriteString("/" + escape.Replace(key))
+	}
+	return pointer.String()
 }

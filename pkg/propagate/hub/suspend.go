@@ -127,5 +127,5 @@ func (t *Turn) unlike(ctx context.Context, so func(*work, *binding, *direct.Chan
 
 // carries is true for a Work of the template as it is.
 func (t *Turn) carries(w *work, b *binding, c *direct.Change) bool {
-	return t.behind(b, c) == "" && w.generation() >= generationOf(c) && t.overriddenIn(w, c, w.cluster())
+	return t.behind(b, c) == "" && t.lacks(w, c, w.cluster()) == ""
 }

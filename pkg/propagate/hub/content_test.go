@@ -1,0 +1,70 @@
+package hub
+
+import (
+	"maps"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+)
+
+func object(t *testing.T, text string) *unstructured.Unstructured {
+	t.Helper()
+	fields, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &unstructured.Unstructured{}
+	if err := o.UnmarshalJSON(fields); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// A Work may be of a former version of a template that has no generation.
+func TestWorkBehindItsTemplate(t *testing.T) {
+	t.Parallel()
+	const stale = "its Work does not have the change yet"
+	const template = "{kind: ConfigMap, metadata: {name: web, uid: x, resourceVersion: '7', labels: {app: web, propagationpolicy.karmada.io/permanent-id: a}}, data: {a: '1', b/c: '2'}}"
+	overridden := map[string]string{"policy.karmada.io/applied-overrides": `[{"policyName": "web", "overriders": {"plaintext": [{"path": "/data/b~1c", "operator": "replace", "value": "3"}]}}]`}
+	for _, tc := range []struct {
+		name, template, manifest string
+		notes                    map[string]string
+		want                     string
+	}{
+		{"the same", template, "{kind: ConfigMap, metadata: {name: web, labels: {app: web, work.karmada.io/permanent-id: b}, annotations: {other: x}}, data: {a: '1', b/c: '2'}}", nil, ""},
+		{"another value", template, "{kind: ConfigMap, metadata: {name: web, labels: {app: web}}, data: {a: '0', b/c: '2'}}", nil, stale},
+		{"a value less", template, "{kind: ConfigMap, metadata: {name: web, labels: {app: web}}, data: {a: '1'}}", nil, stale},
+		{"a value that is gone", template, "{kind: ConfigMap, metadata: {name: web, labels: {app: web}}, data: {a: '1', b/c: '2', c: '3'}}", nil, stale},
+		{"another label", template, "{kind: ConfigMap, metadata: {name: web, labels: {app: wob}}, data: {a: '1', b/c: '2'}}", nil, stale},
+		{"overridden", template, "{kind: ConfigMap, metadata: {name: web, labels: {app: web}}, data: {a: '1', b/c: '3'}}", overridden, ""},
+		{"overridden, and another value", template, "{kind: ConfigMap, metadata: {name: web, labels: {app: web}}, data: {a: '0', b/c: '3'}}", overridden, stale},
+		{"no note that can be read", template, template, map[string]string{"policy.karmada.io/applied-overrides": "{"}, stale},
+		{
+			"what each cluster has of its own", "{kind: Service, metadata: {name: web}, spec: {clusterIP: 10.0.0.1, clusterIPs: [10.0.0.1], selector: {app: web}}, status: {loadBalancer: {}}}",
+			"{kind: Service, metadata: {name: web}, spec: {selector: {app: web}}}", nil, "",
+		},
+		{
+			"what each cluster fills in", "{kind: Secret, type: kubernetes.io/service-account-token, metadata: {name: web, annotations: {kubernetes.io/service-account.uid: x}}, data: {token: eA==}}",
+			"{kind: Secret, type: kubernetes.io/service-account-token, metadata: {name: web}, data: null}", nil, "",
+		},
+		{
+			"a former generation", "{kind: Deployment, metadata: {name: web, generation: 3}}",
+			"{kind: Deployment, metadata: {name: web, annotations: {resourcetemplate.karmada.io/generation: '2'}}}", nil, "its Work is of generation 2, and 3 is wanted",
+		},
+		{
+			"a later generation", "{kind: Deployment, metadata: {name: web, generation: 3}, spec: {replicas: 2}}",
+			"{kind: Deployment, metadata: {name: web, annotations: {resourcetemplate.karmada.io/generation: '4'}}, spec: {replicas: 1}}", nil, "",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := &work{}
+			w.Annotations = maps.Clone(tc.notes)
+			w.Spec.Workload.Manifests = []map[string]any{object(t, tc.manifest).Object}
+			if got := w.behind(object(t, tc.template)); got != tc.want {
+				t.Errorf("%q, want %q", got, tc.want)
+			}
+		})
+	}
+}
