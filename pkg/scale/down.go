@@ -219,13 +219,20 @@ func journalOf(plan *v1alpha1.ScalePlan, s Settings) journal.Journal {
 // no failure.
 func Resume(ctx context.Context, f Fleet, r func(journal.Options) (Request, error), s Settings, o Order, observer Observer) fanout.Results[Outcome] {
 	return turns(ctx, f, o, func(ctx context.Context, c inventory.Cluster, m *member.Member) (Outcome, error) {
-		seen, err := journal.Load(ctx, state.Store{Member: m, Namespace: s.StateNamespace})
-		if err != nil || seen == nil || mayBegin(seen) == nil {
+		store := state.Store{Member: m, Namespace: s.StateNamespace}
+		seen, err := journal.Load(ctx, store)
+		if err != nil {
 			return Outcome{}, err
+		}
+		if mayBegin(seen) == nil {
+			// Who was killed when all was done has left the lock: it is taken, and given back.
+			if locked, err := store.IsLocked(ctx, journal.LockName); err != nil || !locked {
+				return Outcome{}, err
+			}
 		}
 		return under(ctx, m, s, func(ctx context.Context, store state.Store) (Outcome, error) {
 			j, err := journal.Load(ctx, store)
-			if err != nil || j == nil || mayBegin(j) == nil {
+			if err != nil || mayBegin(j) == nil {
 				return Outcome{}, err
 			}
 			request, err := r(j.Options)

@@ -57,13 +57,16 @@ func (l *life) down() []string {
 	}
 }
 
+// writes are more than a run does.
+const writes = 100
+
 // TestKilledAtEveryWrite kills a run before and after each of its writes. What
 // resume leaves is what a run leaves that nobody has killed, and every promise is
 // kept on the way.
 func TestKilledAtEveryWrite(t *testing.T) {
 	reached := true
 	lives := 0
-	for at := 1; reached; at++ {
+	for at := 1; reached && at < writes; at++ {
 		for _, after := range []bool{false, true} {
 			t.Run(map[bool]string{false: "before", true: "after"}[after]+"-"+string(rune('a'+at%26))+strings.Repeat("i", at/26), func(t *testing.T) {
 				l := newLife(t)
