@@ -48,8 +48,14 @@ func (r *ClusterAPI) Name() string {
 
 // Claim implements Remover.
 func (r *ClusterAPI) Claim(ctx context.Context, nodes []*corev1.Node) (Claims, error) {
-	c := Claims{Owners: map[string]v1alpha1.NodeOwner{}, Blocked: map[string]v1alpha1.Blocker{}, Spare: map[types.UID]int64{}}
+	c := Claims{Owners: map[string]v1alpha1.NodeOwner{}, Spare: map[types.UID]int64{}}
 	verdicts, err := r.judge(ctx, nodes)
+	if err != nil {
+		return c, err
+	}
+	if c.Blocked, err = r.custom(ctx, nodes); err != nil {
+		return c, err
+	}
 	for name, v := range verdicts {
 		if v.blocker != nil {
 			c.Blocked[name] = *v.blocker
@@ -63,7 +69,7 @@ func (r *ClusterAPI) Claim(ctx context.Context, nodes []*corev1.Node) (Claims, e
 			c.Spare[v.owner.UID] = max(0, v.pool.count-least)
 		}
 	}
-	return c, err
+	return c, nil
 }
 
 // Begin implements Remover.

@@ -83,7 +83,17 @@ func readEstate(ctx context.Context, m *member.Member, namespace, name string) (
 
 // capiResource is a type of Cluster API in the version that the server prefers.
 func capiResource(ctx context.Context, m *member.Member, kind string) (member.Resource, error) {
-	return m.Resource(ctx, strings.ToLower(kind)+"s."+capiGroup)
+	return resourceOf(ctx, m, strings.ToLower(kind)+"s."+capiGroup)
+}
+
+// resourceOf resolves a type that nodes say there is: that it is not where discovery
+// remembers it may mean that it came a moment ago.
+func resourceOf(ctx context.Context, m *member.Member, typed string) (member.Resource, error) {
+	r, err := m.Resource(ctx, typed)
+	if member.ReasonOf(err) == member.ReasonNotInstalled {
+		return m.ResourceNow(ctx, typed)
+	}
+	return r, err
 }
 
 func listOf(ctx context.Context, m *member.Member, kind, namespace, cluster string) ([]unstructured.Unstructured, error) {

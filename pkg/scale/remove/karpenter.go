@@ -68,7 +68,7 @@ func find(objects []unstructured.Unstructured, meant func(o *unstructured.Unstru
 func (r *Karpenter) read(ctx context.Context) (claimed, error) {
 	var c claimed
 	for typed, objects := range map[string]*[]unstructured.Unstructured{nodeClaims: &c.claims, nodePools: &c.pools} {
-		resource, err := r.Member.Resource(ctx, typed)
+		resource, err := resourceOf(ctx, r.Member, typed)
 		if member.ReasonOf(err) == member.ReasonNotInstalled {
 			continue
 		}

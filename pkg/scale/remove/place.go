@@ -48,7 +48,7 @@ func (e *estate) readKurator(ctx context.Context, m *member.Member) error {
 	if name == "" {
 		return nil
 	}
-	r, err := m.Resource(ctx, kuratorClusters)
+	r, err := resourceOf(ctx, m, kuratorClusters)
 	if err != nil {
 		return err
 	}

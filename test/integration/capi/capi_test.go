@@ -29,6 +29,7 @@ func TestClusterAPI(t *testing.T) {
 	t.Run("held", e.testHeld)
 	t.Run("topology", e.testTopology)
 	t.Run("kurator", e.testKurator)
+	t.Run("custom cluster", e.testCustomCluster)
 	t.Run("karpenter", e.testKarpenter)
 }
 

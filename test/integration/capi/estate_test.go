@@ -45,18 +45,23 @@ type estate struct {
 func newEstate(t *testing.T) *estate {
 	t.Helper()
 	e := &estate{fleet: testfleet.With(t, capi.Addon{}), members: map[string]*member.Member{}, nodes: map[string]kubernetes.Interface{}}
-	pool := member.NewPool(member.Options{})
 	for _, name := range e.fleet.Clusters() {
-		config := e.fleet.RESTConfig(t, name)
-		m, err := pool.Member(t.Context(), inventory.Cluster{Name: name, Server: config.Host, Access: access{config}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		e.members[name], e.nodes[name] = m, kubernetes.NewForConfigOrDie(config)
+		e.members[name], e.nodes[name] = e.member(t, name), kubernetes.NewForConfigOrDie(e.fleet.RESTConfig(t, name))
 	}
 	e.nodes["kur"] = e.nodes["c1"] // which another Cluster says of it
 	e.objects = dynamic.NewForConfigOrDie(e.fleet.RESTConfig(t, "c1"))
 	return e
+}
+
+// member is a way to a cluster that remembers nothing.
+func (e *estate) member(t *testing.T, cluster string) *member.Member {
+	t.Helper()
+	config := e.fleet.RESTConfig(t, cluster)
+	m, err := member.NewPool(member.Options{}).Member(t.Context(), inventory.Cluster{Name: cluster, Server: config.Host, Access: access{config}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 // remover removes nodes of a cluster whose machines are kept in c1.

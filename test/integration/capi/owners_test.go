@@ -252,6 +252,30 @@ func (e *estate) testKurator(t *testing.T) {
 	e.inTime(t, "kur-md-0 has 2 nodes", func() error { return e.quiet(t, "kur-md-0", "c1", 2) })
 }
 
+// A CustomCluster of Kurator is refused, and not taken for nobody's.
+func (e *estate) testCustomCluster(t *testing.T) {
+	t.Parallel()
+	machines := e.define(t, "c1", "CustomMachine", "infrastructure.cluster.x-k8s.io", "Namespaced").Namespace(capi.Namespace)
+	put(t, machines, map[string]any{
+		"apiVersion": "infrastructure.cluster.x-k8s.io/v1", "kind": "CustomMachine", "metadata": map[string]any{"name": "custom"},
+		"spec": map[string]any{"node": []any{map[string]any{"hostName": "c2-node-1"}}},
+	})
+	var nodes []*corev1.Node
+	for _, name := range []string{"c2-node-1", "c2-node-2"} {
+		n, err := e.nodes["c2"].CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		nodes = append(nodes, n)
+	}
+	r := e.remover("c2")
+	r.Kurator, r.Management = true, e.member(t, "c1") // one that does not remember what was there before
+	wantBlocked(t, r, nodes[:1], "CustomCluster")
+	if c := claim(t, r, nodes[1:]); len(c.Owners)+len(c.Blocked) != 0 {
+		t.Errorf("claims: %+v", c)
+	}
+}
+
 // karpenter makes NodeClaims with nodes in c2, and terminates them as Karpenter does.
 type karpenter struct {
 	claims dynamic.NamespaceableResourceInterface
