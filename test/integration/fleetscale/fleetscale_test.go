@@ -37,6 +37,13 @@ func TestMain(m *testing.M) {
 // patience ends what hangs. It is no measure of speed.
 const patience = 2 * time.Minute
 
+// estate is nodes of a test's own, and a home for the plugin.
+type estate struct {
+	*estates.Estate
+
+	home string
+}
+
 // result is what a command did.
 type result struct {
 	stdout, stderr string
@@ -122,13 +129,6 @@ func (e *estate) here(args ...string) []string {
 // gone are the flags of the remover that deletes Node objects.
 func gone(args []string) []string {
 	return append(args, "--remove-with", "node", "--i-stopped-the-kubelet", "--node-gone-for", "1s", "--yes")
-}
-
-// estate is nodes of a test's own, and a home for the plugin.
-type estate struct {
-	*estates.Estate
-
-	home string
 }
 
 func newEstate(t *testing.T, cluster string, nodes int) *estate {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -21,7 +22,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -190,7 +190,7 @@ func (h *holder) before(t *testing.T) string {
 	proxy := &httputil.ReverseProxy{Transport: admin, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, FlushInterval: -1, ErrorLog: log.New(io.Discard, "", 0)}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/eviction") {
-			h.once.Do(func() { h.move(t) })
+			h.once.Do(func() { h.move(r.Context(), t) })
 		}
 		proxy.ServeHTTP(w, r)
 	}))
@@ -211,8 +211,8 @@ func (h *holder) before(t *testing.T) string {
 }
 
 // move deletes the pod, as somebody else might, and waits until it has come again.
-func (h *holder) move(t *testing.T) {
-	ctx := context.WithoutCancel(t.Context())
+func (h *holder) move(ctx context.Context, t *testing.T) {
+	t.Helper()
 	pods := h.estate.Client.CoreV1().Pods(h.estate.Name)
 	before, err := pods.Get(ctx, "db-0", metav1.GetOptions{})
 	if err != nil {
@@ -226,13 +226,9 @@ func (h *holder) move(t *testing.T) {
 	estate.Eventually(t, "db-0 elsewhere", func() error {
 		p, err := pods.Get(ctx, "db-0", metav1.GetOptions{})
 		if err == nil && (p.UID == before.UID || p.Status.Phase != corev1.PodRunning) {
-			err = &notYet{p.UID}
+			err = fmt.Errorf("it is still %s", p.UID)
 		}
 		return err
 	})
 	h.did = true
 }
-
-type notYet struct{ uid types.UID }
-
-func (n *notYet) Error() string { return "it is still " + string(n.uid) }
