@@ -22,7 +22,7 @@ import (
 )
 
 // TestAsTheFramework compares every answer with that of the scheduler's framework,
-// which remembers nothing: which nodes take a pod, and by how much they are liked.
+// which remembers nothing. Pods are placed, nodes emptied, and all that undone.
 func TestAsTheFramework(t *testing.T) {
 	metrics.InitMetrics()
 	for seed := range uint64(60) {

@@ -6,36 +6,53 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
+
+// examples is how many names a sentence has.
+const examples = 3
 
 // NotModelled is what the plugins here do not know of this cluster, in sentences.
 func (e *Engine) NotModelled() []string {
 	out := []string{"preemption: a pod of higher priority may displace others"}
-	others, claims, groups := map[string]int{}, 0, 0
-	for _, p := range e.cluster.Pods {
-		if name := p.Spec.SchedulerName; name != "" && name != corev1.DefaultSchedulerName {
-			others[name]++
+	for _, about := range []struct {
+		what string
+		is   func(*corev1.Pod) bool
+	}{
+		{"dynamic resources, of which these pods have claims", func(p *corev1.Pod) bool { return len(p.Spec.ResourceClaims) > 0 }},
+		{"gangs, of which these pods are", func(p *corev1.Pod) bool { return p.Spec.SchedulingGroup != nil }},
+		{"other schedulers, which may decide otherwise about these pods", func(p *corev1.Pod) bool {
+			return p.Spec.SchedulerName != "" && p.Spec.SchedulerName != corev1.DefaultSchedulerName
+		}},
+		{"cordons are tolerated by these pods, which may come back to a node that leaves", toleratesCordon},
+	} {
+		var names []string
+		for _, p := range e.cluster.Pods {
+			if about.is(p) {
+				names = append(names, p.Namespace+"/"+p.Name)
+			}
 		}
-		if len(p.Spec.ResourceClaims) > 0 {
-			claims++
+		if len(names) == 0 {
+			continue
 		}
-		if p.Spec.SchedulingGroup != nil {
-			groups++
+		slices.Sort(names)
+		text := strings.Join(names[:min(len(names), examples)], ", ")
+		if more := len(names) - examples; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
 		}
-	}
-	if claims > 0 {
-		out = append(out, fmt.Sprintf("dynamic resources: %d pods have resource claims", claims))
-	}
-	if groups > 0 {
-		out = append(out, fmt.Sprintf("gangs: %d pods are of pod groups", groups))
-	}
-	var names []string
-	for name, n := range others {
-		names = append(names, fmt.Sprintf("%s (%d pods)", name, n))
-	}
-	slices.Sort(names)
-	if len(names) > 0 {
-		out = append(out, "other schedulers, which may decide otherwise: "+strings.Join(names, ", "))
+		out = append(out, about.what+": "+text)
 	}
 	return append(out, "a scheduler's own profile, extenders and plugins: the default ones are taken")
+}
+
+// toleratesCordon: and somebody makes it anew, but not for this node.
+func toleratesCordon(p *corev1.Pod) bool {
+	owner := metav1.GetControllerOfNoCopy(p)
+	if owner == nil || owner.Kind == "DaemonSet" || owner.Kind == "Node" {
+		return false
+	}
+	return slices.ContainsFunc(p.Spec.Tolerations, func(t corev1.Toleration) bool {
+		key := t.Key == "" || t.Key == corev1.TaintNodeUnschedulable
+		return key && t.Operator == corev1.TolerationOpExists && (t.Effect == "" || t.Effect == corev1.TaintEffectNoSchedule)
+	})
 }

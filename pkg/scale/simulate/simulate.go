@@ -222,7 +222,10 @@ func (e *Engine) Place(ctx context.Context, leaving []Leaving) (*Placement, erro
 		if !has && len(movers) > 0 {
 			return nil, fmt.Errorf("there is no node %s", l.Node)
 		}
-		p.moves[i] = Move{Node: l.Node, Verdict: Fits}
+		p.moves[i] = Move{Node: l.Node}
+		if !has {
+			p.moves[i].Verdict, p.moves[i].To = Fits, map[types.UID]string{}
+		}
 		p.departures = append(p.departures, departure{node: at, movers: movers, gone: !has})
 	}
 	closed := len(e.state.undo)

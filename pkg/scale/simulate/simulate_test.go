@@ -2,9 +2,12 @@ package simulate
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -156,6 +159,62 @@ func TestVerdicts(t *testing.T) {
 			leaving: []string{"a"}, want: []Verdict{NoPlace},
 		},
 		{
+			name:    "taints",
+			cluster: Cluster{Nodes: []*corev1.Node{node("a", "z1", "4"), tainted(node("b", "z1", "4"))}, Pods: []*corev1.Pod{pod("p", "a", "web", "1")}},
+			leaving: []string{"a"}, want: []Verdict{NoPlace}, blocked: "node(s) had untolerated taint(s)",
+		},
+		{
+			name:    "what tolerates every taint does not come back to a node that leaves",
+			cluster: Cluster{Nodes: []*corev1.Node{node("a", "z1", "4"), node("b", "z1", "1")}, Pods: []*corev1.Pod{pod("p", "a", "web", "2", func(p *corev1.Pod) { p.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}} })}},
+			leaving: []string{"a"}, want: []Verdict{NoPlace}, blocked: "Insufficient cpu",
+		},
+		{
+			name:    "what the pod asks of nodes",
+			cluster: Cluster{Nodes: []*corev1.Node{node("a", "z1", "4"), node("b", "z2", "4")}, Pods: []*corev1.Pod{pod("p", "a", "web", "1", func(p *corev1.Pod) { p.Spec.NodeSelector = map[string]string{corev1.LabelTopologyZone: "z1"} })}},
+			leaving: []string{"a"}, want: []Verdict{NoPlace}, blocked: "node(s) didn't match Pod's node affinity/selector",
+		},
+		{
+			name: "over three zones, one pod after the other",
+			// Each of the six finds its zone only if all zones are counted after every step.
+			cluster: Cluster{Nodes: []*corev1.Node{node("a", "z1", "9"), node("b", "z1", "2"), node("c", "z2", "2"), node("d", "z3", "2")}, Pods: []*corev1.Pod{
+				pod("1", "a", "web", "1", evenly), pod("2", "a", "web", "1", evenly), pod("3", "a", "web", "1", evenly), pod("4", "a", "web", "1", evenly), pod("5", "a", "web", "1", evenly), pod("6", "a", "web", "1", evenly),
+			}},
+			leaving: []string{"a"}, want: []Verdict{Fits},
+		},
+		{
+			name: "a node that has no places leaves the room to the next",
+			cluster: Cluster{Nodes: []*corev1.Node{node("a", "z1", "9"), node("b", "z1", "4"), node("c", "z1", "2")}, Pods: []*corev1.Pod{
+				pod("p", "a", "web", "2"), pod("q", "a", "web", "2"), pod("r", "b", "web", "2"),
+			}},
+			leaving: []string{"a", "b"}, want: []Verdict{NoPlace, Fits}, blocked: "Insufficient cpu",
+		},
+		{
+			name: "what one node's pods take the next one's cannot",
+			cluster: Cluster{Nodes: []*corev1.Node{node("a", "z1", "4"), node("b", "z1", "4"), node("c", "z1", "2")}, Pods: []*corev1.Pod{
+				pod("p", "a", "web", "2"), pod("r", "b", "web", "2"),
+			}},
+			leaving: []string{"b", "a"}, want: []Verdict{Fits, NoPlace}, blocked: "Insufficient cpu",
+		},
+		{
+			name: "a pending pod that waits on a leaving node goes with it",
+			cluster: Cluster{
+				Nodes: []*corev1.Node{node("a", "z1", "4"), node("b", "z1", "1")}, Pods: []*corev1.Pod{pod("p", "a", "web", "1")}, Pending: []*corev1.Pod{pod("w", "", "late", "2")},
+			},
+			leaving: []string{"a"}, want: []Verdict{NoPlace}, blocked: "Insufficient cpu",
+		},
+		{
+			name: "a pending pod without a place today is not held against it",
+			cluster: Cluster{
+				Nodes: []*corev1.Node{node("a", "z1", "4"), node("b", "z1", "4")}, Pods: []*corev1.Pod{pod("p", "a", "web", "1")}, Pending: []*corev1.Pod{pod("w", "", "late", "20")},
+			},
+			leaving: []string{"a"}, want: []Verdict{Fits},
+		},
+		{
+			name:    "a node that has left already",
+			cluster: Cluster{Nodes: []*corev1.Node{node("a", "z1", "4")}},
+			leaving: []string{"gone"}, want: []Verdict{Fits},
+		},
+		{
 			name: "ports",
 			cluster: Cluster{Nodes: []*corev1.Node{node("a", "z1", "4"), node("b", "z1", "4")}, Pods: []*corev1.Pod{
 				pod("p", "a", "web", "1", hostPort), pod("q", "b", "web", "1", hostPort),
@@ -164,34 +223,111 @@ func TestVerdicts(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := place(t, test.cluster, Options{}, test.leaving...)
-			for i, m := range got.Moves {
-				if m.Verdict != test.want[i] {
-					t.Errorf("%s: %s, want %s (%+v)", m.Node, m.Verdict, test.want[i], m.Blocked)
-				}
-				if (m.Blocked == nil) != (m.Verdict == Fits) {
-					t.Errorf("%s: %s, and blocked is %v", m.Node, m.Verdict, m.Blocked)
-				}
-			}
-			if test.blocked == "" {
-				return
-			}
-			for _, m := range got.Moves {
-				if m.Blocked != nil {
-					for _, r := range m.Blocked.Reasons {
-						if r.Message == test.blocked {
-							return
-						}
-					}
-					t.Fatalf("the reasons are %+v, want %q among them", m.Blocked.Reasons, test.blocked)
-				}
-			}
+			verdicts(t, place(t, test.cluster, Options{}, test.leaving...), test.want, test.blocked)
 		})
 	}
 }
 
+// verdicts compares moves with what is wanted, and wants a reason among those of the
+// pods that have no place.
+func verdicts(t *testing.T, got *Placement, want []Verdict, reason string) {
+	t.Helper()
+	found := reason == ""
+	for i, m := range got.Moves {
+		if m.Verdict != want[i] {
+			t.Errorf("%s: %s, want %s (%+v)", m.Node, m.Verdict, want[i], m.Blocked)
+		}
+		if (m.Blocked == nil) != (m.Verdict == Fits) || (m.To == nil) != (m.Verdict == NoPlace) {
+			t.Errorf("%s: %s, to %v, and blocked is %v", m.Node, m.Verdict, m.To, m.Blocked)
+		}
+		if m.Blocked != nil {
+			found = found || slices.ContainsFunc(m.Blocked.Reasons, func(r Reason) bool { return r.Message == reason })
+		}
+	}
+	if !found {
+		t.Errorf("nothing says %q: %+v", reason, got.Moves[0].Blocked)
+	}
+}
+
+func tainted(n *corev1.Node) *corev1.Node {
+	n.Spec.Taints = []corev1.Taint{{Key: "only", Effect: corev1.TaintEffectNoSchedule}}
+	return n
+}
+
 func hostPort(p *corev1.Pod) {
 	p.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 80, HostPort: 80, Protocol: corev1.ProtocolTCP}}
+}
+
+// TestNothingIsLeftBehind compares what is known of a cluster before and after nodes
+// were let leave in every way.
+func TestNothingIsLeftBehind(t *testing.T) {
+	for seed := range uint64(30) {
+		c := anyCluster(rand.New(rand.NewPCG(seed, 1)))
+		e, err := New(t.Context(), c, Options{Reserve: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var leaving []Leaving
+		for _, n := range c.Nodes[:len(c.Nodes)/2] {
+			l := Leaving{Node: n.Name}
+			for _, p := range c.Pods {
+				if p.Spec.NodeName == n.Name {
+					l.Pods = append(l.Pods, p)
+				}
+			}
+			leaving = append(leaving, l)
+		}
+		before := known(e)
+		if _, err := e.Place(t.Context(), leaving); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(before, known(e)); diff != "" {
+			t.Fatalf("seed %d: %s", seed, diff)
+		}
+	}
+}
+
+// known is all that is known of a cluster that can change.
+func known(e *Engine) map[string]string {
+	out := map[string]string{"claims": fmt.Sprint(e.state.claims), "open": fmt.Sprint(e.state.open)}
+	for _, n := range e.state.nodes {
+		var pods []string
+		for _, p := range n.GetPods() {
+			pods = append(pods, p.GetPod().Name)
+		}
+		slices.Sort(pods)
+		out[n.Node().Name] = fmt.Sprint(pods, n.GetRequested(), n.GetNonZeroRequested(), n.GetUsedPorts(), n.Node().Spec, len(n.GetPodsWithAffinity()), len(n.GetPodsWithRequiredAntiAffinity()))
+	}
+	for key, k := range e.state.kinds.byKey {
+		out[key] = fmt.Sprint(k.on)
+	}
+	return out
+}
+
+func TestNotModelled(t *testing.T) {
+	everywhere := func(p *corev1.Pod) { p.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}} }
+	ours := func(kind string) func(*corev1.Pod) {
+		return func(p *corev1.Pod) { p.OwnerReferences[0].Kind = kind; everywhere(p) }
+	}
+	own := func(p *corev1.Pod) { p.Spec.SchedulerName = "own" }
+	c := Cluster{Nodes: []*corev1.Node{node("a", "z1", "9")}, Pods: []*corev1.Pod{
+		pod("p", "a", "web", "1", everywhere), pod("q", "a", "agent", "1", ours("DaemonSet")), pod("1", "a", "x", "1", own), pod("2", "a", "x", "1", own), pod("3", "a", "x", "1", own), pod("4", "a", "x", "1", own),
+		pod("d", "a", "y", "1", func(p *corev1.Pod) { p.Spec.ResourceClaims = []corev1.PodResourceClaim{{Name: "gpu"}} }),
+	}}
+	e, err := New(t.Context(), c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"preemption: a pod of higher priority may displace others",
+		"dynamic resources, of which these pods have claims: shop/d",
+		"other schedulers, which may decide otherwise about these pods: shop/1, shop/2, shop/3 and 1 more",
+		"cordons are tolerated by these pods, which may come back to a node that leaves: shop/p",
+		"a scheduler's own profile, extenders and plugins: the default ones are taken",
+	}
+	if diff := cmp.Diff(want, e.NotModelled()); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestReserve(t *testing.T) {
@@ -210,61 +346,9 @@ func TestReserve(t *testing.T) {
 	}
 }
 
-// many is a cluster of n nodes in three zones that are half full: pods of eight
-// sizes, of ReplicaSets of 30.
-func many(nodes, pods int, change ...func(*corev1.Pod)) Cluster {
-	var c Cluster
-	for i := range nodes {
-		name := fmt.Sprintf("n-%04d", i)
-		c.Nodes = append(c.Nodes, node(name, fmt.Sprintf("z%d", i%3), "60"))
-		for k := range pods {
-			app := fmt.Sprintf("app-%d", (i*pods+k)%(nodes*pods/30))
-			c.Pods = append(c.Pods, pod(fmt.Sprintf("p-%d-%d", i, k), name, app, fmt.Sprintf("%dm", 550+100*(k%8)), change...))
-		}
-	}
-	for i := range nodes * pods / 30 {
-		c.ReplicaSets = append(c.ReplicaSets, replicaSet(fmt.Sprintf("app-%d", i)))
-	}
-	return c
-}
-
 func replicaSet(app string) *appsv1.ReplicaSet {
 	return &appsv1.ReplicaSet{
 		ObjectMeta: metav1.ObjectMeta{Name: app, Namespace: "shop", UID: types.UID(app)},
 		Spec:       appsv1.ReplicaSetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}},
 	}
-}
-
-func benchmark(b *testing.B, c Cluster, leave int) {
-	b.Helper()
-	names := make([]string, leave)
-	by := map[string][]*corev1.Pod{}
-	for _, p := range c.Pods {
-		by[p.Spec.NodeName] = append(by[p.Spec.NodeName], p)
-	}
-	var leaving []Leaving
-	for i := range names {
-		leaving = append(leaving, Leaving{Node: c.Nodes[i].Name, Pods: by[c.Nodes[i].Name]})
-	}
-	e, err := New(b.Context(), c, Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		p, err := e.Place(b.Context(), leaving)
-		if err != nil {
-			b.Fatal(err)
-		}
-		for _, m := range p.Moves {
-			if m.Verdict == NoPlace {
-				b.Fatalf("%+v", m.Blocked)
-			}
-		}
-	}
-}
-
-func BenchmarkPlace(b *testing.B) {
-	b.Run("1000x30/remove=100", func(b *testing.B) { benchmark(b, many(1000, 30), 100) })
-	b.Run("1000x30/remove=100/spread", func(b *testing.B) { benchmark(b, many(1000, 30, evenly), 100) })
-	b.Run("5000x30/remove=500", func(b *testing.B) { benchmark(b, many(5000, 30), 500) })
 }
