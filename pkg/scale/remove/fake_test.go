@@ -134,6 +134,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		code = http.StatusNotFound
 	case r.Method == http.MethodGet:
 		answer = object
+	case r.Method == http.MethodDelete:
+		delete(f.objects, path)
+		answer = metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusSuccess}
 	case r.Method == http.MethodPatch:
 		merge(object, body(r))
 		f.touch(path)
