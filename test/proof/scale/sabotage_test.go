@@ -190,7 +190,7 @@ func (h *holder) before(t *testing.T) string {
 	proxy := &httputil.ReverseProxy{Transport: admin, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, FlushInterval: -1, ErrorLog: log.New(io.Discard, "", 0)}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/eviction") {
-			h.once.Do(func() { h.move(r.Context(), t) })
+			h.once.Do(func() { h.move(r.Context(), t) }) //nolint:contextcheck // it is the context of the request
 		}
 		proxy.ServeHTTP(w, r)
 	}))
