@@ -98,11 +98,12 @@ func (w *world) names() []string {
 	return names
 }
 
-// workloads makes random Deployments, and waits until their pods are placed. Those
-// that have no place are scaled away.
+// workloads makes random Deployments, in half of the worlds so many that the nodes
+// are full, and waits until their pods are placed. Those that have no place are
+// scaled away.
 func (w *world) workloads(t *testing.T, random *mathrand.Rand) {
 	t.Helper()
-	for i := range 3 + random.IntN(w.count) {
+	for i := range 3 + random.IntN(w.count) + random.IntN(2)*w.count {
 		app := fmt.Sprintf("app-%d", i)
 		labels := map[string]string{"app": app}
 		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: app}, Spec: appsv1.DeploymentSpec{
