@@ -224,3 +224,22 @@ func (c *collection[T]) take(what watch.EventType, o metav1.Object, item *T) {
 	}
 	c.view.touch()
 }
+
+// PodsOf lists the pods of one node afresh.
+func PodsOf(ctx context.Context, m *member.Member, node string) ([]*corev1.Pod, error) {
+	var pods []*corev1.Pod
+	request := member.ListRequest{Resource: member.Pods(), FieldSelector: "spec.nodeName=" + node, Limit: pageSize}
+	for page, err := range m.Typed(ctx, request) {
+		if err != nil {
+			return nil, err
+		}
+		list, is := page.(*corev1.PodList)
+		if !is {
+			return nil, &member.Error{Reason: member.ReasonInvalidAnswer, Err: fmt.Errorf("a list of pods is a %T", page)}
+		}
+		for i := range list.Items {
+			pods = append(pods, &list.Items[i])
+		}
+	}
+	return pods, nil
+}

@@ -31,10 +31,10 @@ import (
 )
 
 // sabotage is a change of the source by which a build breaks a promise.
-type sabotage struct {
-	file  string
-	edits map[string]string // what is there once, and what takes its place
-}
+type sabotage []edit
+
+// edit is what is there once in a file, and what takes its place.
+type edit struct{ file, good, bad string }
 
 // build builds the plugin, sabotaged.
 func (s sabotage) build(t *testing.T) string {
@@ -46,31 +46,30 @@ func (s sabotage) build(t *testing.T) string {
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "kubectl-fleetscale")
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-o", binary}
-	if s.file != "" {
-		path := filepath.Join(root, s.file)
-		data, err := os.ReadFile(path)
+	replace := map[string]string{}
+	for k, e := range s {
+		path := filepath.Join(root, e.file)
+		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := string(data)
-		for good, bad := range s.edits {
-			if strings.Count(text, good) != 1 {
-				t.Fatalf("%s: there is not one place with %q", s.file, good)
-			}
-			text = strings.Replace(text, good, bad, 1)
+		if strings.Count(string(text), e.good) != 1 {
+			t.Fatalf("%s: there is not one place with %q", e.file, e.good)
 		}
-		changed, overlay := filepath.Join(dir, "changed.go"), filepath.Join(dir, "overlay.json")
-		replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
-		if err != nil {
+		replace[path] = filepath.Join(dir, fmt.Sprintf("changed%d.go", k))
+		if err := os.WriteFile(replace[path], []byte(strings.Replace(string(text), e.good, e.bad, 1)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for file, data := range map[string][]byte{changed: []byte(text), overlay: replace} {
-			if err := os.WriteFile(file, data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		args = append(args, "-overlay", overlay)
 	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(file, overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args = append(args, "-overlay", file)
 	cmd := exec.CommandContext(t.Context(), "go", append(args, "./cmd/kubectl-fleetscale")...)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -106,13 +105,15 @@ func verdict(t *testing.T, w *estate.Watcher, finds, out string, err error) {
 // nodes leave, and wants the watcher to say which promise was broken. The plugin as
 // it is keeps it.
 func TestTheWatcherFindsSabotage(t *testing.T) {
-	deletes := sabotage{"pkg/scale/evict/evict.go", map[string]string{
-		"d.Evictor.Evict(ctx, p.Namespace, p.Name, p.UID, d.Options.Grace)": "d.View.member.Delete(ctx, member.Pods(), p.Namespace, p.Name, p.UID, member.WriteOptions{})",
-		"tokens[b.UID] <= 0 ||": "false && tokens[b.UID] <= 0 ||",
-	}}
-	ungated := sabotage{"pkg/scale/gate.go", map[string]string{
-		"	began := time.Now()\n	var open time.Time\n": "	if g != nil {\n		return nil\n	}\n	began := time.Now()\n	var open time.Time\n",
-	}}
+	deletes := sabotage{
+		{
+			"pkg/scale/evict/answer.go", "d.Evictor.Evict(ctx, p.Namespace, p.Name, p.UID, d.Options.Grace)",
+			"d.View.member.Delete(ctx, member.Pods(), p.Namespace, p.Name, p.UID, member.WriteOptions{})",
+		},
+		{"pkg/scale/evict/share.go", "tokens[b.UID] <= 0 ||", "false && tokens[b.UID] <= 0 ||"},
+	}
+	began := "	began := time.Now()\n	var open time.Time\n"
+	ungated := sabotage{{"pkg/scale/gate.go", began, "	if g != nil {\n		return nil\n	}\n" + began}}
 	for _, test := range []struct {
 		name     string
 		sabotage sabotage
@@ -142,7 +143,7 @@ func TestTheWatcherFindsSabotage(t *testing.T) {
 // its name, on another node. There it must not be evicted; a build that leaves the
 // UID away does.
 func TestAPodOfTheSameName(t *testing.T) {
-	nameless := sabotage{"pkg/member/evict.go", map[string]string{"Preconditions: &metav1.Preconditions{UID: &uid}, ": ""}}
+	nameless := sabotage{{"pkg/member/evict.go", "Preconditions: &metav1.Preconditions{UID: &uid}, ", ""}}
 	for _, test := range []struct {
 		name     string
 		sabotage sabotage
