@@ -65,7 +65,7 @@ func (f Fleet) planEach(ctx context.Context, plan fanout.Func[*direct.Plan]) (pl
 		}
 		planned = append(planned, r)
 	}
-	refuseTwins(planned)
+	planned.RefuseTwins(func(p *direct.Plan) string { return p.UID })
 	return planned, lacking
 }
 

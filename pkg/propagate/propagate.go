@@ -5,7 +5,6 @@ package propagate
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
@@ -38,20 +37,6 @@ func Plan(ctx context.Context, f Fleet, r Request) fanout.Results[*direct.Plan] 
 		}
 		return direct.PlanCluster(ctx, m, r.Objects[c.Name], r.Options)
 	})
-	refuseTwins(planned)
+	planned.RefuseTwins(func(p *direct.Plan) string { return p.UID })
 	return planned
-}
-
-// refuseTwins refuses clusters that turn out to be one, or a copy of another.
-func refuseTwins(planned fanout.Results[*direct.Plan]) {
-	first := map[string]string{}
-	for i, p := range planned {
-		if p.Err != nil {
-			continue
-		}
-		if other, twice := first[p.Value.UID]; twice {
-			planned[i].Err = &member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf("it is the cluster %s again, or a copy of it: both have the UID %s", other, p.Value.UID)}
-		}
-		first[p.Value.UID] = p.Cluster.Name
-	}
 }

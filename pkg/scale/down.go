@@ -152,7 +152,7 @@ func (*StaleError) Reason() member.Reason { return member.ReasonRefused }
 // unchanged is a *StaleError if what a plan relies on is another now: the cluster, the
 // nodes, the counts of their owners, the specs of budgets.
 func unchanged(ctx context.Context, m *member.Member, plan *v1alpha1.ScalePlan, r Request) error {
-	s, err := snapshot.Read(ctx, m)
+	s, err := snapshot.ReadNodes(ctx, m)
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func Plan(ctx context.Context, f Fleet, r Request) fanout.Results[*v1alpha1.Scal
 		p.chosen, err = l.choose(ctx, r.Count)
 		return p, err
 	})
-	refuseTwins(looks)
+	looks.RefuseTwins(func(p *planned) string { return p.snapshot.UID })
 	found := map[string]bool{} // a node that was named is in one cluster, and not in the others
 	for _, seen := range looks {
 		if seen.Err == nil {
@@ -116,21 +116,6 @@ func share(looks fanout.Results[*planned], count int) []int {
 			return shares
 		}
 		shares[best]++
-	}
-}
-
-// refuseTwins refuses clusters that turn out to be one, or a copy of another.
-func refuseTwins(looks fanout.Results[*planned]) {
-	first := map[string]string{}
-	for i, seen := range looks {
-		if seen.Err != nil {
-			continue
-		}
-		uid := seen.Value.snapshot.UID
-		if other, twice := first[uid]; twice {
-			looks[i].Err = &member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf("it is the cluster %s again, or a copy of it: both have the UID %s", other, uid)}
-		}
-		first[uid] = seen.Cluster.Name
 	}
 }
 

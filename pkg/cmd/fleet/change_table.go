@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
 )
 
 // tense is how the verbs of a table of changes stand.
@@ -38,7 +39,7 @@ func (t tense) verb(change string) string {
 // changeTable has a row for each member. What is different about one that was a
 // member before has a column of its own.
 func changeTable(changes []v1alpha1.MemberChange, t tense) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: columns("Member", "Change", "Context", "Server", "Labels", "Difference", "UID")}
+	table := &metav1.Table{ColumnDefinitions: printers.Columns("Member", "Change", "Context", "Server", "Labels", "Difference", "UID")}
 	table.ColumnDefinitions[6].Priority = 1
 	updates := false
 	for i := range changes {
@@ -47,7 +48,7 @@ func changeTable(changes []v1alpha1.MemberChange, t tense) *metav1.Table {
 		difference := differences(c.Before, c.After)
 		updates = updates || difference != ""
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-			c.Name, t.verb(c.Change), shown.Context, orNone(shown.Server), orNone(labels.FormatLabels(shown.Labels)), orNone(difference), orNone(shown.ClusterUID),
+			c.Name, t.verb(c.Change), shown.Context, printers.OrNone(shown.Server), printers.OrNone(labels.FormatLabels(shown.Labels)), printers.OrNone(difference), printers.OrNone(shown.ClusterUID),
 		}})
 	}
 	if !updates {
@@ -67,7 +68,7 @@ func differences(before, after *v1alpha1.Member) string {
 	var found []string
 	compare := func(what, was, is string) {
 		if was != is {
-			found = append(found, what+": "+orNone(was)+" -> "+orNone(is))
+			found = append(found, what+": "+printers.OrNone(was)+" -> "+printers.OrNone(is))
 		}
 	}
 	compare("name", before.Name, after.Name)

@@ -168,11 +168,11 @@ func (o *eventsOptions) write(groups []v1alpha1.EventGroup, report query.Report,
 }
 
 func eventsTable(groups []v1alpha1.EventGroup, wide bool, now time.Time) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: columns("Last Seen", "Type", "Reason", "Namespace", "Object", "Count", "Clusters", "Message")}
+	table := &metav1.Table{ColumnDefinitions: printers.Columns("Last Seen", "Type", "Reason", "Namespace", "Object", "Count", "Clusters", "Message")}
 	for i := range groups {
 		g := &groups[i]
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-			duration.HumanDuration(now.Sub(g.LastSeen.Time)), g.Type, g.Reason, orNone(g.Namespace),
+			duration.HumanDuration(now.Sub(g.LastSeen.Time)), g.Type, g.Reason, printers.OrNone(g.Namespace),
 			strings.ToLower(g.ObjectKind) + "/" + g.ObjectName, fmt.Sprint(g.Count), countedNames(g.Clusters, wide),
 			strings.Join(strings.Fields(g.Message), " "), // one line, whatever it holds
 		}})

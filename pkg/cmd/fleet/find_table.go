@@ -54,16 +54,8 @@ func (o *findOptions) object(found *v1alpha1.Found) (*unstructured.Unstructured,
 	return &unstructured.Unstructured{Object: data}, err
 }
 
-func columns(names ...string) []metav1.TableColumnDefinition {
-	definitions := make([]metav1.TableColumnDefinition, len(names))
-	for i, name := range names {
-		definitions[i] = metav1.TableColumnDefinition{Name: name, Type: "string"}
-	}
-	return definitions
-}
-
 func foundTable(found []v1alpha1.Found, now time.Time) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: columns("Cluster", "Namespace", "Kind", "Name", "Age")}
+	table := &metav1.Table{ColumnDefinitions: printers.Columns("Cluster", "Namespace", "Kind", "Name", "Age")}
 	for i := range found {
 		f := &found[i]
 		age := "<unknown>"
@@ -71,7 +63,7 @@ func foundTable(found []v1alpha1.Found, now time.Time) *metav1.Table {
 			age = duration.HumanDuration(now.Sub(f.CreationTimestamp.Time))
 		}
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-			f.Annotations[v1alpha1.ClusterAnnotation], orNone(f.Namespace), f.Object.Kind, f.Name, age,
+			f.Annotations[v1alpha1.ClusterAnnotation], printers.OrNone(f.Namespace), f.Object.Kind, f.Name, age,
 		}})
 	}
 	return table
@@ -79,7 +71,7 @@ func foundTable(found []v1alpha1.Found, now time.Time) *metav1.Table {
 
 // imageTable has a row for each image of each workload.
 func imageTable(found []v1alpha1.Found, wide bool) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: columns("Cluster", "Namespace", "Kind", "Name", "Image", "Digests", "Pods", "Containers")}
+	table := &metav1.Table{ColumnDefinitions: printers.Columns("Cluster", "Namespace", "Kind", "Name", "Image", "Digests", "Pods", "Containers")}
 	for i := len(table.ColumnDefinitions) - 2; i < len(table.ColumnDefinitions); i++ {
 		table.ColumnDefinitions[i].Priority = 1
 	}
@@ -92,7 +84,7 @@ func imageTable(found []v1alpha1.Found, wide bool) *metav1.Table {
 			}
 			table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
 				f.Annotations[v1alpha1.ClusterAnnotation], f.Namespace, f.Object.Kind, f.Name, image.Image,
-				orNone(strings.Join(digests, ", ")), fmt.Sprint(image.Pods), strings.Join(image.Containers, ","),
+				printers.OrNone(strings.Join(digests, ", ")), fmt.Sprint(image.Pods), strings.Join(image.Containers, ","),
 			}})
 		}
 	}
@@ -107,11 +99,4 @@ func shortDigest(digest string, whole bool) string {
 		return digest
 	}
 	return digest[:enough]
-}
-
-func orNone(text string) string {
-	if text == "" {
-		return "<none>"
-	}
-	return text
 }

@@ -151,7 +151,7 @@ func usedImages(rendered render.Result) []v1alpha1.UsedImage {
 }
 
 func usedImageTable(images []v1alpha1.UsedImage) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: columns("Image", "Clusters")}
+	table := &metav1.Table{ColumnDefinitions: printers.Columns("Image", "Clusters")}
 	for _, i := range images {
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{i.Name, strings.Join(i.Clusters, ",")}})
 	}

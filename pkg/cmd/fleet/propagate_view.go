@@ -131,7 +131,7 @@ func (o *propagateOptions) print(list []v1alpha1.Propagation, failures []fanout.
 // changesTable puts the clusters together in which the same happens, and has a
 // row for each object and each field that changes.
 func changesTable(list []v1alpha1.Propagation, wide bool) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: columns("Clusters", "Action", "Object", "Field", "Before", "After")}
+	table := &metav1.Table{ColumnDefinitions: printers.Columns("Clusters", "Action", "Object", "Field", "Before", "After")}
 	type group struct {
 		key      string
 		clusters []string
@@ -202,10 +202,10 @@ func objectCount(n int) string {
 
 // outcomeTable has a row for each cluster.
 func outcomeTable(list []v1alpha1.Propagation) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: columns("Cluster", "Set", "Revision", "Phase", "Changes", "Health")}
+	table := &metav1.Table{ColumnDefinitions: printers.Columns("Cluster", "Set", "Revision", "Phase", "Changes", "Health")}
 	for _, p := range list {
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-			p.Annotations[v1alpha1.ClusterAnnotation], p.Name, p.Revision, p.Phase, changeCounts(p), orNone(p.Health),
+			p.Annotations[v1alpha1.ClusterAnnotation], p.Name, p.Revision, p.Phase, changeCounts(p), printers.OrNone(p.Health),
 		}})
 	}
 	return table
@@ -225,5 +225,5 @@ func changeCounts(p v1alpha1.Propagation) string {
 	for i, action := range order {
 		parts[i] = fmt.Sprintf("%s %d", strings.ToLower(action), counts[action])
 	}
-	return orNone(strings.Join(parts, ", "))
+	return printers.OrNone(strings.Join(parts, ", "))
 }

@@ -211,7 +211,7 @@ func (o *statusOptions) print(list []v1alpha1.SetStatus, failures []fanout.Failu
 
 // statusTable has a row for each set of each cluster.
 func statusTable(list []v1alpha1.SetStatus) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: columns("Cluster", "Set", "Revision", "Phase", "Healthy", "Replicas", "Drifted", "Kept", "Why")}
+	table := &metav1.Table{ColumnDefinitions: printers.Columns("Cluster", "Set", "Revision", "Phase", "Healthy", "Replicas", "Drifted", "Kept", "Why")}
 	table.ColumnDefinitions[7].Priority, table.ColumnDefinitions[8].Priority = 1, 1
 	for i := range list {
 		s := &list[i]
@@ -235,7 +235,7 @@ func statusTable(list []v1alpha1.SetStatus) *metav1.Table {
 			kept[i] = strconv.Itoa(n)
 		}
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-			s.Annotations[v1alpha1.ClusterAnnotation], s.Name, revisions(s), s.Phase, healthy, replicas, drifted, orNone(strings.Join(kept, ",")), orNone(statusWhy(s)),
+			s.Annotations[v1alpha1.ClusterAnnotation], s.Name, revisions(s), s.Phase, healthy, replicas, drifted, printers.OrNone(strings.Join(kept, ",")), printers.OrNone(statusWhy(s)),
 		}})
 	}
 	return table

@@ -77,9 +77,9 @@ func (o *topOptions) writeTables(consumers []query.Consumer) error {
 	if len(consumers) == 0 {
 		return nil
 	}
-	table := &metav1.Table{ColumnDefinitions: columns("Cluster")}
+	table := &metav1.Table{ColumnDefinitions: printers.Columns("Cluster")}
 	if o.request.AllNamespaces {
-		table.ColumnDefinitions = append(table.ColumnDefinitions, columns("Namespace")...)
+		table.ColumnDefinitions = append(table.ColumnDefinitions, printers.Columns("Namespace")...)
 	}
 	table.ColumnDefinitions = append(table.ColumnDefinitions, o.columns("Name")...)
 	for i := range consumers {
@@ -101,9 +101,9 @@ func (o *topOptions) writeTables(consumers []query.Consumer) error {
 
 func (o *topOptions) columns(first string) []metav1.TableColumnDefinition {
 	if o.request.Pods {
-		return columns(first, "CPU(cores)", "Memory(bytes)")
+		return printers.Columns(first, "CPU(cores)", "Memory(bytes)")
 	}
-	return columns(first, "CPU(cores)", "CPU(%)", "Memory(bytes)", "Memory(%)")
+	return printers.Columns(first, "CPU(cores)", "CPU(%)", "Memory(bytes)", "Memory(%)")
 }
 
 // amounts are the cells of what is used, in kubectl's units.
@@ -149,7 +149,7 @@ func (o *topOptions) totals(consumers []query.Consumer) *metav1.Table {
 			}
 		}
 	}
-	table := &metav1.Table{ColumnDefinitions: append(columns("Cluster"), o.columns(o.resource().Kind+"s")...)}
+	table := &metav1.Table{ColumnDefinitions: append(printers.Columns("Cluster"), o.columns(o.resource().Kind+"s")...)}
 	for _, name := range slices.Sorted(maps.Keys(sums)) {
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: append([]any{name, fmt.Sprint(counts[name])}, o.amounts(sums[name])...)})
 	}

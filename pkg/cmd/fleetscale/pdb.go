@@ -114,14 +114,14 @@ func printBudgets(env *cli.Env, output cli.Output, list []*v1alpha1.BudgetState,
 	if len(list) == 0 {
 		return nil
 	}
-	table := &metav1.Table{ColumnDefinitions: columns("Cluster", "Namespace", "Name", "State", "Demand", "Healthy", "Allowed", "Fix")}
+	table := &metav1.Table{ColumnDefinitions: printers.Columns("Cluster", "Namespace", "Name", "State", "Demand", "Healthy", "Allowed", "Fix")}
 	for _, b := range list {
 		fix := b.Fix
 		if len(b.Shared) > 0 {
 			fix = strings.TrimPrefix(fix+"; "+fmt.Sprintf("pods under another budget, too: %s", strings.Join(b.Shared[:min(3, len(b.Shared))], ", ")), "; ")
 		}
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-			b.Annotations[v1alpha1.ClusterAnnotation], b.Namespace, b.Name, b.Class, b.Demand, fmt.Sprintf("%d/%d", b.Healthy, b.Pods), b.Allowed, orNone(fix),
+			b.Annotations[v1alpha1.ClusterAnnotation], b.Namespace, b.Name, b.Class, b.Demand, fmt.Sprintf("%d/%d", b.Healthy, b.Pods), b.Allowed, printers.OrNone(fix),
 		}})
 	}
 	return printers.Table(env.Out, table, output.Table())

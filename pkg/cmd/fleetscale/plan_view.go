@@ -52,7 +52,7 @@ func headline(p *v1alpha1.ScalePlan) string {
 }
 
 func planTable(plans []*v1alpha1.ScalePlan) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: columns("Cluster", "Wave", "Node", "Why", "Pods", "Moves to", "Budgets", "Removed by", "ETA")}
+	table := &metav1.Table{ColumnDefinitions: printers.Columns("Cluster", "Wave", "Node", "Why", "Pods", "Moves to", "Budgets", "Removed by", "ETA")}
 	for _, p := range plans {
 		for i := range p.Nodes {
 			n := &p.Nodes[i]
@@ -62,14 +62,6 @@ func planTable(plans []*v1alpha1.ScalePlan) *metav1.Table {
 		}
 	}
 	return table
-}
-
-func columns(names ...string) []metav1.TableColumnDefinition {
-	definitions := make([]metav1.TableColumnDefinition, len(names))
-	for i, name := range names {
-		definitions[i] = metav1.TableColumnDefinition{Name: name, Type: "string"}
-	}
-	return definitions
 }
 
 func why(n *v1alpha1.LeavingNode) string {
@@ -90,14 +82,12 @@ func destinations(n *v1alpha1.LeavingNode) string {
 	}
 	switch len(to) {
 	case 0:
-		return none
+		return printers.None
 	case 1:
 		return one
 	}
 	return nodeCount(len(to))
 }
-
-const none = "<none>"
 
 // budgets are those that the pods of a node are under, and what they allow, such as
 // "shop/web 2 of 4 allowed".
@@ -130,7 +120,7 @@ func budgets(p *v1alpha1.ScalePlan, n *v1alpha1.LeavingNode) string {
 		}
 	}
 	if len(order) == 0 {
-		return none
+		return printers.None
 	}
 	return strings.Join(order, ", ")
 }

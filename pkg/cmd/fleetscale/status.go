@@ -117,20 +117,13 @@ func printRuns(env *cli.Env, output cli.Output, runs []*v1alpha1.ScaleRun, failu
 	if len(runs) == 0 {
 		return nil
 	}
-	table := &metav1.Table{ColumnDefinitions: columns("Cluster", "Run", "Phase", "Wave", "Node", "State", "Why")}
+	table := &metav1.Table{ColumnDefinitions: printers.Columns("Cluster", "Run", "Phase", "Wave", "Node", "State", "Why")}
 	for _, r := range runs {
 		for _, n := range r.Nodes {
 			table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-				r.Annotations[v1alpha1.ClusterAnnotation], r.Name, r.Phase, n.Wave, n.Name, n.Phase, orNone(n.Why),
+				r.Annotations[v1alpha1.ClusterAnnotation], r.Name, r.Phase, n.Wave, n.Name, n.Phase, printers.OrNone(n.Why),
 			}})
 		}
 	}
 	return printers.Table(env.Out, table, output.Table())
-}
-
-func orNone(text string) string {
-	if text == "" {
-		return none
-	}
-	return text
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/candidate"
 )
 
 // ByNode removes the Node object, and nothing else: for machines that somebody has
@@ -35,7 +36,7 @@ func (*ByNode) Name() string { return NodeName }
 func (r *ByNode) Claim(_ context.Context, nodes []*corev1.Node) (Claims, error) {
 	c := Claims{Owners: map[string]v1alpha1.NodeOwner{}, Blocked: map[string]v1alpha1.Blocker{}}
 	for _, n := range nodes {
-		if !r.Stopped && isReady(n) {
+		if !r.Stopped && candidate.IsReady(n) {
 			c.Blocked[n.Name] = v1alpha1.Blocker{
 				Reason: "KubeletRuns", Message: "its kubelet runs, and would register it again",
 				Fix: "stop the kubelet, or say with --i-stopped-the-kubelet that you will have by the time; --keep-nodes empties the node and keeps it",
@@ -92,13 +93,4 @@ func (r *ByNode) Confirm(ctx context.Context, step *Step) (Progress, error) {
 		}
 	}
 	return Progress{Gone: len(waiting) == 0, Waiting: strings.Join(waiting, "; ")}, nil
-}
-
-func isReady(n *corev1.Node) bool {
-	for _, c := range n.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }

@@ -57,13 +57,7 @@ const pageSize = 500
 // Read reads a cluster: every type once, side by side.
 func Read(ctx context.Context, m *member.Member) (*Snapshot, error) {
 	s := &Snapshot{}
-	identity, err := m.Identity(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.UID = identity.UID
-	group, ctx := errgroup.WithContext(ctx)
-	for _, read := range []func(context.Context) error{
+	err := s.read(ctx, m,
 		reader(m, core("nodes"), &s.Nodes), reader(m, core("pods"), &s.Pods),
 		reader(m, in("policy", "poddisruptionbudgets"), &s.Budgets),
 		reader(m, core("namespaces"), &s.Namespaces), reader(m, core("services"), &s.Services),
@@ -74,13 +68,31 @@ func Read(ctx context.Context, m *member.Member) (*Snapshot, error) {
 		reader(m, in(storage, "storageclasses"), &s.StorageClasses), reader(m, in(storage, "csinodes"), &s.CSINodes),
 		reader(m, in(storage, "csidrivers"), &s.CSIDrivers), reader(m, in(storage, "csistoragecapacities"), &s.Capacities),
 		reader(m, in(storage, "volumeattachments"), &s.Attachments),
-	} {
-		group.Go(func() error { return read(ctx) })
-	}
-	if err := group.Wait(); err != nil {
+	)
+	if err != nil {
 		return nil, err
 	}
 	return s.Indexed(), nil
+}
+
+// ReadNodes reads the nodes and the budgets of a cluster, and nothing else.
+func ReadNodes(ctx context.Context, m *member.Member) (*Snapshot, error) {
+	s := &Snapshot{}
+	return s, s.read(ctx, m, reader(m, core("nodes"), &s.Nodes), reader(m, in("policy", "poddisruptionbudgets"), &s.Budgets))
+}
+
+// read reads whose cluster it is, and lists, side by side.
+func (s *Snapshot) read(ctx context.Context, m *member.Member, lists ...func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		identity, err := m.Identity(ctx)
+		s.UID = identity.UID
+		return err
+	})
+	for _, list := range lists {
+		group.Go(func() error { return list(ctx) })
+	}
+	return group.Wait()
 }
 
 // Indexed makes what is found by name or UID; call it when the lists are complete.
