@@ -95,6 +95,15 @@ func IsObjectNotFound(err error) bool {
 	return details != nil && details.Name != ""
 }
 
+// IsAway is true while a cluster does not answer, or not now: what time may heal.
+func IsAway(err error) bool {
+	switch ReasonOf(err) { //nolint:exhaustive // these alone pass by themselves
+	case ReasonUnreachable, ReasonTimeout, ReasonServerError, ReasonThrottled:
+		return true
+	}
+	return false
+}
+
 // reasonOf classifies what is no failure of a connection; those come classified
 // from attempt.
 func reasonOf(err error) Reason {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strconv"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,10 +24,16 @@ type WatchRequest struct {
 	Include IncludeObject
 	// Whole asks for the objects as they are, and not for rows of them.
 	Whole bool
+	// Lasts, if not 0, is when the server is to end the watch. One that it has not ended
+	// then hangs, whatever it is that stands between: that is an error.
+	Lasts time.Duration
 	// Opened, if not nil, is called when the server has taken up the watch, which
 	// may be long before the first change.
 	Opened func()
 }
+
+// overdue is how much later than it was asked to a server may end a watch.
+const overdue = 5 * time.Second
 
 // WatchEvent is one change, as the server sent it. A bookmark says no more than
 // which resourceVersion has been reached.
@@ -42,6 +50,11 @@ type WatchEvent struct {
 // version, and the collection must be listed anew.
 func (m *Member) Watch(ctx context.Context, r WatchRequest) iter.Seq2[WatchEvent, error] {
 	return func(yield func(WatchEvent, error) bool) {
+		if r.Lasts > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, r.Lasts+overdue, &Error{Reason: ReasonTimeout, Err: fmt.Errorf("silent, and not ended when it should have, after %s", r.Lasts)})
+			defer cancel()
+		}
 		body, err := m.openWatch(ctx, r)
 		if err != nil {
 			yield(WatchEvent{}, err)
@@ -59,6 +72,9 @@ func (m *Member) Watch(ctx context.Context, r WatchRequest) iter.Seq2[WatchEvent
 				return
 			case err == io.ErrUnexpectedEOF: //nolint:errorlint // wrapped, it is the connection's own, which has said so
 				yield(WatchEvent{}, &Error{Reason: ReasonUnreachable, Err: fmt.Errorf("connection lost: %w", err)})
+				return
+			case err != nil && r.Lasts > 0 && ctx.Err() != nil:
+				yield(WatchEvent{}, m.classify(context.Cause(ctx)))
 				return
 			case err != nil:
 				yield(WatchEvent{}, m.classify(err))
@@ -79,6 +95,9 @@ func (m *Member) Watch(ctx context.Context, r WatchRequest) iter.Seq2[WatchEvent
 func (m *Member) openWatch(ctx context.Context, r WatchRequest) (io.ReadCloser, error) {
 	req := m.rest.Get().AbsPath(r.path()).MaxRetries(0).
 		Param("watch", "true").Param("allowWatchBookmarks", "true").Param("resourceVersion", r.ResourceVersion)
+	if r.Lasts > 0 {
+		req.Param("timeoutSeconds", strconv.Itoa(int(r.Lasts/time.Second)))
+	}
 	for name, value := range map[string]string{"labelSelector": r.LabelSelector, "fieldSelector": r.FieldSelector} {
 		if value != "" {
 			req.Param(name, value)

@@ -66,7 +66,7 @@ func (c *clusterFollower) follow(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err != nil && !isAway(err):
+		case err != nil && !member.IsAway(err):
 			c.giveUp(err)
 			return err
 		case err != nil:

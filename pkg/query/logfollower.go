@@ -48,7 +48,7 @@ func (f *follower) follow(ctx context.Context) error {
 			return nil
 		case err != nil && !f.passing(err):
 			return err
-		case err != nil && isAway(err):
+		case err != nil && member.IsAway(err):
 			f.lost(err)
 		}
 		for {
@@ -67,7 +67,7 @@ func (f *follower) follow(ctx context.Context) error {
 				return nil //nolint:nilerr // who stopped us knows it
 			case member.IsObjectNotFound(err):
 				return errGone
-			case !isAway(err):
+			case !member.IsAway(err):
 				return err
 			}
 			f.lost(err)
@@ -115,7 +115,7 @@ func (f *follower) stream(ctx context.Context, last bool) error {
 // passing tells a failure that may pass from one that will not.
 func (f *follower) passing(err error) bool {
 	reason := member.ReasonOf(err)
-	return isAway(err) || (reason == member.ReasonInvalid && f.lines == 0 && !f.options.Previous) || member.IsObjectNotFound(err)
+	return member.IsAway(err) || (reason == member.ReasonInvalid && f.lines == 0 && !f.options.Previous) || member.IsObjectNotFound(err)
 }
 
 // hasEnded asks whether the container has ended for good.
@@ -142,15 +142,6 @@ func (f *follower) hasEnded(ctx context.Context) (bool, error) {
 		}
 	}
 	return false, errors.New("no pod and no error")
-}
-
-// isAway: the cluster, or the node, does not answer now.
-func isAway(err error) bool {
-	switch member.ReasonOf(err) { //nolint:exhaustive // these alone pass by themselves
-	case member.ReasonUnreachable, member.ReasonTimeout, member.ReasonServerError, member.ReasonThrottled:
-		return true
-	}
-	return false
 }
 
 // pauseFor sleeps, unless ctx ends first.

@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/evict"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/mark"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/patience"
 )
 
 // again looks at the cluster as it is now, and takes nodes out of the wave that can
@@ -37,7 +38,8 @@ func (r *clusterRun) again(ctx context.Context, wave []*journal.Node) (*look, er
 	}
 }
 
-// settled is how long a node must be blocked until it is taken out of its wave.
+// settled is how long a node must be blocked until it is taken out of its wave, and
+// how old a budget is that the disruption controller should have seen.
 const settled = 10 * time.Second
 
 // lookOnce looks which nodes of a wave can leave now.
@@ -50,7 +52,11 @@ func (r *clusterRun) lookOnce(ctx context.Context, wave []*journal.Node) (*look,
 			later = append(later, n.Name)
 		}
 	}
-	l, err := lookAt(ctx, r.member, request, later...)
+	var l *look
+	err := patience.Try(ctx, func() (err error) {
+		l, err = lookAt(ctx, r.member, request, later...)
+		return err
+	})
 	if err != nil {
 		return nil, nil, err
 	}

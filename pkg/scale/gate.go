@@ -20,6 +20,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/candidate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/evict"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/patience"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/snapshot"
 )
 
@@ -50,7 +51,11 @@ func (r *clusterRun) baseline(ctx context.Context, l *look, wave []*journal.Node
 			}
 		}
 	}
-	ready, err := g.ready(ctx)
+	var ready map[types.UID]int
+	err := patience.Try(ctx, func() (err error) {
+		ready, err = g.ready(ctx)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -322,7 +327,11 @@ func (r *clusterRun) attached(ctx context.Context, wave []*journal.Node, stays m
 
 // nodeNow reads a node; nil if there is none.
 func nodeNow(ctx context.Context, m *member.Member, name string) (*corev1.Node, error) {
-	object, err := m.Object(ctx, member.Nodes(), "", name)
+	var object *unstructured.Unstructured
+	err := patience.Try(ctx, func() (err error) {
+		object, err = m.Object(ctx, member.Nodes(), "", name)
+		return err
+	})
 	if member.IsObjectNotFound(err) {
 		return nil, nil
 	}

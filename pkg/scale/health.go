@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -28,7 +29,7 @@ func unhealthy(s *snapshot.Snapshot, workers []*corev1.Node, leaving func(*corev
 		out = append(out, fmt.Sprintf("%d of %d workers are not Ready, such as %s: more than %d", len(down), len(workers), down[0], most))
 	}
 	for _, b := range s.Budgets {
-		if b.Status.ObservedGeneration < b.Generation {
+		if b.Status.ObservedGeneration < b.Generation && time.Since(b.CreationTimestamp.Time) > settled {
 			out = append(out, fmt.Sprintf("the disruption controller has not seen PodDisruptionBudget %s/%s as it is: does kube-controller-manager run?", b.Namespace, b.Name))
 			break
 		}

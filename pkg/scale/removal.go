@@ -9,6 +9,7 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/patience"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
 )
 
@@ -26,7 +27,11 @@ func (r *clusterRun) begin(ctx context.Context, wave []*journal.Node) error {
 		if err != nil {
 			return err
 		}
-		begun, err := remover.Begin(ctx, nodes)
+		var begun []*remove.Step
+		err = patience.Try(ctx, func() (err error) {
+			begun, err = remover.Begin(ctx, nodes)
+			return err
+		})
 		if err != nil {
 			return &StoppedError{err}
 		}
@@ -106,7 +111,8 @@ func (r *clusterRun) step(ctx context.Context, s *remove.Step) (waiting string, 
 		return "", err
 	}
 	if !s.Done {
-		if err := remover.Remove(ctx, s); err != nil {
+		// What was done of it is found, and not done again.
+		if err := patience.Try(ctx, func() error { return remover.Remove(ctx, s) }); err != nil {
 			return "", err
 		}
 		s.Done = true
@@ -114,7 +120,11 @@ func (r *clusterRun) step(ctx context.Context, s *remove.Step) (waiting string, 
 			return "", err
 		}
 	}
-	progress, err := remover.Confirm(ctx, s)
+	var progress remove.Progress
+	err = patience.Try(ctx, func() (err error) {
+		progress, err = remover.Confirm(ctx, s)
+		return err
+	})
 	if err != nil {
 		return "", err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/evict"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/mark"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/patience"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
 )
@@ -100,13 +101,18 @@ func (r *clusterRun) run(ctx context.Context) error {
 	r.removers = r.request.Removers(r.member)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	var err error
-	if r.view, err = evict.NewView(watching, r.member); err != nil {
+	err := patience.Try(ctx, func() (err error) {
+		r.view, err = evict.NewView(watching, r.member)
 		return err
-	}
-	err = r.waves(ctx)
+	})
 	if err == nil {
-		return r.end(ctx)
+		err = r.waves(ctx)
+	}
+	if err == nil {
+		err = r.end(ctx)
+	}
+	if err == nil {
+		return nil
 	}
 	return r.pause(ctx, err)
 }
@@ -335,11 +341,14 @@ const undoing = 30 * time.Second
 // pause takes back our marks from the nodes whose removal has not begun, and notes
 // why the run stopped. It has a moment even if ctx has ended.
 func (r *clusterRun) pause(ctx context.Context, cause error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoing)
-	defer cancel()
+	if ended := context.Cause(ctx); errors.Is(ended, state.ErrLockLost) {
+		cause = ended
+	}
 	if errors.Is(cause, state.ErrChanged) || errors.Is(cause, state.ErrLockLost) {
 		return &UnfinishedError{nil, cause} // the run is somebody else's now, and so are its marks
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoing)
+	defer cancel()
 	var left []error
 	for i := range r.journal.Nodes {
 		n := &r.journal.Nodes[i]

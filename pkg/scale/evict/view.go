@@ -39,6 +39,8 @@ const (
 	pageSize   = 500
 	firstPause = 200 * time.Millisecond
 	lastPause  = 10 * time.Second
+	// lasts is how long a watch is, and so about how long one that hangs is believed.
+	lasts = 20 * time.Second
 )
 
 // NewView reads the pods and budgets of a cluster, and keeps them up until ctx ends.
@@ -186,7 +188,7 @@ func (c *collection[T]) follow(ctx context.Context) {
 
 // watch takes in changes until the server ends it.
 func (c *collection[T]) watch(ctx context.Context) error {
-	request := member.WatchRequest{ListRequest: member.ListRequest{Resource: c.resource}, ResourceVersion: c.version, Whole: true}
+	request := member.WatchRequest{ListRequest: member.ListRequest{Resource: c.resource}, ResourceVersion: c.version, Whole: true, Lasts: lasts}
 	request.Opened = func() {
 		c.view.mu.Lock()
 		defer c.view.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -15,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/patience"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
 )
@@ -199,9 +202,31 @@ func (r *Run) Save(ctx context.Context) error {
 	}
 	next := *r.record
 	next.Data = map[string][]byte{journalKey: packed.Bytes()}
-	if err := r.store.Put(ctx, &next); err != nil {
+	lost := false // an answer
+	err = patience.Try(ctx, func() error {
+		err := r.store.Put(ctx, &next)
+		if lost && errors.Is(err, state.ErrChanged) {
+			return r.mine(ctx, &next)
+		}
+		lost = lost || member.IsAway(err)
 		return err
+	})
+	if err == nil {
+		r.record = &next
 	}
-	r.record = &next
+	return err
+}
+
+// mine takes up the version of a record that is as it was to be: then the answer to
+// our own write was lost, and nobody else has written.
+func (r *Run) mine(ctx context.Context, next *state.Record) error {
+	is, err := r.store.Get(ctx, recordName)
+	switch {
+	case err != nil:
+		return err
+	case is == nil || !bytes.Equal(is.Data[journalKey], next.Data[journalKey]):
+		return fmt.Errorf("secret %s/%s: %w", r.store.Namespace, recordName, state.ErrChanged)
+	}
+	next.UID, next.Version = is.UID, is.Version
 	return nil
 }

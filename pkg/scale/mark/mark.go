@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/patience"
 )
 
 const (
@@ -139,8 +140,13 @@ func (m Nodes) Stays(ctx context.Context, name string, uid types.UID) error {
 // tries bounds the repetitions of a write that met another, such as a kubelet's.
 const tries = 20
 
-// change reads a node, changes it, and writes it if nobody else has meanwhile.
+// change reads a node, changes it, and writes it if nobody else has meanwhile. If the
+// answer to a write was lost, the node that is read next says whether it was done.
 func (m Nodes) change(ctx context.Context, name string, uid types.UID, change func(*corev1.Node) (bool, error)) error {
+	return patience.Try(ctx, func() error { return m.changeOnce(ctx, name, uid, change) })
+}
+
+func (m Nodes) changeOnce(ctx context.Context, name string, uid types.UID, change func(*corev1.Node) (bool, error)) error {
 	for try := 1; ; try++ {
 		object, err := m.Member.Object(ctx, member.Nodes(), "", name)
 		if member.IsObjectNotFound(err) || err == nil && object.GetUID() != uid {

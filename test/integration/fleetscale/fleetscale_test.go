@@ -41,7 +41,8 @@ const patience = 2 * time.Minute
 type estate struct {
 	*estates.Estate
 
-	home string
+	home       string
+	kubeconfig string
 }
 
 // result is what a command did.
@@ -80,7 +81,7 @@ func (e *estate) command(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Env = append(os.Environ(), actAs+"=1", "HOME="+e.home, "KUBECONFIG="+e.Fleet.Kubeconfig(), "KUBECACHEDIR="+filepath.Join(e.home, "cache"), "KUBECTL_FLEET=", "KUBECTL_FLEET_CONFIG=")
+	cmd.Env = append(os.Environ(), actAs+"=1", "HOME="+e.home, "KUBECONFIG="+e.kubeconfig, "KUBECACHEDIR="+filepath.Join(e.home, "cache"), "KUBECTL_FLEET=", "KUBECTL_FLEET_CONFIG=")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	return cmd, &stdout, &stderr
@@ -133,7 +134,9 @@ func gone(args []string) []string {
 
 func newEstate(t *testing.T, cluster string, nodes int) *estate {
 	t.Helper()
-	return &estate{Estate: estates.New(t, cluster, nodes), home: t.TempDir()}
+	e := &estate{Estate: estates.New(t, cluster, nodes), home: t.TempDir()}
+	e.kubeconfig = e.Fleet.Kubeconfig()
+	return e
 }
 
 // isGone is true for an object that is not there.

@@ -3,15 +3,9 @@
 package killer
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -23,6 +17,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/test/meddle"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
 )
 
@@ -49,19 +44,11 @@ type Killer struct {
 	reached bool
 }
 
-// isWrite leaves out what changes nothing, and the renewals of locks: how many of
-// those there are depends on the clock.
-func isWrite(r *http.Request) bool {
-	renewal := r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/leases/")
-	return r.Method != http.MethodGet && !r.URL.Query().Has("dryRun") && !renewal &&
-		!strings.Contains(r.URL.Path, "selfsubjectaccessreviews") && strings.HasPrefix(r.UserAgent(), "kubectl-fleet")
-}
-
 // strike counts a request of the plugin, and says whether it is the one.
 func (k *Killer) strike(r *http.Request) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !isWrite(r) {
+	if !meddle.IsWrite(r) {
 		return false
 	}
 	k.writes++
@@ -79,47 +66,19 @@ func (k *Killer) kill() {
 }
 
 // Before puts the killer before an API server, and returns a context's cluster.
-// Who comes with a token, as Karmada does, goes through as himself; the plugin as
-// the administrator.
 func (k *Killer) Before(tb testing.TB, config *rest.Config) *clientcmdapi.Cluster {
 	tb.Helper()
-	admin, err := rest.TransportFor(config)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(config.CAData)
-	bare := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true}
-	target, err := url.Parse(config.Host)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	proxy := func(via http.RoundTripper) *httputil.ReverseProxy {
-		return &httputil.ReverseProxy{Transport: via, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, FlushInterval: -1,
-			ErrorLog: log.New(io.Discard, "", 0)} // the killed do not wait for answers
-	}
-	asAdmin, asHimself := proxy(admin), proxy(bare)
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "" {
-			asHimself.ServeHTTP(w, r)
-			return
-		}
+	return meddle.Before(tb, config, func(w http.ResponseWriter, r *http.Request, server http.Handler) {
 		if !k.strike(r) {
-			asAdmin.ServeHTTP(w, r)
+			server.ServeHTTP(w, r)
 			return
 		}
 		if k.after {
-			asAdmin.ServeHTTP(httptest.NewRecorder(), r)
+			server.ServeHTTP(httptest.NewRecorder(), r)
 		}
 		k.kill()
 		_, _ = io.Copy(io.Discard, r.Body)
-	}))
-	tb.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
 	})
-	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	return &clientcmdapi.Cluster{Server: server.URL, CertificateAuthorityData: ca}
 }
 
 // Run runs the plugin, with an environment beside the test's own, and kills it at

@@ -2,16 +2,9 @@ package scale
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
-	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,11 +15,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/kubectl-fleet/kubectl-fleet/test/estate"
+	"github.com/kubectl-fleet/kubectl-fleet/test/meddle"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/stack"
 )
 
@@ -179,36 +171,14 @@ type holder struct {
 // before puts the holder before the API server, and returns a kubeconfig.
 func (h *holder) before(t *testing.T) string {
 	t.Helper()
-	config := h.estate.Fleet.RESTConfig(t, cluster)
-	admin, err := rest.TransportFor(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	target, err := url.Parse(config.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := &httputil.ReverseProxy{Transport: admin, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, FlushInterval: -1, ErrorLog: log.New(io.Discard, "", 0)}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/eviction") {
-			h.once.Do(func() { h.move(r.Context(), t) }) //nolint:contextcheck // it is the context of the request
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
-	server.StartTLS()
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
+	return meddle.Kubeconfig(t, map[string]*clientcmdapi.Cluster{
+		cluster: meddle.Before(t, h.estate.Fleet.RESTConfig(t, cluster), func(w http.ResponseWriter, r *http.Request, server http.Handler) {
+			if strings.HasSuffix(r.URL.Path, "/eviction") {
+				h.once.Do(func() { h.move(r.Context(), t) }) //nolint:contextcheck // it is the context of the request
+			}
+			server.ServeHTTP(w, r)
+		}),
 	})
-	file := clientcmdapi.NewConfig()
-	file.Clusters[cluster] = &clientcmdapi.Cluster{Server: server.URL, CertificateAuthorityData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})}
-	file.Contexts[cluster] = &clientcmdapi.Context{Cluster: cluster}
-	path := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := clientcmd.WriteToFile(*file, path); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // move deletes the pod, as somebody else might, and waits until it has come again.

@@ -11,11 +11,11 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/fleetscale"
 	"github.com/kubectl-fleet/kubectl-fleet/test/estate"
+	"github.com/kubectl-fleet/kubectl-fleet/test/meddle"
 	"github.com/kubectl-fleet/kubectl-fleet/test/proof/killer"
 )
 
@@ -38,13 +38,7 @@ func newLife(t *testing.T) *life {
 	l := &life{Estate: estate.New(t, cluster, 4)}
 	l.Workload(t, "web", 5, estate.AtLeast(4), estate.Slow(200*time.Millisecond))
 	dir := t.TempDir()
-	config := clientcmdapi.NewConfig()
-	config.Clusters[cluster] = l.Before(t, l.Fleet.RESTConfig(t, cluster))
-	config.Contexts[cluster] = &clientcmdapi.Context{Cluster: cluster}
-	kubeconfig := filepath.Join(dir, "kubeconfig")
-	if err := clientcmd.WriteToFile(*config, kubeconfig); err != nil {
-		t.Fatal(err)
-	}
+	kubeconfig := meddle.Kubeconfig(t, map[string]*clientcmdapi.Cluster{cluster: l.Before(t, l.Fleet.RESTConfig(t, cluster))})
 	l.env = []string{"HOME=" + dir, "KUBECONFIG=" + kubeconfig, "KUBECACHEDIR=" + filepath.Join(dir, "cache")}
 	return l
 }
