@@ -40,7 +40,7 @@ const (
 	firstPause = 200 * time.Millisecond
 	lastPause  = 10 * time.Second
 	// lasts is how long a watch is, and so about how long one that hangs is believed.
-	lasts = 20 * time.Second
+	lasts = 15 * time.Second
 )
 
 // NewView reads the pods and budgets of a cluster, and keeps them up until ctx ends.

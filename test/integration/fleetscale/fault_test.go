@@ -23,20 +23,13 @@ type fault struct {
 	// times is how often it goes wrong; 0: until healed.
 	times  int
 	answer meddle.Meddler
+	// least is how long the server asked to wait.
+	least time.Duration
 
 	mu     sync.Mutex
 	healed bool
 	hits   int
 	asked  []time.Time
-}
-
-// meddle implements meddle.Meddler.
-func (f *fault) meddle(w http.ResponseWriter, r *http.Request, server http.Handler) {
-	if f.meets(r) {
-		f.answer(w, r, server)
-		return
-	}
-	server.ServeHTTP(w, r)
 }
 
 func (f *fault) meets(r *http.Request) bool {
@@ -59,7 +52,8 @@ func (f *fault) heal() {
 	f.healed = true
 }
 
-// met fails the test unless it went wrong as often as it should.
+// met fails the test unless it went wrong as often as it should, and whoever was told
+// to come back later has waited.
 func (f *fault) met(t *testing.T) {
 	t.Helper()
 	f.mu.Lock()
@@ -67,28 +61,31 @@ func (f *fault) met(t *testing.T) {
 	if f.hits == 0 || f.times > 0 && f.hits != f.times {
 		t.Fatalf("it went wrong %d times, want %d", f.hits, f.times)
 	}
-}
-
-// patient fails the test if somebody who was told to come back later did not wait so
-// long.
-func (f *fault) patient(t *testing.T, least time.Duration) {
-	t.Helper()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i := range f.hits {
-		if i+1 < len(f.asked) {
-			if gap := f.asked[i+1].Sub(f.asked[i]); gap < least {
-				t.Errorf("it was asked again after %s, and had said %s", gap, least)
-			}
+	for i, at := range f.asked[1:] {
+		if gap := at.Sub(f.asked[i]); i < f.hits && gap < f.least {
+			t.Errorf("it was asked again after %s, and had said %s", gap, f.least)
 		}
 	}
 }
 
-// before puts a fault between the plugin and the estate's cluster, and keeps the
-// journal in the estate's namespace, so that tests do not meet.
-func (e *estate) before(t *testing.T, f *fault) {
+// faulty is a cluster with faults before it. The first that is on a request has it.
+func faulty(t *testing.T, e *estate, faults ...*fault) *clientcmdapi.Cluster {
 	t.Helper()
-	e.kubeconfig = meddle.Kubeconfig(t, map[string]*clientcmdapi.Cluster{e.Cluster: meddle.Before(t, e.Fleet.RESTConfig(t, e.Cluster), f.meddle)})
+	return meddle.Before(t, e.Fleet.RESTConfig(t, e.Cluster), func(w http.ResponseWriter, r *http.Request, server http.Handler) {
+		for _, f := range faults {
+			if f.meets(r) {
+				f.answer(w, r, server)
+				return
+			}
+		}
+		server.ServeHTTP(w, r)
+	})
+}
+
+// before puts faults between the plugin and the estate's cluster.
+func (e *estate) before(t *testing.T, faults ...*fault) {
+	t.Helper()
+	e.kubeconfig = meddle.Kubeconfig(t, map[string]*clientcmdapi.Cluster{e.Cluster: faulty(t, e, faults...)})
 }
 
 // leave are the flags by which nodes leave quickly, remembered in the estate's
@@ -112,14 +109,14 @@ func isNode(r *http.Request) bool     { return strings.HasPrefix(r.URL.Path, "/a
 func isMark(r *http.Request) bool     { return r.Method == http.MethodPut && isNode(r) }
 func isRemoval(r *http.Request) bool  { return r.Method == http.MethodDelete && isNode(r) }
 func isWatch(r *http.Request) bool    { return r.URL.Query().Get("watch") == "true" }
-func isRead(r *http.Request) bool     { return r.Method == http.MethodGet && !isWatch(r) }
+func isLook(r *http.Request) bool     { return r.Method == http.MethodGet && r.URL.Path == "/api/v1/nodes" }
+func isRead(r *http.Request) bool     { return r.Method == http.MethodGet && isNode(r) }
 func isLock(r *http.Request) bool {
 	return r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/leases/")
 }
-func isSave(r *http.Request) bool { return r.Method == http.MethodPut && isJournal(r) }
-func isJournal(r *http.Request) bool {
-	return strings.Contains(r.URL.Path, "/secrets")
-}
+func isSave(r *http.Request) bool    { return r.Method == http.MethodPut && isJournal(r) }
+func isFirst(r *http.Request) bool   { return r.Method == http.MethodPost && isJournal(r) }
+func isJournal(r *http.Request) bool { return strings.Contains(r.URL.Path, "/secrets") }
 
 func whatever(*http.Request) bool { return true }
 

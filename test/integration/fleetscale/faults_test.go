@@ -23,45 +23,36 @@ func TestFaultsThatPass(t *testing.T) {
 	conflict := says(http.StatusConflict, metav1.StatusReasonConflict, "the object has been modified", nil)
 	for _, test := range []struct {
 		what   string
-		on     func(*http.Request) bool
-		times  int
-		answer meddle.Meddler
-		least  time.Duration // that the server asked to wait
+		faults []*fault
 	}{
-		{"evictions: flow control", isEviction, 2, flowControl, 2 * time.Second},
-		{"evictions: a budget says no", isEviction, 3, budgetSaysNo(), 0},
-		{"evictions: 504", isEviction, 2, late, 0},
-		{"evictions: 500", isEviction, 2, failed, 0},
-		{"evictions: 409", isEviction, 2, conflict, 0},
-		{"evictions: reset", isEviction, 2, reset, 0},
-		{"evictions: the answer is lost", isEviction, 2, lost, 0},
-		{"marks: flow control", isMark, 1, flowControl, 2 * time.Second},
-		{"marks: 409", isMark, 3, conflict, 0},
-		{"marks: 503", isMark, 3, unavailable, 0},
-		{"marks: reset", isMark, 2, reset, 0},
-		{"marks: the answer is lost", isMark, 2, lost, 0},
-		{"journal: 503", later(isSave), 2, unavailable, 0},
-		{"journal: reset", later(isSave), 2, reset, 0},
-		{"journal: the answer is lost", later(isSave), 2, lost, 0},
-		{"journal: the answer to the first write is lost", func(r *http.Request) bool { return r.Method == http.MethodPost && isJournal(r) }, 1, lost, 0},
-		{"removal: 503", isRemoval, 2, unavailable, 0},
-		{"removal: the answer is lost", isRemoval, 1, lost, 0},
-		{"reads: 503", later(isRead), 3, unavailable, 0},
-		{"watches end", isWatch, 6, ends, 0},
-		{"watches break", isWatch, 6, breaks, 0},
-		{"watches: 503", isWatch, 3, unavailable, 0},
-		{"watches are silent", isWatch, 2, silent, 0},
+		{"watches are silent", []*fault{{on: isWatch, times: 2, answer: silent}}},
+		{"watches end, break and fail", []*fault{{on: isWatch, times: 3, answer: ends}, {on: isWatch, times: 3, answer: breaks}, {on: isWatch, times: 3, answer: unavailable}}},
+		{"flow control", []*fault{{on: isEviction, times: 2, answer: flowControl, least: 2 * time.Second}, {on: isMark, times: 1, answer: flowControl, least: 2 * time.Second}}},
+		{"a budget says no", []*fault{{on: isEviction, times: 3, answer: budgetSaysNo()}}},
+		{"evictions fail", []*fault{{on: isEviction, times: 2, answer: late}, {on: isEviction, times: 2, answer: failed}}},
+		{"conflicts", []*fault{{on: isEviction, times: 2, answer: conflict}, {on: isMark, times: 3, answer: conflict}}},
+		{"the server fails", []*fault{
+			{on: isMark, times: 3, answer: unavailable}, {on: later(isRead), times: 3, answer: unavailable}, {on: later(isLook), times: 2, answer: unavailable},
+			{on: later(isSave), times: 2, answer: unavailable}, {on: isRemoval, times: 2, answer: unavailable},
+		}},
+		{"connections break", []*fault{
+			{on: later(isSave), times: 2, answer: reset}, {on: isEviction, times: 2, answer: reset}, {on: isMark, times: 2, answer: reset}, {on: isRemoval, times: 1, answer: reset},
+		}},
+		{"answers are lost", []*fault{
+			{on: later(isSave), times: 2, answer: lost}, {on: isFirst, times: 1, answer: lost}, {on: isEviction, times: 2, answer: lost}, {on: isMark, times: 2, answer: lost},
+			{on: isRemoval, times: 1, answer: lost},
+		}},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			t.Parallel()
 			e := newEstate(t, "c1", 4)
 			e.Workload(t, "web", 4, estates.AtLeast(3))
-			f := &fault{on: test.on, times: test.times, answer: test.answer}
-			e.before(t, f)
+			e.before(t, test.faults...)
 			w := e.Watch(t, map[string]int{"web": 3})
 			e.run(t, e.leave(e.Node(0), e.Node(1))...).want(t, 0)
-			f.met(t)
-			f.patient(t, test.least)
+			for _, f := range test.faults {
+				f.met(t)
+			}
 			w.Kept(t)
 			e.Untouched(t, 2)
 		})
@@ -149,11 +140,7 @@ func TestAClusterIsLost(t *testing.T) {
 		e.Workload(t, "web", 3, estates.AtLeast(2), estates.Slow(time.Second))
 	}
 	f := &fault{on: later(whatever), answer: reset}
-	kubeconfig := meddle.Kubeconfig(t, map[string]*clientcmdapi.Cluster{
-		"c1": meddle.Before(t, dies.Fleet.RESTConfig(t, "c1"), f.meddle),
-		"c2": meddle.Before(t, lives.Fleet.RESTConfig(t, "c2"), (&fault{on: func(*http.Request) bool { return false }}).meddle),
-	})
-	dies.kubeconfig = kubeconfig
+	dies.kubeconfig = meddle.Kubeconfig(t, map[string]*clientcmdapi.Cluster{"c1": faulty(t, dies, f), "c2": faulty(t, lives)})
 	watchers := []*estates.Watcher{dies.Watch(t, map[string]int{"web": 2}), lives.Watch(t, map[string]int{"web": 2})}
 	args := append(dies.leave(dies.Node(0), lives.Node(0)), "-C", "c2", "--max-failures", "2")
 	dies.run(t, args...).want(t, 6).says(t, "c1", "Removed")
