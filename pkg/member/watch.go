@@ -50,11 +50,8 @@ type WatchEvent struct {
 // version, and the collection must be listed anew.
 func (m *Member) Watch(ctx context.Context, r WatchRequest) iter.Seq2[WatchEvent, error] {
 	return func(yield func(WatchEvent, error) bool) {
-		if r.Lasts > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeoutCause(ctx, r.Lasts+overdue, &Error{Reason: ReasonTimeout, Err: fmt.Errorf("silent, and not ended when it should have, after %s", r.Lasts)})
-			defer cancel()
-		}
+		ctx, cancel := r.bound(ctx)
+		defer cancel()
 		body, err := m.openWatch(ctx, r)
 		if err != nil {
 			yield(WatchEvent{}, err)
@@ -90,6 +87,14 @@ func (m *Member) Watch(ctx context.Context, r WatchRequest) iter.Seq2[WatchEvent
 			}
 		}
 	}
+}
+
+// bound ends a context when the watch should have ended long since.
+func (r WatchRequest) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.Lasts == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, r.Lasts+overdue, &Error{Reason: ReasonTimeout, Err: fmt.Errorf("it was to end after %s, and is silent", r.Lasts)})
 }
 
 func (m *Member) openWatch(ctx context.Context, r WatchRequest) (io.ReadCloser, error) {

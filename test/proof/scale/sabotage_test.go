@@ -174,7 +174,7 @@ func (h *holder) before(t *testing.T) string {
 	return meddle.Kubeconfig(t, map[string]*clientcmdapi.Cluster{
 		cluster: meddle.Before(t, h.estate.Fleet.RESTConfig(t, cluster), func(w http.ResponseWriter, r *http.Request, server http.Handler) {
 			if strings.HasSuffix(r.URL.Path, "/eviction") {
-				h.once.Do(func() { h.move(r.Context(), t) }) //nolint:contextcheck // it is the context of the request
+				h.once.Do(func() { h.move(r.Context(), t) })
 			}
 			server.ServeHTTP(w, r)
 		}),
