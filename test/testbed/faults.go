@@ -12,7 +12,7 @@ import (
 func newFaults(g *global) []*cobra.Command {
 	fault := func(verb, short string, do func(*bed.Bed, context.Context, string) error) *cobra.Command {
 		return &cobra.Command{
-			Use:   verb + " CLUSTER...",
+			Use:   verb + " NAME...",
 			Short: short,
 			Args:  cobra.MinimumNArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
@@ -30,9 +30,9 @@ func newFaults(g *global) []*cobra.Command {
 		}
 	}
 	return []*cobra.Command{
-		fault("hang", "Stop the API server: it accepts connections and never answers", (*bed.Bed).Hang),
-		fault("resume", "Let a hung API server go on, and wait until the cluster is ready", (*bed.Bed).Resume),
-		fault("kill", "Kill the API server: its port refuses connections", (*bed.Bed).Kill),
-		fault("start", "Start what is dead, with the same port and data, and wait until the cluster is ready", (*bed.Bed).Start),
+		fault("hang", "Stop the API server of a cluster, or a service: it accepts connections and never answers", (*bed.Bed).Hang),
+		fault("resume", "Let what hangs go on, and wait until it is ready", (*bed.Bed).Resume),
+		fault("kill", "Kill the API server of a cluster, or a service: its port refuses connections", (*bed.Bed).Kill),
+		fault("start", "Start what is dead, with the same port and data, and wait until it is ready", (*bed.Bed).Start),
 	}
 }

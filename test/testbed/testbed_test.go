@@ -107,15 +107,13 @@ func identities(t *testing.T, dir string) []process.Identity {
 	if err != nil {
 		t.Fatal(err)
 	}
+	units, err := b.Units()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var ids []process.Identity
-	for _, c := range b.Running() {
-		units, err := c.Units()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, u := range units {
-			ids = append(ids, u.Identity)
-		}
+	for _, u := range units {
+		ids = append(ids, u.Identity)
 	}
 	return ids
 }

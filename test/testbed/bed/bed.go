@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/cluster"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/process"
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/service"
 )
 
 // ErrNone is returned when there is no bed in a folder.
@@ -35,7 +37,9 @@ type contents struct {
 	Ready    bool           `json:"ready"`
 	Clusters []cluster.Spec `json:"clusters"`
 	// Hubs are control planes of add-ons.
-	Hubs     []cluster.Spec    `json:"hubs,omitempty"`
+	Hubs []cluster.Spec `json:"hubs,omitempty"`
+	// Services of add-ons, which several clusters use.
+	Services []service.Spec    `json:"services,omitempty"`
 	Addons   []string          `json:"addons,omitempty"`
 	Programs map[string]string `json:"programs"`
 	// Owner is a process with which the bed should end; nil for one that is to stay.
@@ -80,6 +84,15 @@ func (b *Bed) Running() []*cluster.Cluster {
 	return all
 }
 
+// Services of the bed's add-ons.
+func (b *Bed) Services() []*service.Service {
+	services := make([]*service.Service, len(b.contents.Services))
+	for i, s := range b.contents.Services {
+		services[i] = &service.Service{Spec: s, Group: process.Group{Dir: filepath.Join(b.Dir, s.Name)}}
+	}
+	return services
+}
+
 // Cluster finds one by name, a hub too.
 func (b *Bed) Cluster(name string) (*cluster.Cluster, error) {
 	var names []string
@@ -115,7 +128,7 @@ func (b *Bed) Owned() (owned, alive bool) {
 func (b *Bed) file() string { return filepath.Join(b.Dir, "bed.json") }
 
 func (b *Bed) cluster(s cluster.Spec) *cluster.Cluster {
-	return &cluster.Cluster{Spec: s, Dir: filepath.Join(b.Dir, s.Name)}
+	return &cluster.Cluster{Spec: s, Group: process.Group{Dir: filepath.Join(b.Dir, s.Name)}}
 }
 
 func (b *Bed) save() error {
@@ -130,20 +143,35 @@ func (b *Bed) save() error {
 	return os.Rename(temp, b.file())
 }
 
+// groups are the programs of each cluster, hub and service.
+func (b *Bed) groups() []process.Group {
+	var groups []process.Group
+	for _, c := range b.Running() {
+		groups = append(groups, c.Group)
+	}
+	for _, s := range b.Services() {
+		groups = append(groups, s.Group)
+	}
+	return groups
+}
+
+// Units are all programs that were started for the bed.
+func (b *Bed) Units() ([]process.Unit, error) {
+	var all []process.Unit
+	for _, g := range b.groups() {
+		units, err := g.Units()
+		if err != nil {
+			return nil, err
+		}
+		all = slices.AppendSeq(all, maps.Values(units))
+	}
+	return all, nil
+}
+
 // alive tells whether any process of the bed exists.
 func (b *Bed) alive() (bool, error) {
-	for _, c := range b.Running() {
-		units, err := c.Units()
-		if err != nil {
-			return false, err
-		}
-		for _, u := range units {
-			if u.State() != process.Gone {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
+	units, err := b.Units()
+	return slices.ContainsFunc(units, func(u process.Unit) bool { return u.State() != process.Gone }), err
 }
 
 // programKey keeps the control planes of several versions apart in one map; what all share has no version.

@@ -72,11 +72,11 @@ func TestState(t *testing.T) {
 		StateDegraded: {cluster.APIServer: alive, cluster.KWOK: dead},
 		StateRunning:  {cluster.APIServer: alive, cluster.Etcd: alive},
 	} {
-		if got := state(units); got != want {
+		if got := state(units, cluster.APIServer); got != want {
 			t.Errorf("state = %s, want %s", got, want)
 		}
 	}
-	if got := state(nil); got != StateDown {
+	if got := state(nil, cluster.APIServer); got != StateDown {
 		t.Errorf("state of nothing = %s, want %s", got, StateDown)
 	}
 }

@@ -39,7 +39,7 @@ func Down(ctx context.Context, dir string, log func(format string, args ...any))
 	return err
 }
 
-// stop ends the processes of all clusters.
+// stop ends the processes of all clusters, and then what they used.
 func (b *Bed) stop(ctx context.Context) error {
 	clusters := b.Running()
 	errs := make([]error, len(clusters))
@@ -48,13 +48,17 @@ func (b *Bed) stop(ctx context.Context) error {
 		wg.Go(func() { errs[i] = c.Stop(ctx) })
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	err := errors.Join(errs...)
+	for _, s := range b.Services() {
+		err = errors.Join(err, s.Stop(ctx))
+	}
+	return err
 }
 
 // remove deletes the files of a bed whose processes have ended; bed.json last, so that a second try finds what the first one left.
 func (b *Bed) remove() error {
-	for _, c := range b.Running() {
-		if err := os.RemoveAll(c.Dir); err != nil {
+	for _, g := range b.groups() {
+		if err := os.RemoveAll(g.Dir); err != nil {
 			return err
 		}
 	}

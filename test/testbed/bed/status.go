@@ -8,7 +8,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/process"
 )
 
-// The states of a cluster.
+// The states of a cluster, or of a service.
 const (
 	StateRunning = "running"
 	// StateHung is a cluster that accepts connections and never answers.
@@ -23,6 +23,7 @@ const (
 
 // Status is what a cluster does right now.
 type Status struct {
+	// Cluster is the name, be it that of a hub or a service.
 	Cluster string `json:"cluster"`
 	Version string `json:"version"`
 	State   string `json:"state"`
@@ -33,15 +34,15 @@ type Status struct {
 	Memory int64 `json:"memory"`
 }
 
-// Status of all clusters and hubs, read from the process table; no cluster is called, so that a hung one does not hold it up.
+// Status of all clusters, hubs and services, read from the process table; none is called, so that a hung one does not hold it up.
 func (b *Bed) Status() ([]Status, error) {
 	var list []Status
-	for _, c := range b.Running() {
-		units, err := c.Units()
+	add := func(s Status, g process.Group, server string) error {
+		units, err := g.Units()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		s := Status{Cluster: c.Name, Version: c.Version, Server: c.Server(), Processes: map[string]int{}, State: state(units)}
+		s.State, s.Processes = state(units, server), map[string]int{}
 		for _, name := range slices.Sorted(maps.Keys(units)) {
 			u := units[name]
 			if u.State() == process.Gone {
@@ -50,23 +51,35 @@ func (b *Bed) Status() ([]Status, error) {
 			s.Processes[name] = u.PID
 			m, err := u.Memory()
 			if err != nil && u.State() != process.Gone {
-				return nil, err
+				return err
 			}
 			s.Memory += m
 		}
 		list = append(list, s)
+		return nil
+	}
+	for _, c := range b.Running() {
+		if err := add(Status{Cluster: c.Name, Version: c.Version, Server: c.Server()}, c.Group, cluster.APIServer); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range b.Services() {
+		if err := add(Status{Cluster: s.Name, Server: s.Server()}, s.Group, s.Program); err != nil {
+			return nil, err
+		}
 	}
 	return list, nil
 }
 
-func state(units map[string]process.Unit) string {
+// state of a cluster or a service, of whose programs server is the one that answers.
+func state(units map[string]process.Unit, server string) string {
 	gone := 0
 	for _, u := range units {
 		if u.State() == process.Gone {
 			gone++
 		}
 	}
-	api, started := units[cluster.APIServer]
+	api, started := units[server]
 	switch {
 	case gone == len(units):
 		return StateDown

@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/cluster"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/filelock"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/process"
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/service"
 )
 
 // Options say what bed is wanted.
@@ -166,7 +167,7 @@ func (b *Bed) start(ctx context.Context, o Options) error {
 	if err := b.writeKubeconfig(); err != nil {
 		return err
 	}
-	host := addon.Host{Clusters: b.Clusters(), Programs: b.contents.Programs, StartHub: b.startHub}
+	host := addon.Host{Clusters: b.Clusters(), Programs: b.contents.Programs, StartHub: b.startHub, NewService: b.newService}
 	for _, a := range o.Addons {
 		began := time.Now()
 		if err := a.Start(ctx, host); err != nil {
@@ -188,6 +189,16 @@ func (b *Bed) startHub(ctx context.Context, name string) (*cluster.Cluster, erro
 	})
 }
 
+// newService makes room for a service, and for its program's record, before it starts.
+func (b *Bed) newService(spec service.Spec) (*service.Service, error) {
+	b.contents.Services = append(b.contents.Services, spec)
+	if err := b.save(); err != nil {
+		return nil, err
+	}
+	s := b.Services()[len(b.contents.Services)-1]
+	return s, s.Prepare()
+}
+
 // startCluster starts one cluster, again with other ports when one was lost between its choice and its use.
 func (b *Bed) startCluster(ctx context.Context, c *cluster.Cluster, chosen func(cluster.Spec) error) error {
 	programs := map[string]string{}
@@ -197,7 +208,7 @@ func (b *Bed) startCluster(ctx context.Context, c *cluster.Cluster, chosen func(
 	const attempts = 3
 	var err error
 	for range attempts {
-		if err = c.Start(ctx, programs, chosen); !errors.Is(err, cluster.ErrPortTaken) {
+		if err = c.Start(ctx, programs, chosen); !errors.Is(err, process.ErrPortTaken) {
 			return err
 		}
 		if err := c.Stop(ctx); err != nil {

@@ -4,7 +4,6 @@ package cluster
 
 import (
 	"cmp"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -52,10 +51,10 @@ func (s Spec) Components() []string {
 	return []string{Etcd, APIServer, KWOK, ControllerManager, Scheduler}
 }
 
-// Cluster is one cluster and the folder that holds all of it.
+// Cluster is one cluster and the folder that holds all of it, the programs of add-ons included. Those are ended before its own.
 type Cluster struct {
 	Spec
-	Dir string
+	process.Group
 }
 
 // Server is the address of the API server.
@@ -64,23 +63,8 @@ func (c *Cluster) Server() string { return "https://" + address(c.Ports.APIServe
 // Kubeconfig is the file of the cluster's administrator.
 func (c *Cluster) Kubeconfig() string { return c.path("admin.kubeconfig") }
 
-// LogFile is where a component writes.
-func (c *Cluster) LogFile(component string) string { return c.path(component + ".log") }
-
 func (c *Cluster) path(elem ...string) string {
 	return filepath.Join(append([]string{c.Dir}, elem...)...)
-}
-
-func (c *Cluster) record(component string) string { return c.path("run", component+".json") }
-
-// Units are the programs that were started for the cluster, those of add-ons included, by name.
-func (c *Cluster) Units() (map[string]process.Unit, error) { return process.LoadAll(c.path("run")) }
-
-// Run starts a program that belongs to the cluster; it is ended with it, before the cluster's own components.
-func (c *Cluster) Run(name, program string, args, env []string) (process.Unit, error) {
-	// HOME keeps a program from reading or writing files of the user who runs the bed.
-	env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.Dir}, env...)
-	return process.Start(c.record(name), process.Spec{Path: program, Args: args, Env: env, Log: c.LogFile(name)})
 }
 
 // stopOrder ends clients before their server, and the API server before its store: without etcd it does not end by itself.

@@ -14,7 +14,7 @@ import (
 
 func testCluster(t *testing.T) *Cluster {
 	t.Helper()
-	c := &Cluster{Spec: Spec{Name: "c7", Version: "v1.36.3", Nodes: 2, Ports: Ports{APIServer: 20001, Etcd: 20002, EtcdPeer: 20003, KWOK: 20004}}, Dir: t.TempDir()}
+	c := &Cluster{Spec: Spec{Name: "c7", Version: "v1.36.3", Nodes: 2, Ports: Ports{APIServer: 20001, Etcd: 20002, EtcdPeer: 20003, KWOK: 20004}}, Group: process.Group{Dir: t.TempDir()}}
 	if err := c.writeFiles(); err != nil {
 		t.Fatal(err)
 	}

@@ -46,8 +46,7 @@ func (c *Cluster) restart(ctx context.Context) error {
 		return errors.New("nothing of it was ever started: run testbed down, then testbed up")
 	}
 	for _, name := range startOrder(units) {
-		u := units[name]
-		if u.State() != process.Gone {
+		if units[name].State() != process.Gone {
 			continue
 		}
 		if name == KWOK {
@@ -55,12 +54,12 @@ func (c *Cluster) restart(ctx context.Context) error {
 				return err
 			}
 		}
-		if _, err := process.Start(c.record(name), u.Spec); err != nil {
+		if err := c.Rerun(ctx, name); err != nil {
 			return err
 		}
 		switch name {
 		case Etcd:
-			err = c.waitListening(ctx, Etcd, c.Ports.Etcd)
+			err = c.UntilListening(ctx, Etcd, address(c.Ports.Etcd))
 		case APIServer:
 			err = c.waitServing(ctx)
 		}
@@ -94,7 +93,7 @@ func (c *Cluster) signal(verb string, sig syscall.Signal) error {
 }
 
 func (c *Cluster) apiServer() (process.Unit, error) {
-	u, err := process.Load(c.record(APIServer))
+	u, err := c.Unit(APIServer)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = errors.New("its API server was never started: run testbed up")
 	}

@@ -4,19 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-
-	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/process"
 )
-
-// readyTimeout is for a machine whose cores are all busy with something else; a start takes six seconds on an idle one.
-const readyTimeout = 2 * time.Minute
 
 // Client is a typed client of the cluster's administrator, without rate limits.
 func (c *Cluster) Client() (*kubernetes.Clientset, error) {
@@ -25,48 +18,6 @@ func (c *Cluster) Client() (*kubernetes.Clientset, error) {
 		return nil, err
 	}
 	return kubernetes.NewForConfig(config)
-}
-
-// Until calls try until it returns nil. It gives up with try's last error when the time is over, or as soon as a program that is
-// needed ends: a component, or one that was started with Run.
-func (c *Cluster) Until(ctx context.Context, what string, needed []string, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		// One attempt must not eat the whole time when a server accepts and does not answer.
-		attempt, cancelAttempt := context.WithTimeout(ctx, 5*time.Second)
-		err := try(attempt)
-		cancelAttempt()
-		if err == nil {
-			return nil
-		}
-		for _, name := range needed {
-			u, loadErr := process.Load(c.record(name))
-			if loadErr != nil {
-				return loadErr
-			}
-			if u.State() == process.Gone {
-				return c.died(name)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s: %w (last: %w); the logs are in %s", what, ctx.Err(), err, c.Dir)
-		case <-tick.C:
-		}
-	}
-}
-
-func (c *Cluster) waitListening(ctx context.Context, component string, p int) error {
-	return c.Until(ctx, "wait for "+component, []string{component}, func(ctx context.Context) error {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address(p))
-		if err != nil {
-			return err
-		}
-		return conn.Close()
-	})
 }
 
 // waitServing returns when the API server says it is ready, its built-in roles included.

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,10 +9,6 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/port"
 )
-
-// ErrPortTaken is returned when somebody took one of the cluster's ports between its choice and its use. The remedy is to Stop the
-// cluster, remove its folder, and start it with other ports.
-var ErrPortTaken = errors.New("port taken by another program")
 
 // Start makes the cluster from nothing in an empty folder and returns when it is ready: the API serves, all nodes are Ready, and
 // pods can be created in the default namespace. programs are the paths of the components by name. The ports are chosen here and held
@@ -48,7 +43,7 @@ func (c *Cluster) start(ctx context.Context, programs map[string]string, held *p
 		return err
 	}
 	// An API server that finds no etcd tries again only after a second.
-	if err := c.waitListening(ctx, Etcd, c.Ports.Etcd); err != nil {
+	if err := c.UntilListening(ctx, Etcd, address(c.Ports.Etcd)); err != nil {
 		return err
 	}
 	held.Release(c.Ports.APIServer)
@@ -82,10 +77,11 @@ func (c *Cluster) start(ctx context.Context, programs map[string]string, held *p
 }
 
 func (c *Cluster) writeFiles() error {
-	for _, d := range []string{"pki", "run"} {
-		if err := os.MkdirAll(c.path(d), 0o700); err != nil {
-			return err
-		}
+	if err := c.Prepare(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.path("pki"), 0o700); err != nil {
+		return err
 	}
 	if err := c.writeCredentials(); err != nil {
 		return err
@@ -111,18 +107,4 @@ func (c *Cluster) Stop(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// died explains why a component that should run does not, with the end of its log.
-func (c *Cluster) died(component string) error {
-	b, err := os.ReadFile(c.LogFile(component))
-	if err != nil {
-		return fmt.Errorf("%s ended: %w", component, err)
-	}
-	if bytes.Contains(b, []byte("address already in use")) {
-		return fmt.Errorf("%s: %w", component, ErrPortTaken)
-	}
-	const tail = 2000
-	b = bytes.TrimSpace(b[max(0, len(b)-tail):])
-	return fmt.Errorf("%s ended; its log %s says:\n%s", component, c.LogFile(component), b)
 }

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -116,6 +117,38 @@ func TestStopKillsWhatIgnoresItAndItsChildren(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, func() bool { return u.State() == Gone && children[0].State() == Gone })
+}
+
+// What a killed program left behind goes with it at last; what only has the number of its session is not touched.
+func TestRemainsOfWhatWasKilled(t *testing.T) {
+	u, _ := start(t, "sleep 60 & env -i sleep 60 & wait")
+	var own, foreign Identity
+	eventually(t, func() bool {
+		for _, m := range u.sessionMembers() {
+			switch environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", m.PID)); {
+			case err != nil:
+			case len(environment) == 0:
+				foreign = m
+			default:
+				own = m
+			}
+		}
+		return own.PID > 0 && foreign.PID > 0 && own != foreign
+	})
+	t.Cleanup(func() { _ = foreign.Kill(context.WithoutCancel(t.Context())) })
+	if err := u.Identity.Kill(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if own.State() == Gone {
+		t.Fatal("the child ended by itself: the test shows nothing")
+	}
+	if err := u.Stop(t.Context(), time.Second); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return own.State() == Gone })
+	if foreign.State() == Gone {
+		t.Error("a program of another environment was ended")
+	}
 }
 
 // What is started must not run when its starter died before it could write the record.

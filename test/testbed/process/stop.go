@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -64,6 +66,39 @@ func (id Identity) WaitGone(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Stop ends the program as that of Identity does, and what it left behind if it has ended already.
+func (u Unit) Stop(ctx context.Context, grace time.Duration) error {
+	return errors.Join(u.Identity.Stop(ctx, grace), u.killRemains())
+}
+
+// Kill ends the program at once, and what it started and left behind, as the end of a container would.
+func (u Unit) Kill(ctx context.Context) error {
+	return errors.Join(u.Identity.Kill(ctx), u.killRemains())
+}
+
+// killRemains ends what a program that has ended left in its session. The number of the session may be another's by now, so that only
+// what has the whole environment of the program counts.
+func (u Unit) killRemains() error {
+	if now, err := Of(os.Getpid()); err != nil || now.Boot != u.Boot || len(u.Env) == 0 {
+		return err
+	}
+	var errs []error
+	for _, m := range u.sessionMembers() {
+		environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", m.PID))
+		if err != nil {
+			continue // gone, or of somebody else
+		}
+		has := strings.Split(string(environment), "\x00")
+		if slices.ContainsFunc(u.Env, func(entry string) bool { return !slices.Contains(has, entry) }) {
+			continue
+		}
+		if err := m.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, ErrGone) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // sessionMembers lists the other processes of the session that the process leads.

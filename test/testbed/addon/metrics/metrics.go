@@ -4,10 +4,8 @@ package metrics
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -49,17 +47,7 @@ func (Addon) Programs(root string) ([]stack.Program, error) {
 
 // Start runs one metrics-server a cluster and returns when each serves metrics of the cluster's nodes.
 func (Addon) Start(ctx context.Context, host addon.Host) error {
-	errs := make([]error, len(host.Clusters))
-	var wg sync.WaitGroup
-	for i, c := range host.Clusters {
-		wg.Go(func() {
-			if err := install(ctx, c, host.Programs[program]); err != nil {
-				errs[i] = fmt.Errorf("metrics-server in cluster %s: %w", c.Name, err)
-			}
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return addon.Each(host.Clusters, func(c *cluster.Cluster) error { return install(ctx, c, host.Programs[program]) })
 }
 
 func install(ctx context.Context, c *cluster.Cluster, path string) error {
