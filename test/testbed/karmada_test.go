@@ -135,10 +135,13 @@ func (r *realBed) testHubKubeconfig(t *testing.T) {
 	}
 }
 
-// inTime waits for what Karmada does when it gets round to it.
+// patience is for controllers that get round to their work once a minute, on a machine whose cores are all busy.
+const patience = 2 * time.Minute
+
+// inTime waits for what controllers do when they get round to it.
 func (*realBed) inTime(t *testing.T, what string, try func() error) {
 	t.Helper()
-	end := time.Now().Add(2 * time.Minute)
+	end := time.Now().Add(patience)
 	for {
 		err := try()
 		if err == nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,6 +55,17 @@ func DecodeFolder(folder string) ([]unstructured.Unstructured, error) {
 		return err
 	})
 	return objects, err
+}
+
+// Object is one of any kind; rest is what it has besides its name. The namespace is empty where the kind has none.
+func Object(apiVersion, kind, namespace, name string, rest map[string]any) unstructured.Unstructured {
+	o := unstructured.Unstructured{Object: map[string]any{}}
+	maps.Copy(o.Object, rest)
+	o.SetAPIVersion(apiVersion)
+	o.SetKind(kind)
+	o.SetNamespace(namespace)
+	o.SetName(name)
+	return o
 }
 
 // ConvertBy has a CRD's versions converted by a webhook.

@@ -3,7 +3,6 @@ package capi
 import (
 	"bytes"
 	"encoding/base64"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,7 +65,7 @@ func (w webhook) objects(crds, webhooks string) ([]unstructured.Unstructured, er
 			objects = append(objects, crd(in, kind))
 		}
 	}
-	return append(objects, object("v1", "Namespace", "", Namespace, nil)), nil
+	return append(objects, addon.Object("v1", "Namespace", "", Namespace, nil)), nil
 }
 
 // pointTo has the core's own webhooks called where the manager is, and drops others.
@@ -95,7 +94,7 @@ func (w webhook) pointTo(configuration *unstructured.Unstructured) error {
 func crd(in, kind string) unstructured.Unstructured {
 	plural := strings.ToLower(kind) + "s"
 	open := map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true}
-	o := object("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", plural+"."+in, map[string]any{"spec": map[string]any{
+	o := addon.Object("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", plural+"."+in, map[string]any{"spec": map[string]any{
 		"group": in, "scope": "Namespaced",
 		"names": map[string]any{"kind": kind, "listKind": kind + "List", "plural": plural, "singular": strings.ToLower(kind), "categories": []any{"cluster-api"}},
 		"versions": []any{map[string]any{
@@ -115,11 +114,11 @@ func templates() []unstructured.Unstructured {
 		return map[string]any{"templateRef": map[string]any{"apiVersion": in + "/" + version, "kind": kind, "name": Template}}
 	}
 	return []unstructured.Unstructured{
-		object(infrastructure+"/"+version, "KWOKMachineTemplate", Namespace, Template, empty),
-		object(infrastructure+"/"+version, "KWOKClusterTemplate", Namespace, Template, empty),
-		object(controlPlane+"/"+version, "KWOKControlPlaneTemplate", Namespace, Template, empty),
-		object(bootstrap+"/"+version, "KWOKConfigTemplate", Namespace, Template, empty),
-		object(group+"/v1beta2", "ClusterClass", Namespace, Template, map[string]any{"spec": map[string]any{
+		addon.Object(infrastructure+"/"+version, "KWOKMachineTemplate", Namespace, Template, empty),
+		addon.Object(infrastructure+"/"+version, "KWOKClusterTemplate", Namespace, Template, empty),
+		addon.Object(controlPlane+"/"+version, "KWOKControlPlaneTemplate", Namespace, Template, empty),
+		addon.Object(bootstrap+"/"+version, "KWOKConfigTemplate", Namespace, Template, empty),
+		addon.Object(group+"/v1beta2", "ClusterClass", Namespace, Template, map[string]any{"spec": map[string]any{
 			"infrastructure": reference(infrastructure, "KWOKClusterTemplate"),
 			"controlPlane":   reference(controlPlane, "KWOKControlPlaneTemplate"),
 			"workers": map[string]any{"machineDeployments": []any{map[string]any{
@@ -135,7 +134,7 @@ func managed(c *cluster.Cluster) ([]unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret := object("v1", "Secret", Namespace, c.Name+"-kubeconfig", map[string]any{
+	secret := addon.Object("v1", "Secret", Namespace, c.Name+"-kubeconfig", map[string]any{
 		"type": group + "/secret", "data": map[string]any{"value": base64.StdEncoding.EncodeToString(kubeconfig)},
 	})
 	secret.SetLabels(map[string]string{group + "/cluster-name": c.Name})
@@ -144,22 +143,12 @@ func managed(c *cluster.Cluster) ([]unstructured.Unstructured, error) {
 	}
 	return []unstructured.Unstructured{
 		secret,
-		object(infrastructure+"/"+version, "KWOKCluster", Namespace, c.Name, nil),
-		object(controlPlane+"/"+version, "KWOKControlPlane", Namespace, c.Name, map[string]any{"spec": map[string]any{"version": c.Version}}),
-		object(group+"/v1beta2", "Cluster", Namespace, c.Name, map[string]any{"spec": map[string]any{
+		addon.Object(infrastructure+"/"+version, "KWOKCluster", Namespace, c.Name, nil),
+		addon.Object(controlPlane+"/"+version, "KWOKControlPlane", Namespace, c.Name, map[string]any{"spec": map[string]any{"version": c.Version}}),
+		addon.Object(group+"/v1beta2", "Cluster", Namespace, c.Name, map[string]any{"spec": map[string]any{
 			"controlPlaneEndpoint": map[string]any{"host": "127.0.0.1", "port": int64(c.Ports.APIServer)},
 			"infrastructureRef":    reference(infrastructure, "KWOKCluster"),
 			"controlPlaneRef":      reference(controlPlane, "KWOKControlPlane"),
 		}}),
 	}, nil
-}
-
-func object(apiVersion, kind, namespace, name string, rest map[string]any) unstructured.Unstructured {
-	o := unstructured.Unstructured{Object: map[string]any{}}
-	maps.Copy(o.Object, rest)
-	o.SetAPIVersion(apiVersion)
-	o.SetKind(kind)
-	o.SetNamespace(namespace)
-	o.SetName(name)
-	return o
 }
