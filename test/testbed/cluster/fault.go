@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"syscall"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,7 +13,7 @@ import (
 )
 
 // Hang halts the API server: from now on it accepts connections and never answers. It is no error when it hangs already.
-func (c *Cluster) Hang(context.Context) error { return c.signal("hang", syscall.SIGSTOP) }
+func (c *Cluster) Hang(ctx context.Context) error { return c.tell(ctx, "hang", process.Unit.Halt) }
 
 // Kill ends the API server at once: from now on its port refuses. It is no error when it is dead already.
 func (c *Cluster) Kill(ctx context.Context) error {
@@ -27,7 +26,7 @@ func (c *Cluster) Kill(ctx context.Context) error {
 
 // Resume lets a hung API server go on and waits until the cluster is ready.
 func (c *Cluster) Resume(ctx context.Context) error {
-	if err := c.signal("resume", syscall.SIGCONT); err != nil {
+	if err := c.tell(ctx, "resume", process.Unit.Continue); err != nil {
 		return err
 	}
 	return c.wrap("resume", c.WaitReady(ctx))
@@ -81,10 +80,10 @@ func (c *Cluster) releaseNodes(ctx context.Context) error {
 	return client.CoordinationV1().Leases("kube-node-lease").DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
 }
 
-func (c *Cluster) signal(verb string, sig syscall.Signal) error {
+func (c *Cluster) tell(ctx context.Context, verb string, what func(process.Unit, context.Context) error) error {
 	u, err := c.apiServer()
 	if err == nil {
-		err = u.Signal(sig)
+		err = what(u, ctx)
 	}
 	if errors.Is(err, process.ErrGone) {
 		err = fmt.Errorf("its API server is dead: testbed start %s brings it back", c.Name)

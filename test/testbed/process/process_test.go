@@ -96,10 +96,12 @@ func TestAnotherProgramIsNotAdopted(t *testing.T) {
 
 func TestStopEndsAStoppedProgram(t *testing.T) {
 	u, _ := start(t, "exec sleep 60")
-	if err := u.Signal(syscall.SIGSTOP); err != nil {
+	if err := u.Halt(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool { return u.State() == Stopped })
+	if s := u.State(); s != Stopped {
+		t.Fatalf("%s after Halt", s)
+	}
 	began := time.Now()
 	if err := u.Stop(t.Context(), 5*time.Second); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,6 +54,38 @@ func (id Identity) Kill(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Halt stops the process by SIGSTOP and returns when none of its threads runs any more: the signal takes its time to reach them all.
+func (id Identity) Halt(ctx context.Context) error {
+	if err := id.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for !id.halted() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+func (id Identity) halted() bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", id.PID))
+	return err == nil && !slices.ContainsFunc(threads, func(file string) bool {
+		line, err := os.ReadFile(file)
+		if err != nil {
+			return false // it has ended
+		}
+		s, err := parseStat(string(line))
+		return err == nil && !strings.ContainsRune("TtZX", rune(s.state))
+	})
+}
+
+// Continue undoes Halt.
+func (id Identity) Continue(context.Context) error { return id.Signal(syscall.SIGCONT) }
 
 // WaitGone returns when the process has ended, or with the context's error.
 func (id Identity) WaitGone(ctx context.Context) error {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"syscall"
 	"time"
 
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/port"
@@ -41,10 +40,14 @@ func (s *Service) Start(ctx context.Context, path string, args, env []string) er
 }
 
 // Hang halts it: from now on it accepts connections and never answers. It is no error when it hangs already.
-func (s *Service) Hang(context.Context) error { return s.wrap("hang", s.signal(syscall.SIGSTOP)) }
+func (s *Service) Hang(ctx context.Context) error {
+	return s.wrap("hang", s.tell(ctx, process.Unit.Halt))
+}
 
 // Resume undoes Hang.
-func (s *Service) Resume(context.Context) error { return s.wrap("resume", s.signal(syscall.SIGCONT)) }
+func (s *Service) Resume(ctx context.Context) error {
+	return s.wrap("resume", s.tell(ctx, process.Unit.Continue))
+}
 
 // Kill ends it at once: from now on its port refuses. It is no error when it is dead already.
 func (s *Service) Kill(ctx context.Context) error {
@@ -80,10 +83,10 @@ func (s *Service) Stop(ctx context.Context) error {
 	return s.wrap("stop", err)
 }
 
-func (s *Service) signal(sig syscall.Signal) error {
+func (s *Service) tell(ctx context.Context, what func(process.Unit, context.Context) error) error {
 	u, err := s.unit()
 	if err == nil {
-		err = u.Signal(sig)
+		err = what(u, ctx)
 	}
 	if errors.Is(err, process.ErrGone) {
 		err = fmt.Errorf("it is dead: testbed start %s brings it back", s.Name)
