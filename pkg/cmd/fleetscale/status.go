@@ -121,9 +121,18 @@ func printRuns(env *cli.Env, output cli.Output, runs []*v1alpha1.ScaleRun, failu
 	for _, r := range runs {
 		for _, n := range r.Nodes {
 			table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-				r.Annotations[v1alpha1.ClusterAnnotation], r.Name, r.Phase, n.Wave, n.Name, n.Phase, printers.OrNone(n.Why),
+				r.Annotations[v1alpha1.ClusterAnnotation], r.Name, r.Phase, n.Wave, n.Name, n.Phase, printers.OrNone(whyOf(r, n)),
 			}})
 		}
 	}
 	return printers.Table(env.Out, table, output.Table())
+}
+
+// whyOf is why a node is as it is: one that has not come to its end is so because the
+// run stopped.
+func whyOf(r *v1alpha1.ScaleRun, n v1alpha1.ScaleRunNode) string {
+	if n.Why == "" && !journal.NodePhase(n.Phase).Ended() {
+		return r.Why
+	}
+	return n.Why
 }

@@ -100,26 +100,57 @@ func (e *estate) run(t *testing.T, args ...string) result {
 	return result{stdout: stdout.String(), stderr: stderr.String(), code: cmd.ProcessState.ExitCode()}
 }
 
-// interrupt runs the plugin, and presses Ctrl-C when it has said something.
-func (e *estate) interrupt(t *testing.T, when string, args ...string) result {
+// running is the plugin at work.
+type running struct {
+	cmd    *exec.Cmd
+	stdout *bytes.Buffer
+	heard  *listener
+}
+
+// begin runs the plugin, and returns when it has said something.
+func (e *estate) begin(t *testing.T, when string, args ...string) *running {
 	t.Helper()
-	cmd, stdout, _ := e.command(t, args...)
-	heard := &listener{}
-	cmd.Stderr = heard
-	if err := cmd.Start(); err != nil {
+	r := &running{heard: &listener{}}
+	r.cmd, r.stdout, _ = e.command(t, args...)
+	r.cmd.Stderr = r.heard
+	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	estates.Eventually(t, when, func() error {
-		if !strings.Contains(heard.String(), when) {
-			return fmt.Errorf("it has said %s", heard)
+	r.says(t, when)
+	return r
+}
+
+// says waits until it has said something.
+func (r *running) says(t *testing.T, what string) {
+	t.Helper()
+	estates.Eventually(t, what, func() error {
+		if !strings.Contains(r.heard.String(), what) {
+			return fmt.Errorf("it has said %s", r.heard)
 		}
 		return nil
 	})
-	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+}
+
+// ctrlC is what a user presses.
+func (r *running) ctrlC(t *testing.T) {
+	t.Helper()
+	if err := r.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait()
-	return result{stdout: stdout.String(), stderr: heard.String(), code: cmd.ProcessState.ExitCode()}
+}
+
+// ends waits until it has come to its end.
+func (r *running) ends() result {
+	_ = r.cmd.Wait() // its exit code says it
+	return result{stdout: r.stdout.String(), stderr: r.heard.String(), code: r.cmd.ProcessState.ExitCode()}
+}
+
+// interrupt runs the plugin, and presses Ctrl-C when it has said something.
+func (e *estate) interrupt(t *testing.T, when string, args ...string) result {
+	t.Helper()
+	r := e.begin(t, when, args...)
+	r.ctrlC(t)
+	return r.ends()
 }
 
 // here are the flags that say: nodes of this estate, and quickly.

@@ -1,0 +1,160 @@
+package fleetscale_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	estates "github.com/kubectl-fleet/kubectl-fleet/test/estate"
+)
+
+// What does not come in time leaves the node where it is: a budget that says no, a
+// pod that does not end, a volume that is not detached.
+func TestOutOfTime(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		what  string
+		block func(t *testing.T, e *estate)
+		says  string
+	}{
+		{"a budget says no", func(t *testing.T, e *estate) {
+			t.Helper()
+			e.Workload(t, "web", 3, estates.AtLeast(2))
+			e.Stall(t, "web")
+		}, "budget "},
+		{"a pod does not end", func(t *testing.T, e *estate) {
+			t.Helper()
+			e.Workload(t, "web", 3, nil, func(p *corev1.PodTemplateSpec) { p.Finalizers = []string{stuck} })
+			t.Cleanup(func() { e.unstick(t) })
+		}, "pods are ending"},
+		{"a volume stays attached", func(t *testing.T, e *estate) {
+			t.Helper()
+			e.Workload(t, "web", 3, nil)
+			volumes := e.Client.StorageV1().VolumeAttachments()
+			attachment := &storagev1.VolumeAttachment{ObjectMeta: metav1.ObjectMeta{Name: e.Name}, Spec: storagev1.VolumeAttachmentSpec{
+				Attacher: "csi.example", NodeName: e.Node(0), Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: new("data")},
+			}}
+			if _, err := volumes.Create(t.Context(), attachment, metav1.CreateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = volumes.Delete(context.WithoutCancel(t.Context()), e.Name, metav1.DeleteOptions{}) })
+		}, "volume data is attached to "},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			t.Parallel()
+			e := newEstate(t, "c1", 4)
+			test.block(t, e)
+			e.run(t, append(e.leave(e.Node(0)), "--timeout", "3s")...).want(t, 4).says(t, test.says)
+			e.Untouched(t, 4)
+			e.run(t, "status", "-C", "c1", "--state-namespace", e.Name).want(t, 0).says(t, test.says)
+		})
+	}
+}
+
+// stuck keeps pods from ending.
+const stuck = "test.kubectl-fleet.io/stuck"
+
+// unstick lets all pods end.
+func (e *estate) unstick(t *testing.T) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	_ = e.Client.AppsV1().Deployments(e.Name).Delete(ctx, "web", metav1.DeleteOptions{})
+	estates.Eventually(t, "pods that end", func() error {
+		pods, err := e.Client.CoreV1().Pods(e.Name).List(ctx, metav1.ListOptions{})
+		if err != nil || len(pods.Items) == 0 {
+			return err
+		}
+		for i := range pods.Items {
+			_, _ = e.Client.CoreV1().Pods(e.Name).Patch(ctx, pods.Items[i].Name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		}
+		return fmt.Errorf("%d are there", len(pods.Items))
+	})
+}
+
+// Somebody takes a cordon away: it is made once more. Twice is a will.
+func TestForeignUncordon(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		times, code, left int
+		says              string
+	}{
+		{1, 0, 3, "is marked once more"},
+		{2, 1, 4, "they want it to stay"},
+	} {
+		t.Run(fmt.Sprintf("%d times", test.times), func(t *testing.T) {
+			t.Parallel()
+			e := newEstate(t, "c1", 4)
+			e.Workload(t, "web", 4, estates.AtLeast(3))
+			w := e.Watch(t, map[string]int{"web": 3})
+			go e.uncordon(context.WithoutCancel(t.Context()), e.Node(0), test.times)
+			e.run(t, e.leave(e.Node(0))...).want(t, test.code).says(t, test.says)
+			w.Kept(t)
+			e.Untouched(t, test.left)
+		})
+	}
+}
+
+// uncordon uncordons a node whenever somebody has cordoned it, some times.
+func (e *estate) uncordon(ctx context.Context, node string, times int) {
+	nodes := e.Client.CoreV1().Nodes()
+	for end := time.Now().Add(patience); times > 0 && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		n, err := nodes.Get(ctx, node, metav1.GetOptions{})
+		if err != nil || !n.Spec.Unschedulable {
+			continue
+		}
+		if _, err := nodes.Patch(ctx, node, types.MergePatchType, []byte(`{"spec":{"unschedulable":false}}`), metav1.PatchOptions{}); err == nil {
+			times--
+		}
+	}
+}
+
+// Who comes second is told who is at work, and changes nothing. A second Ctrl-C ends
+// the first at once: the journal knows what it has left, and resume does it.
+func TestSecondOperatorAndSecondCtrlC(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t, "c1", 4)
+	e.Workload(t, "web", 4, estates.AtLeast(3))
+	e.Stall(t, "web")
+	node := e.Busy(t, "web")
+	// From the first Ctrl-C on no mark can be taken back.
+	hangs := &fault{answer: silent}
+	pressed := false
+	hangs.on = func(r *http.Request) bool { return pressed && isMark(r) }
+	e.before(t, hangs)
+	w := e.Watch(t, map[string]int{"web": 3})
+
+	first := e.begin(t, "budget "+e.Name+"/web", e.leave(node)...)
+	second := &estate{Estate: e.Estate, home: t.TempDir(), kubeconfig: e.Fleet.Kubeconfig()}
+	second.run(t, second.leave(e.Node(3))...).want(t, 5).says(t, "is at work on it since")
+	second.resume(t).want(t, 5).says(t, "is at work on it since")
+
+	hangs.mu.Lock()
+	pressed = true
+	hangs.mu.Unlock()
+	first.ctrlC(t)
+	estates.Eventually(t, "the marks to be taken back", func() error {
+		hangs.mu.Lock()
+		defer hangs.mu.Unlock()
+		if hangs.hits == 0 {
+			return fmt.Errorf("nobody tries")
+		}
+		return nil
+	})
+	first.ctrlC(t)
+	first.ends().want(t, 130)
+	if !e.Nodes(t)[node] {
+		t.Error("the mark was taken back: nothing was ended at once")
+	}
+	hangs.heal()
+	e.Unstall(t, "web")
+	second.resume(t).want(t, 0).says(t, "Removed")
+	e.Untouched(t, 3)
+	w.Kept(t)
+}
