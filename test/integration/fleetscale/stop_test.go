@@ -21,20 +21,22 @@ func TestOutOfTime(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		what  string
-		block func(t *testing.T, e *estate)
+		block func(t *testing.T, e *estate) (node string)
 		says  string
 	}{
-		{"a budget says no", func(t *testing.T, e *estate) {
+		{"a budget says no", func(t *testing.T, e *estate) string {
 			t.Helper()
 			e.Workload(t, "web", 3, estates.AtLeast(2))
 			e.Stall(t, "web")
+			return e.Busy(t, "web")
 		}, "budget "},
-		{"a pod does not end", func(t *testing.T, e *estate) {
+		{"a pod does not end", func(t *testing.T, e *estate) string {
 			t.Helper()
 			e.Workload(t, "web", 3, nil, func(p *corev1.PodTemplateSpec) { p.Finalizers = []string{stuck} })
 			t.Cleanup(func() { e.unstick(t) })
+			return e.Busy(t, "web")
 		}, "pods are ending"},
-		{"a volume stays attached", func(t *testing.T, e *estate) {
+		{"a volume stays attached", func(t *testing.T, e *estate) string {
 			t.Helper()
 			e.Workload(t, "web", 3, nil)
 			volumes := e.Client.StorageV1().VolumeAttachments()
@@ -45,13 +47,14 @@ func TestOutOfTime(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = volumes.Delete(context.WithoutCancel(t.Context()), e.Name, metav1.DeleteOptions{}) })
+			return e.Node(0)
 		}, "volume data is attached to "},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			t.Parallel()
 			e := newEstate(t, "c1", 4)
-			test.block(t, e)
-			e.run(t, append(e.leave(e.Node(0)), "--timeout", "3s")...).want(t, 4).says(t, test.says)
+			node := test.block(t, e)
+			e.run(t, append(e.leave(node), "--timeout", "3s")...).want(t, 4).says(t, test.says)
 			e.Untouched(t, 4)
 			e.run(t, "status", "-C", "c1", "--state-namespace", e.Name).want(t, 0).says(t, test.says)
 		})
@@ -157,4 +160,42 @@ func TestSecondOperatorAndSecondCtrlC(t *testing.T) {
 	second.resume(t).want(t, 0).says(t, "Removed")
 	e.Untouched(t, 3)
 	w.Kept(t)
+}
+
+// A node that is told to go, and does not, is past undoing: that is said, and resume
+// waits for it again.
+func TestRemovalIsStuck(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t, "c1", 3)
+	finalizers := func(value string) {
+		patch := []byte(`{"metadata":{"finalizers":` + value + `}}`)
+		if _, err := e.Client.CoreV1().Nodes().Patch(context.WithoutCancel(t.Context()), e.Node(0), types.MergePatchType, patch, metav1.PatchOptions{}); err != nil && !isGone(err) {
+			t.Error(err)
+		}
+	}
+	finalizers(`["` + stuck + `"]`)
+	t.Cleanup(func() { finalizers("null") })
+	e.run(t, append(e.leave(e.Node(0)), "--timeout", "3s")...).want(t, 6).says(t, "the removal of "+e.Node(0)+" has begun", "is being deleted", "resume goes on")
+	e.run(t, "abort", "-C", "c1", "--state-namespace", e.Name, "--yes").want(t, 6).says(t, "that cannot be undone")
+	finalizers("null")
+	e.resume(t).want(t, 0).says(t, "Removed")
+	e.Untouched(t, 2)
+}
+
+// A kubelet that runs after all registers its node again: it is not gone.
+func TestNodeComesBack(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t, "c1", 3)
+	nodes := e.Client.CoreV1().Nodes()
+	ctx := context.WithoutCancel(t.Context())
+	go func() {
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			if _, err := nodes.Get(ctx, e.Node(0), metav1.GetOptions{}); isGone(err) {
+				again := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: e.Node(0), Labels: map[string]string{"kubectl-fleet.io/pool": e.Name}}}
+				_, _ = nodes.Create(ctx, again, metav1.CreateOptions{})
+				return
+			}
+		}
+	}()
+	e.run(t, append(e.leave(e.Node(0)), "--node-gone-for", "1m")...).want(t, 6).says(t, "has registered again: its kubelet still runs")
 }
