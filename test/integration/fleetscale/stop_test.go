@@ -191,7 +191,7 @@ func TestNodeComesBack(t *testing.T) {
 	go func() {
 		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 			if _, err := nodes.Get(ctx, e.Node(0), metav1.GetOptions{}); isGone(err) {
-				again := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: e.Node(0), Labels: map[string]string{"kubectl-fleet.io/pool": e.Name}}}
+				again := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: e.Node(0), Labels: map[string]string{"type": "kwok", "kubectl-fleet.io/pool": e.Name}}}
 				_, _ = nodes.Create(ctx, again, metav1.CreateOptions{})
 				return
 			}
