@@ -1,8 +1,10 @@
 package member
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,6 +25,8 @@ type WriteOptions struct {
 	Force bool
 	// Version has Delete delete only what is still of this resourceVersion.
 	Version string
+
+	accept string // "": the whole object
 }
 
 // Object reads one object. One that does not exist is an error that
@@ -39,20 +43,46 @@ func (m *Member) Object(ctx context.Context, r Resource, namespace, name string)
 // Apply makes an object what is given, by server-side apply (KEP-555), in one
 // attempt, and returns what it is then.
 func (m *Member) Apply(ctx context.Context, r Resource, object *unstructured.Unstructured, o WriteOptions) (*unstructured.Unstructured, error) {
-	body, err := object.MarshalJSON()
-	if err != nil {
-		return nil, m.classify(err)
-	}
-	path := ListRequest{Resource: r, Namespace: object.GetNamespace(), Name: object.GetName()}.path()
-	req := m.rest.Patch(types.ApplyYAMLPatchType).AbsPath(path).Param("fieldManager", FieldManager).Body(body)
-	if o.Force {
-		req.Param("force", "true")
-	}
-	data, err := m.write(ctx, req, o)
+	path, data, err := m.apply(ctx, r, object, o)
 	if err != nil {
 		return nil, err
 	}
 	return asObject(path, data)
+}
+
+// Try has the server check an apply, and keep nothing. Of what would come of it only
+// the metadata is sent, which spares both sides work.
+func (m *Member) Try(ctx context.Context, r Resource, object *unstructured.Unstructured) error {
+	path, data, err := m.apply(ctx, r, object, WriteOptions{DryRun: true, accept: acceptMetadata})
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Metadata struct {
+			Name string `json:"name"`
+		} `json:"metadata"`
+	}
+	if err := decode(path, data, &answer); err != nil {
+		return err
+	}
+	if answer.Metadata.Name != object.GetName() {
+		return &Error{Reason: ReasonInvalidAnswer, Err: &AnswerError{Path: path, Err: fmt.Errorf("it is about %q", answer.Metadata.Name)}}
+	}
+	return nil
+}
+
+func (m *Member) apply(ctx context.Context, r Resource, object *unstructured.Unstructured, o WriteOptions) (path string, data []byte, err error) {
+	body, err := object.MarshalJSON()
+	if err != nil {
+		return "", nil, m.classify(err)
+	}
+	path = ListRequest{Resource: r, Namespace: object.GetNamespace(), Name: object.GetName()}.path()
+	req := m.rest.Patch(types.ApplyYAMLPatchType).AbsPath(path).Param("fieldManager", FieldManager).Body(body)
+	if o.Force {
+		req.Param("force", "true")
+	}
+	data, err = m.write(ctx, req, o)
+	return path, data, err
 }
 
 // Create makes an object that is not there yet. One that is there is an
@@ -141,7 +171,7 @@ func (m *Member) May(ctx context.Context, access authorizationv1.ResourceAttribu
 	if err != nil {
 		return false, "", m.classify(err)
 	}
-	data, err := m.write(ctx, m.rest.Post().AbsPath(path).SetHeader("Content-Type", "application/json").SetHeader("Accept", acceptJSON).Body(body), WriteOptions{})
+	data, err := m.write(ctx, m.rest.Post().AbsPath(path).SetHeader("Content-Type", "application/json").Body(body), WriteOptions{})
 	if err != nil {
 		return false, "", err
 	}
@@ -153,7 +183,7 @@ func (m *Member) May(ctx context.Context, access authorizationv1.ResourceAttribu
 
 // write sends a request that changes something, in one attempt.
 func (m *Member) write(ctx context.Context, req *rest.Request, o WriteOptions) ([]byte, error) {
-	req.MaxRetries(0).SetHeader("Accept", acceptJSON)
+	req.MaxRetries(0).SetHeader("Accept", cmp.Or(o.accept, acceptJSON))
 	if o.DryRun {
 		req.Param("dryRun", metav1.DryRunAll)
 	}

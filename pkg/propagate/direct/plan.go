@@ -94,6 +94,7 @@ type planner struct {
 	known known
 
 	mu       sync.Mutex
+	missing  map[string]bool // those of spaces that are not there yet, as far as that is known
 	problems []ObjectError
 }
 
@@ -102,7 +103,7 @@ type planner struct {
 func PlanCluster(ctx context.Context, m *member.Member, objects []manifest.Object, o Options) (*Plan, error) {
 	p := &planner{
 		Plan:      &Plan{Cluster: m.Cluster().Name, options: o, member: m},
-		resources: map[schema.GroupVersionKind]member.Resource{}, planned: map[schema.GroupKind]member.Resource{}, spaces: map[string]bool{},
+		resources: map[schema.GroupVersionKind]member.Resource{}, planned: map[schema.GroupKind]member.Resource{}, spaces: map[string]bool{}, missing: map[string]bool{},
 	}
 	if err := p.remember(ctx); err != nil {
 		return nil, err
@@ -229,6 +230,9 @@ func (p *planner) plan(ctx context.Context, c *Change) error {
 		}
 		return nil
 	}
+	if c.live == nil {
+		return p.tryNew(ctx, c)
+	}
 	after, err := p.member.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{DryRun: true})
 	if conflicts := conflictsOf(err); conflicts != nil {
 		if !p.options.ForceConflicts {
@@ -238,17 +242,33 @@ func (p *planner) plan(ctx context.Context, c *Change) error {
 		c.Why = "takes over " + conflicts.owners()
 		after, err = p.member.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{DryRun: true, Force: true})
 	}
-	if err != nil && c.live == nil && p.spaces[c.Object.GetNamespace()] && isNamespaceMissing(err, c.Object.GetNamespace()) {
-		c.Untried, c.Why = true, "its namespace is made first"
-		return nil
-	}
 	if err != nil {
 		return err
 	}
-	if c.live == nil {
-		return nil
-	}
 	c.compare(after)
+	return nil
+}
+
+// tryNew has the server try an object that is not there. In a namespace that is
+// made only with it the server cannot.
+func (p *planner) tryNew(ctx context.Context, c *Change) error {
+	namespace := c.Object.GetNamespace()
+	p.mu.Lock()
+	missing := p.missing[namespace]
+	p.mu.Unlock()
+	if !missing {
+		err := p.member.Try(ctx, c.Resource, c.Object.Unstructured)
+		if conflicts := conflictsOf(err); conflicts != nil { // somebody made it a moment ago
+			return conflicts
+		}
+		if err == nil || !p.spaces[namespace] || !isNamespaceMissing(err, namespace) {
+			return err
+		}
+		p.mu.Lock()
+		p.missing[namespace] = true
+		p.mu.Unlock()
+	}
+	c.Untried, c.Why = true, "its namespace is made first"
 	return nil
 }
 
