@@ -203,9 +203,7 @@ func sameCount(a, b *int64) bool { return (a == nil) == (b == nil) && (a == nil 
 
 // journalOf is how a run of a plan begins.
 func journalOf(plan *v1alpha1.ScalePlan, s Settings) journal.Journal {
-	j := journal.Journal{
-		Run: strings.ToLower(rand.Text()[:10]), By: s.By, Started: time.Now().UTC().Format(time.RFC3339), Phase: journal.Running, Options: s.Journal,
-	}
+	j := newJournal(s)
 	j.Options.KeepNodes = plan.KeepNodes
 	for _, n := range plan.Nodes {
 		j.Nodes = append(j.Nodes, journal.Node{
@@ -213,6 +211,13 @@ func journalOf(plan *v1alpha1.ScalePlan, s Settings) journal.Journal {
 		})
 	}
 	return j
+}
+
+// newJournal is how every run begins.
+func newJournal(s Settings) journal.Journal {
+	return journal.Journal{
+		Run: strings.ToLower(rand.Text()[:10]), By: s.By, Started: time.Now().UTC().Format(time.RFC3339), Phase: journal.Running, Options: s.Journal,
+	}
 }
 
 // Resume takes up the runs of clusters where they stopped. Clusters without one are
@@ -266,7 +271,8 @@ const DefaultStateNamespace = state.DefaultNamespace
 func IsTimeout(err error) bool {
 	_, late := errors.AsType[*evict.TimeoutError](err)
 	_, shut := errors.AsType[*GateError](err)
-	return late || shut
+	_, missing := errors.AsType[*ArrivalError](err)
+	return late || shut || missing
 }
 
 // IsTaken is true for the error of a run before which somebody else was at work.
@@ -320,6 +326,9 @@ func abort(ctx context.Context, m *member.Member, j *journal.Run, undo bool) err
 		return errors.Join(j.Save(ctx), &UnfinishedError{removing, errors.New("that cannot be undone: resume brings it to its end")})
 	}
 	j.Phase = journal.Aborted
+	if g := j.Growth; g != nil && g.Told {
+		j.Why = fmt.Sprintf("pool %s keeps its count of %d", g.Pool.Name, g.To)
+	}
 	return j.Save(ctx)
 }
 

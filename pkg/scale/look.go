@@ -38,6 +38,11 @@ func lookAt(ctx context.Context, m *member.Member, r Request, later ...string) (
 	if err != nil {
 		return nil, err
 	}
+	if r.Policy.Pool != "" {
+		if r.Policy.Members, err = membersOf(ctx, r.Removers(m), s.Nodes, r.Policy.Pool); err != nil {
+			return nil, err
+		}
+	}
 	l := &look{snapshot: s, budgets: budget.NewIndex(s.Budgets), rolling: rolling(s), tight: r.Tight, later: later}
 	l.field = r.Policy.Sort(s, l.budgets)
 	l.blocked = l.field.Blocked

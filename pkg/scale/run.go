@@ -46,6 +46,8 @@ type Observer interface {
 	Empty(cluster, node string)
 	// Gate: what the gate waits for.
 	Gate(cluster, why string)
+	// Grows: a pool is given a larger count.
+	Grows(cluster, pool string, from, to int64)
 	// Removing: from here nothing can be undone.
 	Removing(cluster string, nodes []string)
 	// Ended: a node has come to its end.
@@ -99,15 +101,11 @@ func (*UnfinishedError) Reason() member.Reason { return member.ReasonUnhealthy }
 func (r *clusterRun) run(ctx context.Context) error {
 	r.marks = mark.Nodes{Member: r.member, Run: r.journal.Run}
 	r.removers = r.request.Removers(r.member)
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
-	err := patience.Try(ctx, func() (err error) {
-		r.view, err = evict.NewView(watching, r.member)
-		return err
-	})
-	if err == nil {
-		err = r.waves(ctx)
+	work := r.waves
+	if r.journal.Growth != nil {
+		work = r.grow
 	}
+	err := work(ctx)
 	if err == nil {
 		err = r.end(ctx)
 	}
@@ -119,6 +117,15 @@ func (r *clusterRun) run(ctx context.Context) error {
 
 // waves does wave after wave.
 func (r *clusterRun) waves(ctx context.Context) error {
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	err := patience.Try(ctx, func() (err error) {
+		r.view, err = evict.NewView(watching, r.member)
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	if err := r.finish(ctx); err != nil { // removals that were begun before
 		return err
 	}
@@ -362,13 +369,20 @@ func (r *clusterRun) pause(ctx context.Context, cause error) error {
 		n.Phase = journal.Waiting
 	}
 	r.journal.Phase, r.journal.Why = journal.Paused, cause.Error()
+	if errors.Is(cause, context.Canceled) {
+		r.journal.Why = "it was interrupted"
+	}
+	_, stale := errors.AsType[*StaleError](cause)
+	if stale { // nothing was written
+		r.journal.Phase = journal.Aborted
+	}
 	if err := r.journal.Save(ctx); err != nil {
 		left = append(left, err)
 	}
 	if len(left) > 0 {
 		return &UnfinishedError{nil, errors.Join(append([]error{cause}, left...)...)}
 	}
-	if _, known := errors.AsType[*StoppedError](cause); known {
+	if _, known := errors.AsType[*StoppedError](cause); known || stale {
 		return cause
 	}
 	if _, known := errors.AsType[*UnfinishedError](cause); known {

@@ -49,18 +49,7 @@ func New(t testing.TB, cluster string, nodes int) *Estate {
 	}
 	t.Cleanup(e.tearDown(t))
 	for i := range nodes {
-		node := &corev1.Node{
-			ObjectMeta: metav1.ObjectMeta{Name: e.Node(i), Labels: map[string]string{
-				"type": "kwok", "kubectl-fleet.io/pool": e.Name, corev1.LabelHostname: e.Node(i), corev1.LabelTopologyZone: "zone-a",
-			}},
-			Spec: corev1.NodeSpec{Taints: []corev1.Taint{{Key: "only", Value: e.Name, Effect: corev1.TaintEffectNoSchedule}}},
-			Status: corev1.NodeStatus{
-				Capacity: capacity("4"), Allocatable: capacity("4"),
-			},
-		}
-		if _, err := client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		e.Add(t, i)
 	}
 	for i := range nodes {
 		Eventually(t, "node "+e.Node(i), func() error {
@@ -77,6 +66,21 @@ func New(t testing.TB, cluster string, nodes int) *Estate {
 		})
 	}
 	return e
+}
+
+// Add makes the i-th node, with further taints.
+func (e *Estate) Add(t testing.TB, i int, taints ...corev1.Taint) {
+	t.Helper()
+	node := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: e.Node(i), Labels: map[string]string{
+			"type": "kwok", "kubectl-fleet.io/pool": e.Name, corev1.LabelHostname: e.Node(i), corev1.LabelTopologyZone: "zone-a",
+		}},
+		Spec:   corev1.NodeSpec{Taints: append(taints, corev1.Taint{Key: "only", Value: e.Name, Effect: corev1.TaintEffectNoSchedule})},
+		Status: corev1.NodeStatus{Capacity: capacity("4"), Allocatable: capacity("4")},
+	}
+	if _, err := e.Client.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func capacity(cpu string) corev1.ResourceList {

@@ -63,6 +63,13 @@ func kinds() map[string]any {
 		Nodes: []v1alpha1.ScaleRunNode{{Name: "n-17", Wave: 1, Phase: "Kept", Why: "somebody has uncordoned it"}},
 	}
 	scaleRun.Kind = v1alpha1.ScaleRunKind
+	scaleRun.Growth = &v1alpha1.PoolGrowth{Pool: "workers", From: 3, To: 5}
+	poolPlan := &v1alpha1.PoolPlan{
+		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "east", Annotations: map[string]string{v1alpha1.ClusterAnnotation: "east"}},
+		PoolGrowth: *scaleRun.Growth, Min: new(int64(1)), Max: new(int64(9)),
+		Owner: v1alpha1.NodeOwner{Remover: "clusterapi", APIVersion: "cluster.x-k8s.io/v1beta2", Kind: "MachineDeployment", Namespace: "default", Name: "workers", UID: "3f", Count: new(int64(3))},
+	}
+	poolPlan.Kind = v1alpha1.PoolPlanKind
 	scalePlan := &v1alpha1.ScalePlan{
 		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "east", Annotations: map[string]string{v1alpha1.ClusterAnnotation: "east"}},
 		ClusterUID: "0c1e", KeepNodes: true, Asked: 3, Workers: 42, Unhealthy: []string{"3 of 42 workers are not Ready"}, Most: 5, Limit: "no place",
@@ -115,6 +122,7 @@ func kinds() map[string]any {
 	change.Kind = v1alpha1.MemberChangeKind
 	return map[string]any{
 		"BudgetState":  budgetState,
+		"PoolPlan":     poolPlan,
 		"ScalePlan":    scalePlan,
 		"ScaleRun":     scaleRun,
 		"Cluster":      cluster,

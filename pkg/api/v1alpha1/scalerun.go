@@ -2,7 +2,7 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// ScaleRunKind is the kind of a run by which nodes leave one cluster.
+// ScaleRunKind is the kind of a run by which nodes leave one cluster, or come.
 const ScaleRunKind = "ScaleRun"
 
 // ScaleRun is how far a run has come in one cluster, as its journal there says.
@@ -19,15 +19,26 @@ type ScaleRun struct {
 	// Locked: somebody is at work on it now, or was killed a moment ago.
 	Locked bool `json:"locked,omitempty"`
 	// Why it is paused.
-	Why   string         `json:"why,omitempty"`
+	Why string `json:"why,omitempty"`
+	// Growth is what a run is about by which nodes come; absent: nodes leave.
+	Growth *PoolGrowth `json:"growth,omitempty"`
+	// Nodes are those that leave, or those of the new ones that take pods.
 	Nodes []ScaleRunNode `json:"nodes"`
+}
+
+// PoolGrowth is a pool that gets more nodes.
+type PoolGrowth struct {
+	Pool string `json:"pool"`
+	// From and To are its count before and after.
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
 }
 
 // ScaleRunNode is how far a node has come.
 type ScaleRunNode struct {
 	Name string `json:"name"`
 	Wave int    `json:"wave"`
-	// Phase is Waiting, Draining, Removing, Removed, Drained or Kept.
+	// Phase is Waiting, Draining, Removing, Removed, Drained, Kept or Joined.
 	Phase string `json:"phase"`
 	Why   string `json:"why,omitempty"`
 }

@@ -112,9 +112,7 @@ func (f *downFlags) toOptions() (*downOptions, error) {
 	if o.order, err = f.order.parse(); err != nil {
 		return nil, err
 	}
-	o.settings = scale.Settings{
-		StateNamespace: f.namespace, By: f.env.Who(), Grace: f.nodes.options().Grace, Timeout: f.nodes.timeout, Settle: f.nodes.settle, Journal: f.nodes.options(),
-	}
+	o.settings = f.nodes.settings(f.env, f.namespace)
 	if o.output, err = f.output.Parse(); err != nil {
 		return nil, err
 	}
@@ -187,17 +185,26 @@ func (o *downOptions) plans(ctx context.Context, selection *cli.Selection) (map[
 		o.env.SayFailures(failures)
 		return nil, &cli.Error{Code: cli.ExitRefused, Err: errors.New("nothing was changed: leave those clusters out with -C '^NAME'")}
 	}
-	if short := shortfall(results, o.request); short != nil {
-		if err := showPlans(o.env.ErrOut, plansOf(results), o.output.Table()); err != nil {
-			return nil, err
-		}
-		return nil, &cli.Error{Code: cli.ExitRefused, Err: fmt.Errorf("%w; nothing was changed", short.Err), Hint: "ask for as many as can go, or mend what blocks the others"}
+	if err := enough(o.env, o.output, results, o.request); err != nil {
+		return nil, err
 	}
 	plans := map[string]*v1alpha1.ScalePlan{}
 	for _, r := range results {
 		plans[r.Cluster.Name] = r.Value
 	}
 	return plans, nil
+}
+
+// enough is an error unless as many nodes can leave as were asked for. It shows why.
+func enough(env *cli.Env, output cli.Output, results fanout.Results[*v1alpha1.ScalePlan], request scale.Request) error {
+	short := shortfall(results, request)
+	if short == nil {
+		return nil
+	}
+	if err := showPlans(env.ErrOut, plansOf(results), output.Table()); err != nil {
+		return err
+	}
+	return &cli.Error{Code: cli.ExitRefused, Err: fmt.Errorf("%w; nothing was changed", short.Err), Hint: "ask for as many as can go, or mend what blocks the others"}
 }
 
 func clusterCount(n int) string {
@@ -219,7 +226,7 @@ func conclude(ctx context.Context, env *cli.Env, output cli.Output, results fano
 			switch n.Phase {
 			case journal.Kept:
 				kept++
-			case journal.Removed, journal.Drained:
+			case journal.Removed, journal.Drained, journal.Joined:
 				gone++
 			case journal.Waiting, journal.Draining, journal.Removing:
 			}
@@ -250,7 +257,7 @@ func conclude(ctx context.Context, env *cli.Env, output cli.Output, results fano
 		env.Note("%s resume goes on, and abort ends it", env.DisplayName())
 	case some(scale.IsTimeout):
 		verdict.Code = cli.ExitTimeout
-		env.Note("the nodes that were not removed are as they were; %s resume tries again, and abort ends it", env.DisplayName())
+		env.Note("nodes that were not removed are as they were, and pools keep their counts; %s resume tries again, and abort ends it", env.DisplayName())
 	case gone == 0 && some(isRefusal):
 		verdict.Code = cli.ExitRefused
 	case some(isA[*scale.StoppedError]):

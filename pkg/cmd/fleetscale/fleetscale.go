@@ -17,7 +17,8 @@ func NewCmdFleetscale(env *cli.Env) *cobra.Command {
 PodDisruptionBudget.
 
 plan shows which nodes, in which order, where their pods would run and what keeps the others; nothing is changed. down does
-it, and remembers in each cluster how far it has come: status, resume and abort work from any workstation.`,
+it, and remembers in each cluster how far it has come: status, resume and abort work from any workstation. up and set give
+pools other counts, and wait for the nodes that come.`,
 	}
 	cmd.AddCommand(
 		newCmdAbort(env),
@@ -25,7 +26,9 @@ it, and remembers in each cluster how far it has come: status, resume and abort 
 		newCmdPDB(env),
 		newCmdPlan(env),
 		newCmdResume(env),
+		newCmdSet(env),
 		newCmdStatus(env),
+		newCmdUp(env),
 		version.NewCmdVersion(env),
 	)
 	return cmd

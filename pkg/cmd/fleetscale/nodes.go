@@ -23,7 +23,6 @@ import (
 
 // nodeFlags say which nodes leave, and how.
 type nodeFlags struct {
-	flags    *pflag.FlagSet
 	count    int
 	nodes    []string
 	selector string
@@ -50,17 +49,21 @@ type nodeFlags struct {
 }
 
 func (f *nodeFlags) addFlags(flags *pflag.FlagSet) {
-	f.flags = flags
 	flags.IntVar(&f.count, "count", 0, "How many nodes leave, over all selected clusters together")
 	flags.StringSliceVar(&f.nodes, "nodes", nil, "The nodes that leave, by name")
 	flags.StringVarP(&f.selector, "selector", "l", "", "Only nodes with these labels")
 	flags.StringVar(&f.pool, "pool", "", "Only nodes of this pool")
+	flags.BoolVar(&f.keep, "keep-nodes", false, "Empty the nodes, and keep them: cordoned, as kubectl drain leaves them")
+	f.addLeaving(flags)
+}
+
+// addLeaving adds what is said of nodes that leave, whichever they are.
+func (f *nodeFlags) addLeaving(flags *pflag.FlagSet) {
 	flags.StringVar(&f.by, "by", string(candidate.ByUtilization), "Which nodes come first: "+strings.Join(candidate.Bys(), ", "))
 	flags.DurationVar(&f.minAge, "min-age", 10*time.Minute, "Nodes that are younger stay, unless they are named")
 	flags.IntVar(&f.parallel, "parallel", 10, "How many nodes of a cluster are emptied at once")
 	flags.BoolVar(&f.tight, "tight", false, "Take nodes, too, whose pods have places in some orders only")
 	flags.BoolVar(&f.reserve, "reserve", true, "Keep room for the pods of one more node")
-	flags.BoolVar(&f.keep, "keep-nodes", false, "Empty the nodes, and keep them: cordoned, as kubectl drain leaves them")
 	flags.BoolVar(&f.force, "force", false, "Move pods without a controller, too: nobody makes them anew")
 	flags.BoolVar(&f.emptyDir, "delete-emptydir-data", false, "Move pods with emptyDir volumes, too: what is in them is lost")
 	flags.StringVar(&f.pods, "pod-selector", "", "Move only pods with these labels; the others go with their node")
@@ -68,10 +71,15 @@ func (f *nodeFlags) addFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Minute, "How long the nodes of a wave may take to become empty, and again to pass the gate, and again to be removed")
 	flags.DurationVar(&f.settle, "settle", 5*time.Second, "How long a scheduler may not have seen that a node leaves: before that none counts as empty")
 	flags.StringVar(&f.remover, "remove-with", autoRemover, "How nodes are removed: auto, by who keeps them (Cluster API, Kurator, Karpenter); node, the Node object alone; or hook=PROGRAM, see docs/scaling-hooks.md")
-	flags.StringVar(&f.management, "management", "", "The cluster that has the Machines of Cluster API, by name; by default each cluster has its own")
-	flags.BoolVar(&f.autoscaler, "allow-autoscaler", false, "Change the count of pools, too, that an autoscaler has limits for")
+	f.addOwners(flags)
 	flags.BoolVar(&f.stopped, "i-stopped-the-kubelet", false, "With --remove-with node: no kubelet runs on the nodes, or none will when they are empty")
 	flags.DurationVar(&f.away, "node-gone-for", time.Minute, "With --remove-with node: how long a node must stay away to be gone")
+}
+
+// addOwners adds what is said of who keeps nodes.
+func (f *nodeFlags) addOwners(flags *pflag.FlagSet) {
+	flags.StringVar(&f.management, "management", "", "The cluster that has the Machines of Cluster API, by name; by default each cluster has its own")
+	flags.BoolVar(&f.autoscaler, "allow-autoscaler", false, "Change the count of pools, too, that an autoscaler has limits for")
 }
 
 const (
@@ -133,6 +141,12 @@ func (f *nodeFlags) options() journal.Options {
 		o.Grace = &f.grace
 	}
 	return o
+}
+
+// settings are how a run goes.
+func (f *nodeFlags) settings(env *cli.Env, namespace string) scale.Settings {
+	options := f.options()
+	return scale.Settings{StateNamespace: namespace, By: env.Who(), Grace: options.Grace, Timeout: f.timeout, Settle: f.settle, Journal: options}
 }
 
 // validRemover is an error unless it is a way in which nodes go.

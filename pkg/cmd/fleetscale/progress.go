@@ -66,6 +66,11 @@ func (p *progress) Empty(cluster, node string) {
 	p.say("%s/%s: empty, %d pods evicted, after %s", cluster, node, evicted, took.Round(100*time.Millisecond))
 }
 
+// Grows implements scale.Observer.
+func (p *progress) Grows(cluster, pool string, from, to int64) {
+	p.say("%s: pool %s: %d -> %d", cluster, pool, from, to)
+}
+
 // Removing implements scale.Observer.
 func (p *progress) Removing(cluster string, nodes []string) {
 	p.say("%s: removing %s: from here nothing can be undone", cluster, strings.Join(nodes, ", "))

@@ -2,6 +2,7 @@ package fleetscale
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -89,6 +90,9 @@ func runOf(cluster string, j journal.Journal) *v1alpha1.ScaleRun {
 		ObjectMeta: metav1.ObjectMeta{Name: j.Run, Annotations: map[string]string{v1alpha1.ClusterAnnotation: cluster}},
 		By:         j.By, Started: j.Started, Phase: string(j.Phase), Why: j.Why, Nodes: []v1alpha1.ScaleRunNode{},
 	}
+	if g := j.Growth; g != nil {
+		run.Growth = &v1alpha1.PoolGrowth{Pool: g.Pool.Name, From: *g.Pool.Owner.Count, To: g.To}
+	}
 	for _, n := range j.Nodes {
 		run.Nodes = append(run.Nodes, v1alpha1.ScaleRunNode{Name: n.Name, Wave: n.Wave, Phase: string(n.Phase), Why: n.Why})
 	}
@@ -119,10 +123,18 @@ func printRuns(env *cli.Env, output cli.Output, runs []*v1alpha1.ScaleRun, failu
 	}
 	table := &metav1.Table{ColumnDefinitions: printers.Columns("Cluster", "Run", "Phase", "Wave", "Node", "State", "Why")}
 	for _, r := range runs {
+		row := func(wave any, what, state, why string) {
+			table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{r.Annotations[v1alpha1.ClusterAnnotation], r.Name, r.Phase, wave, what, state, printers.OrNone(why)}})
+		}
+		if g := r.Growth; g != nil {
+			row(printers.None, "pool "+g.Pool, fmt.Sprintf("%d -> %d", g.From, g.To), r.Why)
+		}
 		for _, n := range r.Nodes {
-			table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-				r.Annotations[v1alpha1.ClusterAnnotation], r.Name, r.Phase, n.Wave, n.Name, n.Phase, printers.OrNone(whyOf(r, n)),
-			}})
+			if n.Wave == 0 {
+				row(printers.None, n.Name, n.Phase, whyOf(r, n))
+				continue
+			}
+			row(n.Wave, n.Name, n.Phase, whyOf(r, n))
 		}
 	}
 	return printers.Table(env.Out, table, output.Table())

@@ -51,8 +51,11 @@ type Policy struct {
 	Selector labels.Selector
 	// Pool narrows them to one pool, by its name in whatever label has it.
 	Pool string
-	By   By
-	Pods PodRules
+	// Members are the nodes of Pool, as who keeps them says; nil: nobody does, and
+	// labels count.
+	Members []string
+	By      By
+	Pods    PodRules
 	// MinAge keeps nodes that are younger; such are still being filled.
 	MinAge time.Duration
 	// Now is the time that ages count to.
@@ -161,6 +164,8 @@ func (p Policy) means(n *corev1.Node) bool {
 		return false
 	case p.Selector != nil && !p.Selector.Matches(labels.Set(n.Labels)):
 		return false
+	case p.Pool != "" && p.Members != nil:
+		return slices.Contains(p.Members, n.Name)
 	case p.Pool != "" && PoolOf(n) != p.Pool:
 		return false
 	}

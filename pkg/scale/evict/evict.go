@@ -89,7 +89,7 @@ func (e *TimeoutError) Error() string {
 }
 
 // Reason classifies the failure.
-func (*TimeoutError) Reason() member.Reason { return member.ReasonTimeout }
+func (*TimeoutError) Reason() member.Reason { return member.ReasonUnhealthy }
 
 // Drain empties nodes together, so that they share what budgets allow.
 type Drain struct {

@@ -60,6 +60,8 @@ const (
 	Removing NodePhase = "Removing"
 	// Removed: it is gone.
 	Removed NodePhase = "Removed"
+	// Joined: it has come, and takes pods.
+	Joined NodePhase = "Joined"
 	// Drained: it is empty and stays, as was asked for.
 	Drained NodePhase = "Drained"
 	// Kept: it stays, without our marks; Why says why.
@@ -67,7 +69,7 @@ const (
 )
 
 // Ended is true if nothing is to be done for a node any more.
-func (p NodePhase) Ended() bool { return p == Removed || p == Drained || p == Kept }
+func (p NodePhase) Ended() bool { return p == Removed || p == Drained || p == Kept || p == Joined }
 
 // Node is a node of a run.
 type Node struct {
@@ -102,6 +104,8 @@ type Journal struct {
 	Why     string  `json:"why,omitempty"`
 	Options Options `json:"options"`
 	Nodes   []Node  `json:"nodes"`
+	// Growth is what a run is about by which nodes come; nil: nodes leave.
+	Growth *Growth `json:"growth,omitempty"`
 	// Steps are the removals that were begun.
 	Steps []*remove.Step `json:"steps,omitempty"`
 	// Touched are the workloads whose pods were moved, as they were before.
@@ -109,6 +113,21 @@ type Journal struct {
 	// Pending are the pods that had no place before, by UID.
 	Pending []types.UID `json:"pending,omitempty"`
 }
+
+// Growth is a pool that gets more nodes.
+type Growth struct {
+	// Pool is it, as it was before.
+	Pool remove.Pool `json:"pool"`
+	// To is the count that it gets.
+	To int64 `json:"to"`
+	// Before are the nodes that the cluster had, by UID.
+	Before []types.UID `json:"before,omitempty"`
+	// Told: the pool has been given the count.
+	Told bool `json:"told,omitempty"`
+}
+
+// New is how many nodes are to come.
+func (g *Growth) New() int { return int(g.To - *g.Pool.Owner.Count) }
 
 // Options are those that a run was begun with, so that whoever resumes it does the
 // same.

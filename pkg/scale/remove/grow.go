@@ -40,6 +40,8 @@ type Pool struct {
 	Max *int64 `json:"max,omitempty"`
 	// Busy is why its count cannot be set now.
 	Busy *v1alpha1.Blocker `json:"busy,omitempty"`
+	// Nodes are those that it keeps and that have come, by name.
+	Nodes []string `json:"-"`
 }
 
 // Pools implements Grower.
@@ -60,6 +62,11 @@ func (r *ClusterAPI) Pools(ctx context.Context, nodes []*corev1.Node) ([]Pool, e
 			}
 			if n, has := p.limit(maxSize); has {
 				pool.Max = &n
+			}
+			for _, m := range p.machines {
+				if node := text(&m, "status", "nodeRef", "name"); node != "" {
+					pool.Nodes = append(pool.Nodes, node)
+				}
 			}
 			pools = append(pools, pool)
 		}
@@ -100,14 +107,15 @@ func (r *ClusterAPI) Set(ctx context.Context, _ string, pool Pool, count int64) 
 // Pools implements Grower: the groups that nodes say they are of. What a program
 // keeps without any node is not known.
 func (*Hook) Pools(_ context.Context, nodes []*corev1.Node) ([]Pool, error) {
-	counts := map[string]int64{}
+	members := map[string][]string{}
 	for _, n := range nodes {
-		counts[candidate.PoolOf(n)]++
+		pool := candidate.PoolOf(n)
+		members[pool] = append(members[pool], n.Name)
 	}
 	var pools []Pool
 	for _, name := range candidate.Pools(nodes) {
-		pools = append(pools, Pool{Name: name, Owner: v1alpha1.NodeOwner{
-			Remover: HookName, Kind: "Group", Name: name, UID: types.UID(name), Count: new(counts[name]),
+		pools = append(pools, Pool{Name: name, Nodes: members[name], Owner: v1alpha1.NodeOwner{
+			Remover: HookName, Kind: "Group", Name: name, UID: types.UID(name), Count: new(int64(len(members[name]))),
 		}})
 	}
 	return pools, nil

@@ -170,7 +170,7 @@ func (p *pool) fixed(autoscaler bool) *v1alpha1.Blocker {
 	_, most := p.limit(maxSize)
 	if (least || most) && !autoscaler {
 		return blocked("Autoscaler", p.String(), "an autoscaler has limits for it, and may put a machine in its place",
-			"--allow-autoscaled, if the autoscaler is off, or will agree").blocker
+			"--allow-autoscaler, if the autoscaler is off, or will agree").blocker
 	}
 	if p.kurator != nil && p.place.object != p.kurator {
 		return blocked("UnknownOwner", p.String(), "Kurator has made the cluster, and not said how many machines this has", "").blocker

@@ -81,6 +81,13 @@ func ReadNodes(ctx context.Context, m *member.Member) (*Snapshot, error) {
 	return s, s.read(ctx, m, reader(m, core("nodes"), &s.Nodes), reader(m, in("policy", "poddisruptionbudgets"), &s.Budgets))
 }
 
+// ReadNodesAndDaemons reads the nodes and the DaemonSets of a cluster, and nothing
+// else.
+func ReadNodesAndDaemons(ctx context.Context, m *member.Member) (*Snapshot, error) {
+	s := &Snapshot{}
+	return s, s.read(ctx, m, reader(m, core("nodes"), &s.Nodes), reader(m, in("apps", "daemonsets"), &s.DaemonSets))
+}
+
 // read reads whose cluster it is, and lists, side by side.
 func (s *Snapshot) read(ctx context.Context, m *member.Member, lists ...func(context.Context) error) error {
 	group, ctx := errgroup.WithContext(ctx)

@@ -31,6 +31,7 @@ func TestClusterAPI(t *testing.T) {
 	t.Run("kurator", e.testKurator)
 	t.Run("custom cluster", e.testCustomCluster)
 	t.Run("karpenter", e.testKarpenter)
+	t.Run("grow", e.testGrow)
 }
 
 // Of five machines the last by name goes, which without a mark would be the last to
