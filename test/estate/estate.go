@@ -76,7 +76,11 @@ func (e *Estate) Add(t testing.TB, i int, taints ...corev1.Taint) {
 			"type": "kwok", "kubectl-fleet.io/pool": e.Name, corev1.LabelHostname: e.Node(i), corev1.LabelTopologyZone: "zone-a",
 		}},
 		Spec:   corev1.NodeSpec{Taints: append(taints, corev1.Taint{Key: "only", Value: e.Name, Effect: corev1.TaintEffectNoSchedule})},
-		Status: corev1.NodeStatus{Capacity: capacity("4"), Allocatable: capacity("4")},
+		Status: corev1.NodeStatus{
+			Capacity: capacity("4"), Allocatable: capacity("4"),
+			// From the first moment, or a test beside this one would find a cluster that is not well.
+			Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Now()}},
+		},
 	}
 	if _, err := e.Client.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
