@@ -75,7 +75,7 @@ func (e *Estate) Add(t testing.TB, i int, taints ...corev1.Taint) {
 		ObjectMeta: metav1.ObjectMeta{Name: e.Node(i), Labels: map[string]string{
 			"type": "kwok", "kubectl-fleet.io/pool": e.Name, corev1.LabelHostname: e.Node(i), corev1.LabelTopologyZone: "zone-a",
 		}},
-		Spec:   corev1.NodeSpec{Taints: append(taints, corev1.Taint{Key: "only", Value: e.Name, Effect: corev1.TaintEffectNoSchedule})},
+		Spec: corev1.NodeSpec{Taints: append(taints, corev1.Taint{Key: "only", Value: e.Name, Effect: corev1.TaintEffectNoSchedule})},
 		Status: corev1.NodeStatus{
 			Capacity: capacity("4"), Allocatable: capacity("4"),
 			// From the first moment, or a test beside this one would find a cluster that is not well.
