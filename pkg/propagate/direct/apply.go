@@ -93,6 +93,12 @@ func (p *Plan) lastApplied(ref set.Ref) []*unstructured.Unstructured {
 // Apply makes the changes. Whatever ends it, doing it again completes it. done
 // hears of each change that was made, one at a time for each cluster.
 func (p *Plan) Apply(ctx context.Context, done func(*Change)) error {
+	return p.ApplyBut(ctx, func(*Change) bool { return false }, done)
+}
+
+// ApplyBut is Apply without some of what is deleted and released: that is left to
+// Drop.
+func (p *Plan) ApplyBut(ctx context.Context, later func(*Change) bool, done func(*Change)) error {
 	p.set.Journal.Phase = set.PhaseApplying
 	if err := p.set.Save(ctx); err != nil {
 		return err
@@ -102,23 +108,33 @@ func (p *Plan) Apply(ctx context.Context, done func(*Change)) error {
 			return err
 		}
 	}
-	for _, c := range p.Changes { // in the order that they were planned in
-		if err := p.drop(ctx, c); err != nil {
-			return fmt.Errorf("%s: %w", c.Object.What(), err)
-		}
-		if c.Action == ActionDelete || c.Action == ActionRelease {
-			done(c)
-		}
+	if err := p.Drop(ctx, func(c *Change) bool { return !later(c) }, done); err != nil {
+		return err
 	}
 	p.set.Journal.Phase = set.PhaseGating
 	return p.set.Save(ctx)
+}
+
+// Drop deletes and releases some of what the plan says, in the order that it was
+// planned in.
+func (p *Plan) Drop(ctx context.Context, which func(*Change) bool, done func(*Change)) error {
+	for _, c := range p.Changes {
+		if !c.Drops() || !which(c) {
+			continue
+		}
+		if err := p.drop(ctx, c); err != nil {
+			return &ObjectError{c.Object, err}
+		}
+		done(c)
+	}
+	return nil
 }
 
 // ApplyOnly applies some of the objects ahead of their turn, even those in which
 // nothing was to change.
 func (p *Plan) ApplyOnly(ctx context.Context, which func(*Change) bool) error {
 	changes := slices.DeleteFunc(slices.Clone(p.Changes), func(c *Change) bool {
-		return !which(c) || c.Action == ActionKeep || c.Action == ActionDelete || c.Action == ActionRelease
+		return !which(c) || c.Action == ActionKeep || c.Drops()
 	})
 	return each(ctx, changes, func(ctx context.Context, c *Change) error {
 		if err := p.apply(ctx, c); err != nil {

@@ -173,13 +173,10 @@ func (p *Plan) Withdraw(ctx context.Context, within time.Duration) error {
 // DropOnly deletes and releases some of what the plan says, and waits until what
 // is deleted is gone.
 func (p *Plan) DropOnly(ctx context.Context, within time.Duration, which func(*Change) bool) error {
-	changes := slices.DeleteFunc(slices.Clone(p.Changes), func(c *Change) bool { return !which(c) })
-	for _, c := range changes {
-		if err := p.drop(ctx, c); err != nil {
-			return &ObjectError{c.Object, err}
-		}
+	if err := p.Drop(ctx, which, func(*Change) {}); err != nil {
+		return err
 	}
-	return p.awaitGone(ctx, within, changes)
+	return p.awaitGone(ctx, within, slices.DeleteFunc(slices.Clone(p.Changes), func(c *Change) bool { return !which(c) }))
 }
 
 // Forget deletes what the cluster remembers of the set.

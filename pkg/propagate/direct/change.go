@@ -66,6 +66,12 @@ func (c *Change) State() (o *unstructured.Unstructured, written bool) {
 	return c.live, false
 }
 
+// Drops is true for what the set has no longer afterwards.
+func (c *Change) Drops() bool { return c.Action == ActionDelete || c.Action == ActionRelease }
+
+// GivesBack is true for what was there before the set, and is as it was then.
+func (c *Change) GivesBack() bool { return c.Action == ActionRelease && !c.labelOnly }
+
 func (c *Change) ref() set.Ref { return set.RefOf(c.Object.Unstructured) }
 
 // ObjectError is why one object cannot be applied.

@@ -115,7 +115,7 @@ func (p *planner) drop(live *unstructured.Unstructured, resource member.Resource
 		c.Action, c.Why = ActionKeep, "it is being deleted"
 	case p.current.IsFound(ref):
 		c.Action, c.Why, c.taken = ActionRelease, "it was there before the set", p.current.TakenOf(ref)
-	case isProtected(kind) && !p.mayDelete(kind):
+	case IsProtected(kind) && !p.mayDelete(kind):
 		c.Action, c.Why = ActionKeep, "its kind is protected; --delete-kinds "+kind.Kind+" deletes it"
 	default:
 		c.Action = ActionDelete
@@ -123,9 +123,9 @@ func (p *planner) drop(live *unstructured.Unstructured, resource member.Resource
 	return c
 }
 
-// isProtected is true for the kinds whose deletion takes data or other objects
+// IsProtected is true for the kinds whose deletion takes data or other objects
 // with it.
-func isProtected(kind schema.GroupKind) bool {
+func IsProtected(kind schema.GroupKind) bool {
 	switch kind.String() {
 	case "Namespace", "CustomResourceDefinition.apiextensions.k8s.io", "PersistentVolumeClaim", "PersistentVolume":
 		return true

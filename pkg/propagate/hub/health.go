@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -86,10 +87,7 @@ func (g *gate) look(ctx context.Context) (h direct.Health, failed string, err er
 func (g *gate) verdict(s *snapshot, c *direct.Change, ref set.Ref) verdict {
 	b := s.binding(ref)
 	if !isKept(c) {
-		if b == nil || s.works[b.id()][g.cluster] == nil {
-			return verdict{elsewhere: true}
-		}
-		return verdict{waiting: "Karmada takes it away"}
+		return g.dropped(s, b, c)
 	}
 	if b == nil {
 		return verdict{waiting: "Karmada has not bound it to a policy"}
@@ -98,6 +96,9 @@ func (g *gate) verdict(s *snapshot, c *direct.Change, ref set.Ref) verdict {
 		return verdict{waiting: why}
 	}
 	if scheduled := meta.FindStatusCondition(b.Status.Conditions, "Scheduled"); scheduled != nil && scheduled.Status == metav1.ConditionFalse {
+		if strings.Contains(scheduled.Message, noSuchType) && g.plan.defines(c) {
+			return verdict{waiting: "Karmada does not know yet that its definition is in the cluster"}
+		}
 		return verdict{failing: fmt.Sprintf("not scheduled (%s): %s", scheduled.Reason, scheduled.Message)}
 	}
 	if b.Status.SchedulerObservedGeneration != b.Generation {
@@ -114,6 +115,44 @@ func (g *gate) verdict(s *snapshot, c *direct.Change, ref set.Ref) verdict {
 		return verdict{waiting: "Karmada has not scheduled it to the cluster"}
 	}
 	return g.delivered(b, s.works[b.id()][g.cluster], c)
+}
+
+// dropped is the verdict on what the set has no longer. The last wave waits for what
+// the others have of it, too: it goes with the last.
+func (g *gate) dropped(s *snapshot, b *binding, c *direct.Change) verdict {
+	if b == nil || c.Action == direct.ActionRelease && !isUnbound(c) || b.isClaimed() && g.plan.claimant(b) == nil {
+		return verdict{elsewhere: true}
+	}
+	for _, cluster := range g.plan.at.waitingFor(g.cluster) {
+		if s.works[b.id()][cluster] != nil {
+			return verdict{waiting: "Karmada takes it away in " + cluster}
+		}
+	}
+	return verdict{elsewhere: true}
+}
+
+// waitingFor are the clusters in which a gate waits until what is dropped is gone.
+func (a *progress) waitingFor(cluster string) []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.dropped {
+		return nil
+	}
+	return append(slices.Collect(maps.Keys(a.finished)), cluster)
+}
+
+// noSuchType is what Karmada says of a cluster that does not serve a type. It looks
+// which ones a cluster serves every ten seconds, or later.
+const noSuchType = "did not have the API resource"
+
+// defines is true if the definition of a template's type is of the same set.
+func (p *Plan) defines(template *direct.Change) bool {
+	kind := template.Object.GroupVersionKind()
+	return slices.ContainsFunc(p.Changes, func(c *direct.Change) bool {
+		group, _, _ := unstructured.NestedString(c.Object.Object, "spec", "group")
+		name, _, _ := unstructured.NestedString(c.Object.Object, "spec", "names", "kind")
+		return isKept(c) && c.Object.GetKind() == "CustomResourceDefinition" && group == kind.Group && name == kind.Kind
+	})
 }
 
 // wants is true if a template is to be in a cluster whatever Karmada chooses.
@@ -206,7 +245,7 @@ func isTemplate(c *direct.Change) bool {
 
 // isKept is true for what is there when the plan is done.
 func isKept(c *direct.Change) bool {
-	return c.Action != direct.ActionKeep && c.Action != direct.ActionDelete && c.Action != direct.ActionRelease
+	return c.Action != direct.ActionKeep && !c.Drops()
 }
 
 func refersTo(ref set.Ref) func(*direct.Change) bool {

@@ -102,7 +102,10 @@ func PlanHub(ctx context.Context, m *member.Member, r Request) (*Plan, error) {
 	}
 	p.outdated()
 	p.at.spared = p.suspendedNow()
-	return p.Plan, p.narrowed()
+	if err := p.narrowed(); err != nil {
+		return nil, err
+	}
+	return p.Plan, p.mayBring(ctx)
 }
 
 // outdated deletes the policies of the set that it has no more: they are how it is

@@ -148,10 +148,7 @@ func (p *Plan) bindings(ctx context.Context, s *snapshot) error {
 		}
 	}
 	for _, ns := range namespaces {
-		request := member.ListRequest{Resource: resource("v1alpha2", "resourcebindings", "ResourceBinding", true), Namespace: ns, Limit: 500}
-		if ns == "" {
-			request.Resource = resource("v1alpha2", "clusterresourcebindings", "ClusterResourceBinding", false)
-		}
+		request := member.ListRequest{Resource: bindingsIn(ns), Namespace: ns, Limit: 500}
 		for page, err := range p.hub.Objects(ctx, request) {
 			if err != nil {
 				return err
@@ -221,6 +218,14 @@ func (s *snapshot) binding(ref set.Ref) *binding {
 		return s.bindings[i]
 	}
 	return nil
+}
+
+// bindingsIn is the type of the bindings in a namespace, or in none.
+func bindingsIn(namespace string) member.Resource {
+	if namespace == "" {
+		return resource("v1alpha2", "clusterresourcebindings", "ClusterResourceBinding", false)
+	}
+	return resource("v1alpha2", "resourcebindings", "ResourceBinding", true)
 }
 
 func works() member.Resource { return resource("v1alpha1", "works", "Work", true) }

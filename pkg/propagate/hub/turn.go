@@ -19,6 +19,8 @@ type progress struct {
 	held     context.Context //nolint:containedctx // it ends with the lock
 	prepared bool
 	applied  bool
+	// dropped: the templates are gone that the set has no longer.
+	dropped bool
 	// waves are the clusters in their order, as the hub calls them.
 	waves [][]string
 	// suspended are those to which the hub may not bring anything yet.
@@ -82,14 +84,26 @@ func (t *Turn) Prepare(ctx context.Context, run set.Run) error {
 }
 
 // Apply has the hub bring it to the cluster. The first turn writes the templates
-// while the clusters of later waves are suspended; the others end that.
+// while the clusters of later waves are suspended; the others end that. Templates
+// are dropped when nobody is suspended any more: that knows no waves.
 func (t *Turn) Apply(ctx context.Context, done func(*direct.Change)) error {
 	t.at.mu.Lock()
 	defer t.at.mu.Unlock()
 	t.at.begun[t.cluster] = true
-	if t.at.applied {
-		return t.release(ctx, t.later())
+	if !t.at.applied {
+		if err := t.applyFirst(ctx, done); err != nil {
+			return err
+		}
 	}
+	later := t.later()
+	if err := t.release(ctx, later); err != nil || len(later) > 0 {
+		return err
+	}
+	return t.drop(ctx, done)
+}
+
+// applyFirst writes the templates, and keeps from whom they are not for yet.
+func (t *Turn) applyFirst(ctx context.Context, done func(*direct.Change)) error {
 	held := t.later()
 	for _, name := range t.at.spared {
 		if !slices.Contains(held, name) {
@@ -99,17 +113,19 @@ func (t *Turn) Apply(ctx context.Context, done func(*direct.Change)) error {
 	if err := t.hold(ctx, held); err != nil {
 		return err
 	}
-	if err := t.Plan.Apply(ctx, done); err != nil {
+	if err := t.ApplyBut(ctx, t.dropsLate, done); err != nil {
 		return err
 	}
 	t.at.applied = true
 	if len(held) == len(t.later()) {
 		return nil
 	}
-	if err := t.awaitWorks(ctx, "carries what it is to get", t.carries); err != nil {
-		return err
+	if len(t.later()) == 0 { // what is spared them is not to come with the rest
+		if err := t.drop(ctx, done); err != nil {
+			return err
+		}
 	}
-	return t.release(ctx, t.later())
+	return t.awaitWorks(ctx, "carries what it is to get", t.carries)
 }
 
 // Await waits until all is in the cluster, and healthy. Restarts of containers and

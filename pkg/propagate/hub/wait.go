@@ -26,10 +26,7 @@ func patiently(ctx context.Context, within time.Duration, that string, look func
 			return nil
 		}
 		if time.Since(began) > within {
-			if err == nil {
-				err = fmt.Errorf("left: %s", strings.Join(left[:min(3, len(left))], ", "))
-			}
-			return &member.Error{Reason: member.ReasonTimeout, Err: fmt.Errorf("within %s Karmada does not say that %s: %w", within, that, err)}
+			return &LateError{Within: within, That: that, Left: left, Err: err}
 		}
 		select {
 		case <-ctx.Done():
@@ -38,3 +35,30 @@ func patiently(ctx context.Context, within time.Duration, that string, look func
 		}
 	}
 }
+
+// LateError is what Karmada has not done in time.
+type LateError struct {
+	// Within is the time that ran out.
+	Within time.Duration
+	// That is what was waited for, and Left where it is not so.
+	That string
+	Left []string
+	// Err is why nobody knows; nil if Karmada answers.
+	Err error
+}
+
+func (e *LateError) Error() string {
+	why := "left: " + strings.Join(e.Left[:min(3, len(e.Left))], ", ")
+	if e.Err != nil {
+		why = e.Err.Error()
+	}
+	return fmt.Sprintf("within %s Karmada does not say that %s: %s", e.Within, e.That, why)
+}
+
+func (e *LateError) Unwrap() error { return e.Err }
+
+// Reason classifies the failure.
+func (*LateError) Reason() member.Reason { return member.ReasonTimeout }
+
+// TimedOut is true where nothing is known to have failed: it goes on.
+func (e *LateError) TimedOut() bool { return e.Err == nil }

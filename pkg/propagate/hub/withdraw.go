@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
@@ -16,7 +17,7 @@ func (t *Turn) Withdraw(ctx context.Context, within time.Duration) error {
 	if err := t.dropTemplates(ctx, within); err != nil {
 		return err
 	}
-	if err := t.awaitTaken(ctx, within); err != nil {
+	if err := t.awaitTaken(ctx, within, t.cluster, func(c *direct.Change) bool { return !isUnbound(c) }); err != nil {
 		return err
 	}
 	t.at.mu.Lock()
@@ -24,6 +25,9 @@ func (t *Turn) Withdraw(ctx context.Context, within time.Duration) error {
 	t.at.finished[t.cluster] = true
 	if len(t.at.finished) < len(t.known) {
 		return nil
+	}
+	if err := t.giveBack(ctx, within); err != nil {
+		return err
 	}
 	if err := t.DropOnly(ctx, within, isOfPolicy); err != nil {
 		return err
@@ -37,23 +41,46 @@ func (t *Turn) dropTemplates(ctx context.Context, within time.Duration) error {
 	if t.at.applied {
 		return nil
 	}
-	if err := t.DropOnly(ctx, within, func(c *direct.Change) bool { return !isOfPolicy(c) }); err != nil {
+	if err := t.DropOnly(ctx, within, func(c *direct.Change) bool { return !isOfPolicy(c) && !isUnbound(c) }); err != nil {
 		return err
 	}
 	t.at.applied = true
 	return nil
 }
 
+// giveBack gives back the templates that were on the hub before the set, when what
+// the set brought of them to the clusters is gone.
+func (t *Turn) giveBack(ctx context.Context, within time.Duration) error {
+	if !slices.ContainsFunc(t.Changes, isUnbound) {
+		return nil
+	}
+	if err := t.DropOnly(ctx, within, func(c *direct.Change) bool { return propagates(c.Object.Unstructured) }); err != nil {
+		return err
+	}
+	if err := t.unbind(ctx, within); err != nil {
+		return err
+	}
+	for _, cluster := range t.known {
+		if err := t.awaitTaken(ctx, within, cluster, isUnbound); err != nil {
+			return err
+		}
+	}
+	return t.DropOnly(ctx, within, isUnbound)
+}
+
 func isOfPolicy(c *direct.Change) bool { return isPolicy(c.Object.GroupVersionKind()) }
 
-// awaitTaken waits until the hub has nothing of the set for the cluster: what it
-// had brought there is deleted by then.
-func (t *Turn) awaitTaken(ctx context.Context, within time.Duration) error {
+// awaitTaken waits until the hub has nothing of the set for a cluster, or of some of
+// it: what it had brought there is deleted by then. What was dropped by a run that
+// was killed is no change any more, and is waited for, too.
+func (t *Turn) awaitTaken(ctx context.Context, within time.Duration, cluster string, which func(*direct.Change) bool) error {
 	return patiently(ctx, within, "it has taken all away", func(ctx context.Context) ([]string, error) {
 		var left []string
-		request := member.ListRequest{Resource: works(), Namespace: executionPrefix + t.cluster, Limit: 500}
+		request := member.ListRequest{Resource: works(), Namespace: executionPrefix + cluster, Limit: 500}
 		err := t.eachWork(ctx, request, func(w *work) {
-			if o := w.manifest(); o.GetLabels()[set.PartOfLabel] == t.PartOf() {
+			o := w.manifest()
+			at := slices.IndexFunc(t.Changes, refersTo(set.RefOf(o)))
+			if o.GetLabels()[set.PartOfLabel] == t.PartOf() && (at < 0 || which(t.Changes[at])) {
 				left = append(left, set.RefOf(o).String())
 			}
 		})
