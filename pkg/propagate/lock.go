@@ -58,6 +58,10 @@ func IsLocked(err error) bool {
 	return locked
 }
 
+// IsUnlocked is true for the error of a run whose lock was lost: it stopped where it
+// was.
+func IsUnlocked(err error) bool { return errors.Is(err, state.ErrLockLost) }
+
 // under is a context that ends with the lock of a cluster, too.
 func (h *heldLocks) under(ctx context.Context, cluster string) (context.Context, func()) {
 	h.mu.Lock()

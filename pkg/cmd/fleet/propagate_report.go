@@ -10,6 +10,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 )
 
 // conclude reports a run.
@@ -38,7 +39,7 @@ func (o *propagateOptions) conclude(ctx context.Context, view planView, results 
 		if some(isLocked) {
 			verdict.Hint = "wait until that run ends; a run that died loses its lock by itself, and one that hangs must be ended where it runs, or by deleting its Lease"
 		}
-	case some(func(out propagate.Outcome, _ error) bool { return out.RollbackErr != nil }),
+	case some(isUnlocked), some(func(out propagate.Outcome, _ error) bool { return out.RollbackErr != nil }),
 		(unfinished || waiting) && (ctx.Err() != nil || o.rollout.strategy.OnFailure == propagate.Pause): // somebody must say how it goes on
 		verdict.Code = cli.ExitAttention
 	case some(isTimeout):
@@ -48,15 +49,29 @@ func (o *propagateOptions) conclude(ctx context.Context, view planView, results 
 	case (unfinished || waiting) && o.takesBack:
 		o.env.Note("the same command again goes on where this stopped")
 	case unfinished || waiting:
-		via := ""
-		if o.hub != "" {
-			via = " --via karmada=" + o.hub
-		}
-		o.env.Note("the same command again goes on where this stopped; %s rollback %s%s takes it back", o.env.DisplayName(), o.options.Set, via)
+		o.env.Note("the same command again goes on where this stopped; %s rollback %s%s takes it back", o.env.DisplayName(), o.options.Set, o.where())
 	case !some(isChanged):
 		o.env.Note("nothing was changed")
 	}
 	return verdict
+}
+
+// where are the flags by which another command means the same set.
+func (o *propagateOptions) where() string {
+	flags := o.clusters.Said()
+	if o.hub != "" {
+		flags += " --via " + cli.ShellWord("karmada="+o.hub)
+	}
+	if o.options.StateNamespace != direct.DefaultStateNamespace {
+		flags += " --state-namespace " + cli.ShellWord(o.options.StateNamespace)
+	}
+	return flags
+}
+
+// isUnlocked is true for a set whose lock was lost: somebody must see what became
+// of it.
+func isUnlocked(_ propagate.Outcome, err error) bool {
+	return propagate.IsUnlocked(err)
 }
 
 // isTaken is true for a set that somebody else is at work on, or was since the

@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
 )
 
 func (o *propagateOptions) run(ctx context.Context) error {
@@ -153,7 +154,7 @@ func (o *propagateOptions) sayUnfinished(planned fanout.Results[*direct.Plan]) {
 		if !unfinished {
 			continue
 		}
-		text := fmt.Sprintf("the run of %s, begun %s, did not end there", run.By, run.Started)
+		text := unfinishedText(run)
 		if where[text] == nil {
 			runs = append(runs, text)
 		}
@@ -162,6 +163,10 @@ func (o *propagateOptions) sayUnfinished(planned fanout.Results[*direct.Plan]) {
 	for _, run := range runs {
 		o.env.Note("%s: %s", strings.Join(where[run], ", "), run)
 	}
+}
+
+func unfinishedText(run set.Run) string {
+	return fmt.Sprintf("the run of %s, begun %s, did not end there", run.By, run.Started)
 }
 
 func (o *propagateOptions) view(fleet propagate.Fleet, planned fanout.Results[*direct.Plan]) planView {

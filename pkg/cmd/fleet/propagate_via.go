@@ -114,6 +114,13 @@ func (p *byHub) ask(ctx context.Context, view planView, do string) error {
 	})
 }
 
+// sayUnfinished says whose run did not end where this one goes.
+func (p *byHub) sayUnfinished() {
+	if run, unfinished := p.plan.Unfinished(); unfinished {
+		p.env.Note("%s: %s", p.hub, unfinishedText(run))
+	}
+}
+
 // apply shows what was planned, asks, does it, and reports.
 func (p *byHub) apply(ctx context.Context, strategy propagate.Strategy, rendered render.Result, do string) error {
 	view := p.view()
@@ -141,6 +148,7 @@ func (o *propagateOptions) propagateBy(ctx context.Context, selection cli.Select
 	if err != nil {
 		return err
 	}
+	p.sayUnfinished()
 	strategy, err := o.rollout.over(p.fleet.Clusters)
 	if err != nil {
 		return err

@@ -39,6 +39,7 @@ func (o *rollbackOptions) rollbackBy(ctx context.Context, selection cli.Selectio
 	if err != nil {
 		return err
 	}
+	p.sayUnfinished()
 	strategy, err := o.rollout.over(p.fleet.Clusters)
 	if err != nil {
 		return err

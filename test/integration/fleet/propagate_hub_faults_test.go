@@ -30,7 +30,7 @@ func (l *karmadaLab) testHubDiesInARun(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			s.write(t, "web:1", tc.next)
 			got := m.dying(t, tc.write, propagate...).want(t, 6)
-			for _, says := range []string{"Unreachable", "the same command again goes on where this stopped", "rollback " + s.name + " --via karmada=" + l.hub} {
+			for _, says := range []string{"Unreachable", "the same command again goes on where this stopped", "rollback " + s.name + " -C c1,c2 --via karmada=" + l.hub} {
 				if !strings.Contains(got.stderr, says) {
 					t.Errorf("want %q:\n%s", says, got.stderr)
 				}

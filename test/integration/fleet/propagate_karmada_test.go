@@ -148,6 +148,9 @@ func (l *karmadaLab) testPropagates(t *testing.T) {
 	t.Run("fewer clusters", l.testHubNarrowed)
 	t.Run("the set by its hub", l.testHubSet)
 	t.Run("own policies", l.testHubPolicies)
+	t.Run("what was there before", l.testHubBefore)
+	t.Run("what others bring", l.testHubTheirs)
+	t.Run("late", l.testHubWithdrawLate)
 }
 
 // What arrives in the clusters does not depend on who brings it.
