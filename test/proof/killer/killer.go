@@ -3,6 +3,7 @@
 package killer
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -90,7 +91,7 @@ func (k *Killer) Run(tb testing.TB, at int, after bool, env []string, args ...st
 	if err != nil {
 		tb.Fatal(err)
 	}
-	cmd := exec.CommandContext(tb.Context(), self, args...)
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), self, args...) // cleaning up is done with it, too
 	cmd.Env = append(append(os.Environ(), actAs+"=1", "KUBECTL_FLEET=", "KUBECTL_FLEET_CONFIG="), env...)
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out

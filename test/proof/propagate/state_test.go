@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +30,7 @@ const someone = "someone"
 func (l *life) someoneElses(t *testing.T) {
 	t.Helper()
 	theirs := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "adopted"}, Data: map[string]string{"taken": "theirs", "kept": "theirs"}}
-	for _, c := range clusters {
+	for _, c := range l.written() {
 		if _, err := l.client(t, c).CoreV1().ConfigMaps(l.name).Create(t.Context(), theirs, metav1.CreateOptions{FieldManager: someone}); err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +50,7 @@ func (l *life) client(t *testing.T, cluster string) *kubernetes.Clientset {
 func (l *life) removeAll(t *testing.T) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
-	for _, c := range clusters {
+	for _, c := range l.places() {
 		objects, err := dynamic.NewForConfig(l.fleet.RESTConfig(t, c))
 		if err != nil {
 			t.Fatal(err)
@@ -65,13 +66,20 @@ func definitions() schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 }
 
-// state is all that the life has in both clusters, without what no two lives have
+func policies(resource string) schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: "policy.karmada.io", Version: "v1alpha1", Resource: resource}
+}
+
+// hashed are the names of override policies.
+func hashed() *regexp.Regexp { return regexp.MustCompile("NAME-[0-9a-f]{10}") }
+
+// state is all that the life has in some places, without what no two lives have
 // in common.
-func (l *life) state(t *testing.T) string {
+func (l *life) state(t *testing.T, places []string) string {
 	t.Helper()
 	names := strings.NewReplacer(set.ID(l.name, "state-"+l.name), "SET-ID", l.name, "NAME")
 	var text strings.Builder
-	for _, c := range clusters {
+	for _, c := range places {
 		objects, err := dynamic.NewForConfig(l.fleet.RESTConfig(t, c))
 		if err != nil {
 			t.Fatal(err)
@@ -88,6 +96,10 @@ func (l *life) state(t *testing.T) string {
 			{schema.GroupVersionResource{Version: "v1", Resource: "secrets"}, l.name},
 			{schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}, l.name},
 			{schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}, "state-" + l.name},
+			{policies("propagationpolicies"), l.name},
+			{policies("overridepolicies"), l.name},
+			{policies("clusterpropagationpolicies"), ""},
+			{policies("clusteroverridepolicies"), ""},
 		} {
 			list, err := objects.Resource(what.resource).Namespace(what.namespace).List(t.Context(), metav1.ListOptions{})
 			if err != nil {
@@ -96,7 +108,7 @@ func (l *life) state(t *testing.T) string {
 			}
 			var found []string
 			for i := range list.Items {
-				if o := &list.Items[i]; what.namespace != "" || strings.HasSuffix(o.GetName(), l.name) || strings.Contains(o.GetName(), "."+l.name+".") {
+				if o := &list.Items[i]; what.namespace != "" || strings.HasPrefix(o.GetName(), l.name) || strings.HasSuffix(o.GetName(), l.name) || strings.Contains(o.GetName(), "."+l.name+".") {
 					found = append(found, names.Replace(normal(t, o)))
 				}
 			}
@@ -105,7 +117,7 @@ func (l *life) state(t *testing.T) string {
 		}
 		text.WriteString(names.Replace(l.records(t, c)))
 	}
-	return text.String()
+	return hashed().ReplaceAllString(text.String(), "NAME-HASH") // of what has the life's name in it
 }
 
 // normal is an object without what each copy has of its own, and with what the set
@@ -119,9 +131,8 @@ func normal(t *testing.T, o *unstructured.Unstructured) string {
 		unstructured.RemoveNestedField(o.Object, "metadata", field)
 	}
 	unstructured.RemoveNestedField(o.Object, "metadata", "annotations", "deployment.kubernetes.io/revision")
-	if len(o.GetAnnotations()) == 0 {
-		o.SetAnnotations(nil)
-	}
+	o.SetAnnotations(withoutKarmadas(o.GetAnnotations()))
+	o.SetLabels(withoutKarmadas(o.GetLabels()))
 	delete(o.Object, "status")
 	managers := slices.DeleteFunc(o.GetManagedFields(), func(m metav1.ManagedFieldsEntry) bool {
 		return m.Manager != "kubectl-fleet" && m.Manager != someone
@@ -136,6 +147,16 @@ func normal(t *testing.T, o *unstructured.Unstructured) string {
 		t.Fatal(err)
 	}
 	return string(text) + "\n"
+}
+
+// withoutKarmadas are notes without those that Karmada has for itself; nil if that
+// is all.
+func withoutKarmadas(notes map[string]string) map[string]string {
+	maps.DeleteFunc(notes, func(key, _ string) bool { return strings.Contains(key, "karmada.io/") })
+	if len(notes) == 0 {
+		return nil
+	}
+	return notes
 }
 
 // records is what the cluster remembers: the journal, what is applied, and what
