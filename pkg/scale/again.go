@@ -106,7 +106,7 @@ func (r *clusterRun) policy(names []string) candidate.Policy {
 
 // keep ends the run of a node that stays: it is as it was, but for its pods.
 func (r *clusterRun) keep(ctx context.Context, n *journal.Node, why string) error {
-	if err := r.marks.Stays(ctx, n.Name, n.UID); err != nil {
+	if err := r.stays(ctx, n); err != nil {
 		return err
 	}
 	n.Phase, n.Why = journal.Kept, why

@@ -21,7 +21,6 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/candidate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/evict"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/mark"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/snapshot"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
@@ -279,57 +278,6 @@ func IsTimeout(err error) bool {
 func IsTaken(err error) bool {
 	_, locked := errors.AsType[*state.LockedError](err)
 	return locked
-}
-
-// Abort ends the runs of clusters: nodes that are not being removed lose our marks,
-// and stay. With undo nodes that were emptied and kept are uncordoned, too.
-func Abort(ctx context.Context, f Fleet, s Settings, undo bool) fanout.Results[Outcome] {
-	return fanout.Collect(ctx, f.Clusters, f.Fanout, func(ctx context.Context, c inventory.Cluster) (Outcome, error) {
-		m, err := f.Members.Member(ctx, c)
-		if err != nil {
-			return Outcome{}, err
-		}
-		return under(ctx, m, s, func(ctx context.Context, store state.Store) (Outcome, error) {
-			j, err := journal.Load(ctx, store)
-			if err != nil || !CanAbort(j, undo) {
-				return Outcome{}, err
-			}
-			err = abort(ctx, m, j, undo)
-			return Outcome{Journal: j.Journal}, err
-		})
-	})
-}
-
-// CanAbort is true for a run that has something left to end, or with undo to take
-// back. j may be nil.
-func CanAbort(j *journal.Run, undo bool) bool {
-	return j != nil && (mayBegin(j) != nil || undo && slices.ContainsFunc(j.Nodes, func(n journal.Node) bool { return n.Phase == journal.Drained }))
-}
-
-func abort(ctx context.Context, m *member.Member, j *journal.Run, undo bool) error {
-	marks := mark.Nodes{Member: m, Run: j.Run}
-	var removing []string
-	for i := range j.Nodes {
-		n := &j.Nodes[i]
-		switch {
-		case n.Phase == journal.Removing:
-			removing = append(removing, n.Name)
-		case n.Phase == journal.Drained && undo, !n.Phase.Ended():
-			if err := marks.Stays(ctx, n.Name, n.UID); err != nil {
-				return err
-			}
-			n.Phase, n.Why = journal.Kept, "the run was aborted"
-		}
-	}
-	if len(removing) > 0 {
-		j.Phase = journal.Paused
-		return errors.Join(j.Save(ctx), &UnfinishedError{removing, errors.New("that cannot be undone: resume brings it to its end")})
-	}
-	j.Phase = journal.Aborted
-	if g := j.Growth; g != nil && g.Told {
-		j.Why = fmt.Sprintf("pool %s keeps its count of %d", g.Pool.Name, g.To)
-	}
-	return j.Save(ctx)
 }
 
 // Status reads the journals of clusters; nil where none is.

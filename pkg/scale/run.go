@@ -227,6 +227,9 @@ func namesOf(wave []*journal.Node) []string {
 // mark marks the nodes of a wave, and tells the scheduler to prefer others to those
 // of later ones. Nothing is evicted before the API server has every mark.
 func (r *clusterRun) mark(ctx context.Context, number int, wave []*journal.Node) error {
+	if err := r.guard(ctx, wave); err != nil {
+		return err
+	}
 	for _, n := range wave {
 		if err := r.marks.Leaving(ctx, n.Name, n.UID); err != nil {
 			return err
@@ -362,7 +365,7 @@ func (r *clusterRun) pause(ctx context.Context, cause error) error {
 		if n.Phase.Ended() || n.Phase == journal.Removing {
 			continue
 		}
-		if err := r.marks.Stays(ctx, n.Name, n.UID); err != nil {
+		if err := r.stays(ctx, n); err != nil {
 			left = append(left, fmt.Errorf("node %s has our mark still: %w", n.Name, err))
 			continue
 		}

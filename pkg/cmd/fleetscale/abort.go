@@ -86,7 +86,7 @@ func (f *runFlags) abort(ctx context.Context, output cli.Output, mutation cli.Mu
 	if err != nil {
 		return err
 	}
-	results := scale.Abort(ctx, fleet, scale.Settings{StateNamespace: f.namespace, By: f.env.Who()}, undo)
+	results := scale.Abort(ctx, fleet, requestOf(ctx, f.clusters), scale.Settings{StateNamespace: f.namespace, By: f.env.Who()}, undo)
 	failures := results.Failures(nil)
 	printed := printRuns(f.env, output, runsOf(results), failures)
 	f.env.SayFailures(failures)

@@ -12,16 +12,18 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/fleetscale"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
-	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
+	"github.com/kubectl-fleet/kubectl-fleet/test/proof/killer"
 )
 
-func TestMain(m *testing.M) { testfleet.Main(m) }
+func TestMain(m *testing.M) { killer.Main(m, fleetscale.NewCmdFleetscale) }
 
 func TestClusterAPI(t *testing.T) {
 	e := newEstate(t)
 	// Side by side, since all of them mostly wait for controllers.
 	t.Run("exact", e.testExact)
+	t.Run("guarded", e.testGuarded)
 	t.Run("elsewhere", e.testElsewhere)
 	t.Run("marked", e.testMarked)
 	t.Run("changed", e.testChanged)
