@@ -168,11 +168,17 @@ func (p *planned) fill(plan *v1alpha1.ScalePlan, nodes chosen, r Request) {
 		zones[n.Labels[corev1.LabelTopologyZone]]++
 	}
 	numbers := waves(nodes.nodes, zones, p.budgets, max(1, r.Parallel))
-	total, rounds := map[*budget.Budget]int{}, map[int]int{}
+	type inWave struct {
+		wave   int
+		budget *budget.Budget
+	}
+	total, needs, rounds := map[*budget.Budget]int{}, map[inWave]int{}, map[int]int{}
 	for i, n := range nodes.nodes {
 		for b, need := range candidate.Need(n.Contents.Evicted(), p.budgets) {
 			total[b] += need
-			rounds[numbers[i]] = max(rounds[numbers[i]], (need+max(1, b.Ever())-1)/max(1, b.Ever()))
+			at := inWave{numbers[i], b}
+			needs[at] += need
+			rounds[at.wave] = max(rounds[at.wave], roundsOf(needs[at], b))
 		}
 	}
 	for i, n := range nodes.nodes {
@@ -194,10 +200,15 @@ func (p *planned) fill(plan *v1alpha1.ScalePlan, nodes chosen, r Request) {
 	for _, b := range p.budgets.All() {
 		if need := total[b]; need > 0 {
 			plan.Budgets = append(plan.Budgets, v1alpha1.BudgetNeed{
-				Namespace: b.Namespace, Name: b.Name, UID: b.UID, Generation: b.Generation, Allowed: b.Allowed(), Need: need, Rounds: (need + max(1, b.Ever()) - 1) / max(1, b.Ever()),
+				Namespace: b.Namespace, Name: b.Name, UID: b.UID, Generation: b.Generation, Allowed: b.Allowed(), Need: need, Rounds: roundsOf(need, b),
 			})
 		}
 	}
+}
+
+// roundsOf is how often a budget must spare what it can at once, for so many pods.
+func roundsOf(need int, b *budget.Budget) int {
+	return (need + max(1, b.Ever()) - 1) / max(1, b.Ever())
 }
 
 // The guesses of an ETA.

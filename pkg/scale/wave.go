@@ -5,11 +5,17 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/candidate"
 )
 
+// refills is how often a budget may have to be refilled while a wave is emptied. Its
+// nodes share what budgets allow, and pods that wait for their turn run as before; but
+// all of a wave are removed together, so that a slow budget holds up the others.
+const refills = 4
+
 // waves shares nodes out to waves, in their order. The nodes of a wave are of one
 // zone, at most a third of its workers, at most parallel, and together need no more
-// of any budget than it can spare at once: now for the first wave, and later when
-// all its pods are healthy again, for which each wave waits. A node that needs more
-// by itself has a wave of its own. The result has a number from 1 for each node.
+// of any budget than it can spare in some refills: of what it spares now for the first
+// wave, and later when all its pods are healthy again, for which each wave waits. A
+// node that needs more by itself has a wave of its own. The result has a number from 1
+// for each node.
 func waves(nodes []candidate.Candidate, workers map[string]int, budgets *budget.Index, parallel int) []int {
 	numbers := make([]int, len(nodes))
 	needs := make([]map[*budget.Budget]int, len(nodes))
@@ -45,17 +51,18 @@ func waves(nodes []candidate.Candidate, workers map[string]int, budgets *budget.
 // third is the part of a zone that may be missing at once.
 func third(workers int) int { return max(1, (workers+2)/3) }
 
-// overdraws is true if a node would need more of a budget, beside what is used.
+// overdraws is true if a node would need more of a budget, beside what is used, than
+// it spares in some refills.
 func overdraws(used, need map[*budget.Budget]int, now bool) bool {
 	for b, n := range need {
-		if used[b]+n > spare(b, now) {
+		if used[b]+n > refills*spare(b, now) {
 			return true
 		}
 	}
 	return false
 }
 
-// alone is true for a node that needs more than a budget spares at once.
+// alone is true for a node that needs more than a budget spares in some refills.
 func alone(need map[*budget.Budget]int, now bool) bool { return overdraws(nil, need, now) }
 
 // spare is what a budget allows at once. One that allows nothing now is waited for.

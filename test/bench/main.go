@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"syscall"
 
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/bed"
@@ -56,7 +57,11 @@ func run(ctx context.Context, folder, programs, only string, runs int) error {
 	if err != nil {
 		return err
 	}
-	scenarios := append(l.scenarios(), propagating.scenarios()...)
+	draining, err := newDrainLab(l)
+	if err != nil {
+		return err
+	}
+	scenarios := slices.Concat(l.scenarios(), propagating.scenarios(), draining.scenarios())
 	if hub, err := newHubLab(l); err == nil {
 		scenarios = append(scenarios, hub.scenarios()...)
 	} else {

@@ -18,6 +18,7 @@ import (
 type sample struct {
 	wall, cpu time.Duration
 	peak      int64
+	counts    []float64
 }
 
 // results are the runs of one program.
@@ -25,6 +26,9 @@ type results []sample
 
 func (r results) wall() time.Duration {
 	return middle(r, func(s sample) time.Duration { return s.wall })
+}
+func (r results) counted(column int) float64 {
+	return middle(r, func(s sample) float64 { return s.counts[column] })
 }
 func (r results) peak() int64 { return middle(r, func(s sample) int64 { return s.peak }) }
 
@@ -55,9 +59,13 @@ func (l *lab) measure(ctx context.Context, s scenario, runs int) (_ []results, e
 		return nil, err
 	}
 	measured := make([]results, len(s.programs))
-	for round := range runs + 1 {
+	first := 0
+	if s.once {
+		first, runs = 1, 1
+	}
+	for round := first; round <= runs; round++ {
 		for i, p := range s.programs {
-			sample, err := l.once(ctx, s, p)
+			sample, err := l.counted(ctx, s, p)
 			if err = errors.Join(err, call(ctx, s.reset)); err != nil {
 				return nil, fmt.Errorf("%s: %w", p.name, err)
 			}
@@ -80,6 +88,20 @@ func (l *lab) measure(ctx context.Context, s scenario, runs int) (_ []results, e
 		}
 	}
 	return measured, nil
+}
+
+// counted runs a program, and counts meanwhile.
+func (l *lab) counted(ctx context.Context, s scenario, p program) (sample, error) {
+	if s.counts == nil {
+		return l.once(ctx, s, p)
+	}
+	end, err := s.counts.begin(ctx)
+	if err != nil {
+		return sample{}, err
+	}
+	got, err := l.once(ctx, s, p)
+	got.counts = end(got.wall)
+	return got, err
 }
 
 func (l *lab) command(ctx context.Context, s scenario, p program) *exec.Cmd {

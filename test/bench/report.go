@@ -43,16 +43,25 @@ func ofProc(path, key string) string {
 
 func printResults(s scenario, m []results) {
 	say("### %s\n", s.title)
-	say("| # | | wall, s | CPU, s | peak memory, MB |")
-	say("|---|---|---|---|---|")
+	columns := []string{"wall, s", "CPU, s", "peak memory, MB"}
+	if s.counts != nil {
+		columns = append(columns, s.counts.columns...)
+	}
+	say("| # | | %s |", strings.Join(columns, " | "))
+	say("|---|---%s|", strings.Repeat("|---", len(columns)))
 	for i, p := range s.programs {
 		peak := spread(sorted(m[i], func(s sample) float64 { return float64(s.peak) / megabyte }), "%.0f")
 		if p.tree {
 			peak = fmt.Sprintf("%d, all processes", m[i].peak()/megabyte)
 		}
-		say("| %d | %s | %s | %s | %s |", i+1, p.name,
+		cells := []string{
 			spread(sorted(m[i], func(s sample) float64 { return s.wall.Seconds() }), "%.2f"),
-			spread(sorted(m[i], func(s sample) float64 { return s.cpu.Seconds() }), "%.2f"), peak)
+			spread(sorted(m[i], func(s sample) float64 { return s.cpu.Seconds() }), "%.2f"), peak,
+		}
+		for at := range columns[len(cells):] {
+			cells = append(cells, spread(sorted(m[i], func(s sample) float64 { return s.counts[at] }), "%.0f"))
+		}
+		say("| %d | %s | %s |", i+1, p.name, strings.Join(cells, " | "))
 	}
 	say("\n| target | measured | |")
 	say("|---|---|---|")
@@ -65,6 +74,9 @@ func printResults(s scenario, m []results) {
 
 // spread shows the least, the median and the most of sorted values.
 func spread(values []float64, format string) string {
+	if len(values) == 1 {
+		return fmt.Sprintf(format, values[0])
+	}
 	return fmt.Sprintf(format+" · **"+format+"** · "+format, values[0], values[len(values)/2], values[len(values)-1])
 }
 

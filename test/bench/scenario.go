@@ -35,6 +35,10 @@ type scenario struct {
 	// begin and end come before and after all runs, reset after each of them; nil:
 	// there is nothing to do. None of it is measured.
 	begin, reset, end func(context.Context) error
+	// once: it takes minutes, and is run but once, and not to warm up.
+	once bool
+	// counts is what is counted beside time; nil: nothing.
+	counts *counts
 }
 
 // call calls what may be nil.

@@ -81,4 +81,23 @@ func firstRow(factor float64, grace time.Duration) target {
 	}
 }
 
+// noneOf: the first program has 0 in a column of what is counted.
+func noneOf(name string, column int) target {
+	return target{text: "no " + name, keeps: func(m []results) (string, bool) {
+		n := m[0].counted(column)
+		return fmt.Sprintf("%.0f", n), n == 0
+	}}
+}
+
+// fewestOf: nobody has less in a column of what is counted.
+func fewestOf(name string, column int) target {
+	return target{text: "the fewest " + name, keeps: func(m []results) (string, bool) {
+		least := m[0].counted(column)
+		for _, others := range m[1:] {
+			least = min(least, others.counted(column))
+		}
+		return fmt.Sprintf("%.0f, the least is %.0f", m[0].counted(column), least), m[0].counted(column) <= least
+	}}
+}
+
 func seconds(d time.Duration) float64 { return d.Seconds() }
