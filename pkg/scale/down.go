@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -39,85 +38,18 @@ type Outcome struct {
 	Journal journal.Journal
 }
 
-// Down does plans. The first cluster is alone, the others follow, some at once, as
-// long as few enough fail. One that had no turn is skipped.
+// Down does plans. Every cluster remembers its own before any is changed. The first
+// is alone then, the others follow, some at once, as long as few enough fail. Of one
+// that had no turn the run can be resumed.
 func Down(ctx context.Context, f Fleet, plans map[string]*v1alpha1.ScalePlan, r Request, s Settings, o Order, observer Observer) fanout.Results[Outcome] {
-	return turns(ctx, f, o, func(ctx context.Context, c inventory.Cluster, m *member.Member) (Outcome, error) {
-		return under(ctx, m, s, func(ctx context.Context, store state.Store) (Outcome, error) {
-			before, err := journal.Load(ctx, store)
-			if err != nil {
-				return Outcome{}, err
-			}
-			if err := mayBegin(before); err != nil {
-				return Outcome{Journal: before.Journal}, err
-			}
-			if err := unchanged(ctx, m, plans[c.Name], r); err != nil {
-				return Outcome{}, err
-			}
-			j, err := journal.Begin(ctx, store, before, journalOf(plans[c.Name], s))
-			if err != nil {
-				return Outcome{}, err
-			}
-			one := &clusterRun{cluster: c.Name, member: m, request: r, settings: s, observer: observer, journal: j}
-			err = one.run(ctx)
-			return Outcome{Journal: j.Journal}, err
-		})
+	begin := func(_ context.Context, c inventory.Cluster, _ *member.Member) (journal.Journal, error) {
+		return journalOf(plans[c.Name], s), nil
+	}
+	return inTurn(ctx, f, s, o, begin, func(ctx context.Context, c inventory.Cluster, m *member.Member, j *journal.Run) error {
+		one := &clusterRun{cluster: c.Name, member: m, request: r, settings: s, observer: observer, journal: j}
+		one.check = func(ctx context.Context) error { return unchanged(ctx, m, plans[c.Name], r) }
+		return one.run(ctx)
 	})
-}
-
-// turns gives every cluster its turn: the first alone, then some at once.
-func turns(ctx context.Context, f Fleet, o Order, turn func(context.Context, inventory.Cluster, *member.Member) (Outcome, error)) fanout.Results[Outcome] {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var mu sync.Mutex
-	failed := 0
-	stop := make(chan struct{}) // closed when too many have failed
-	one := func(ctx context.Context, c inventory.Cluster) (Outcome, error) {
-		select {
-		case <-stop:
-			return Outcome{}, &fanout.SkippedError{Cause: errors.New("too many clusters failed before")}
-		default:
-		}
-		m, err := f.Members.Member(ctx, c)
-		var outcome Outcome
-		if err == nil {
-			outcome, err = turn(ctx, c, m)
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if err != nil {
-			failed++
-			if failed == max(1, o.Failures) {
-				close(stop)
-			}
-		}
-		return outcome, err
-	}
-	options := f.Fanout
-	options.Concurrency = max(1, o.Clusters)
-	var results fanout.Results[Outcome]
-	for _, part := range [][]inventory.Cluster{f.Clusters[:min(1, len(f.Clusters))], f.Clusters[min(1, len(f.Clusters)):]} {
-		results = append(results, fanout.Collect(ctx, part, options, one)...)
-	}
-	return results
-}
-
-// under does work under the lock of a cluster. It ends with the lock, too.
-func under(ctx context.Context, m *member.Member, s Settings, work func(context.Context, state.Store) (Outcome, error)) (Outcome, error) {
-	store := state.Store{Member: m, Namespace: s.StateNamespace}
-	if err := store.EnsureNamespace(ctx); err != nil {
-		return Outcome{}, err
-	}
-	alive, lock, err := store.Acquire(ctx, journal.LockName, s.By)
-	if err != nil {
-		return Outcome{}, err
-	}
-	defer lock.Release(ctx)
-	working, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stop := context.AfterFunc(alive, func() { cancel(context.Cause(alive)) })
-	defer stop()
-	return work(working, store)
 }
 
 // RunningError is a run that has not come to its end.

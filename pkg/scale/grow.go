@@ -18,7 +18,6 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/snapshot"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
 )
 
 // Growth is a pool that gets a larger count.
@@ -30,33 +29,21 @@ type Growth struct {
 // Up gives pools of clusters larger counts, and waits until the new nodes take pods.
 // Clusters have their turns as in Down.
 func Up(ctx context.Context, f Fleet, growths map[string]Growth, removers Removers, s Settings, o Order, observer Observer) fanout.Results[Outcome] {
-	return turns(ctx, f, o, func(ctx context.Context, c inventory.Cluster, m *member.Member) (Outcome, error) {
-		return under(ctx, m, s, func(ctx context.Context, store state.Store) (Outcome, error) {
-			before, err := journal.Load(ctx, store)
-			if err != nil {
-				return Outcome{}, err
-			}
-			if err := mayBegin(before); err != nil {
-				return Outcome{Journal: before.Journal}, err
-			}
-			seen, err := snapshot.ReadNodes(ctx, m)
-			if err != nil {
-				return Outcome{}, err
-			}
-			growth := growths[c.Name]
-			first := newJournal(s)
-			first.Growth = &journal.Growth{Pool: growth.Pool, To: growth.To}
-			for _, n := range seen.Nodes {
-				first.Growth.Before = append(first.Growth.Before, n.UID)
-			}
-			j, err := journal.Begin(ctx, store, before, first)
-			if err != nil {
-				return Outcome{}, err
-			}
-			one := &clusterRun{cluster: c.Name, member: m, request: Request{Removers: removers}, settings: s, observer: observer, journal: j}
-			err = one.run(ctx)
-			return Outcome{Journal: j.Journal}, err
-		})
+	begin := func(ctx context.Context, c inventory.Cluster, m *member.Member) (journal.Journal, error) {
+		seen, err := snapshot.ReadNodes(ctx, m)
+		if err != nil {
+			return journal.Journal{}, err
+		}
+		j := newJournal(s)
+		j.Growth = &journal.Growth{Pool: growths[c.Name].Pool, To: growths[c.Name].To}
+		for _, n := range seen.Nodes {
+			j.Growth.Before = append(j.Growth.Before, n.UID)
+		}
+		return j, nil
+	}
+	return inTurn(ctx, f, s, o, begin, func(ctx context.Context, c inventory.Cluster, m *member.Member, j *journal.Run) error {
+		one := &clusterRun{cluster: c.Name, member: m, request: Request{Removers: removers}, settings: s, observer: observer, journal: j}
+		return one.run(ctx)
 	})
 }
 

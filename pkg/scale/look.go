@@ -204,6 +204,11 @@ func noPlace(blocked *simulate.Blocked) v1alpha1.Blocker {
 	if blocked == nil {
 		return v1alpha1.Blocker{Reason: "NoPlace", Message: "there is no place for its pods"}
 	}
+	if len(blocked.Reasons) == 0 {
+		return v1alpha1.Blocker{
+			Reason: "NoPlace", Pod: blocked.Namespace + "/" + blocked.Pod, Message: "no place: no node is left that it could go to", Fix: "add nodes",
+		}
+	}
 	reasons := make([]string, len(blocked.Reasons))
 	for i, r := range blocked.Reasons {
 		reasons[i] = fmt.Sprintf("%d nodes: %s", r.Nodes, r.Message)

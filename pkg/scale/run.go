@@ -61,6 +61,9 @@ type clusterRun struct {
 	request  Request
 	settings Settings
 	observer Observer
+	// check is an error if what was shown to the user is no longer so; nil: there is
+	// nothing to look at.
+	check func(context.Context) error
 
 	journal  *journal.Run
 	removers []remove.Remover // they remember what they have seen
@@ -105,7 +108,10 @@ func (r *clusterRun) run(ctx context.Context) error {
 	if r.journal.Growth != nil {
 		work = r.grow
 	}
-	err := work(ctx)
+	err := call(ctx, r.check)
+	if err == nil {
+		err = work(ctx)
+	}
 	if err == nil {
 		err = r.end(ctx)
 	}
@@ -359,6 +365,9 @@ func (r *clusterRun) pause(ctx context.Context, cause error) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoing)
 	defer cancel()
+	if _, stale := errors.AsType[*StaleError](cause); stale { // nothing was done
+		return errors.Join(cause, r.refuse(ctx, cause))
+	}
 	var left []error
 	for i := range r.journal.Nodes {
 		n := &r.journal.Nodes[i]
@@ -375,23 +384,36 @@ func (r *clusterRun) pause(ctx context.Context, cause error) error {
 	if errors.Is(cause, context.Canceled) {
 		r.journal.Why = "it was interrupted"
 	}
-	_, stale := errors.AsType[*StaleError](cause)
-	if stale { // nothing was written
-		r.journal.Phase = journal.Aborted
-	}
 	if err := r.journal.Save(ctx); err != nil {
 		left = append(left, err)
 	}
 	if len(left) > 0 {
 		return &UnfinishedError{nil, errors.Join(append([]error{cause}, left...)...)}
 	}
-	if _, known := errors.AsType[*StoppedError](cause); known || stale {
+	if _, known := errors.AsType[*StoppedError](cause); known {
 		return cause
 	}
 	if _, known := errors.AsType[*UnfinishedError](cause); known {
 		return cause
 	}
 	return &StoppedError{cause}
+}
+
+// refuse notes that nothing was done, and that nothing is left to do.
+func (r *clusterRun) refuse(ctx context.Context, cause error) error {
+	for i := range r.journal.Nodes {
+		r.journal.Nodes[i].Phase = journal.Kept
+	}
+	r.journal.Phase, r.journal.Why = journal.Aborted, cause.Error()
+	return r.journal.Save(ctx)
+}
+
+// call calls what may be nil.
+func call(ctx context.Context, do func(context.Context) error) error {
+	if do == nil {
+		return nil
+	}
+	return do(ctx)
 }
 
 // named tells an evict.Observer's news with the cluster's name.

@@ -208,3 +208,27 @@ func TestGate(t *testing.T) {
 	e.Untouched(t, 3)
 	w.Kept(t)
 }
+
+// Ctrl-C in the first of two clusters: the second, which has had no turn, remembers
+// the run as well, and resume brings both to their end. Unless both can begin,
+// neither does.
+func TestInterruptAndResumeOverClusters(t *testing.T) {
+	one, two := newEstate(t, "c1", 2), newEstate(t, "c2", 2)
+	both := []string{"-C", "c1,c2", "--settle", "2s", "--min-age", "0", "--reserve=false"}
+	down := gone(append([]string{"down", "--nodes", one.Node(0) + "," + two.Node(0)}, both...))
+	other := gone([]string{"down", "-C", "c2", "--nodes", two.Node(1), "--settle", "2s", "--min-age", "0", "--reserve=false"})
+
+	two.interrupt(t, "c2: wave 1/1", other...).want(t, 130)
+	one.run(t, down...).want(t, 5).says(t, "has not come to its end", "another cluster was refused")
+	one.run(t, "resume", "-C", "c1").want(t, 0).says(t, "there is nothing to go on with")
+	two.run(t, "abort", "-C", "c2", "--yes").want(t, 0)
+
+	one.interrupt(t, "c1: wave 1/1", down...).want(t, 130)
+	one.run(t, "status", "-C", "c1,c2").want(t, 0).says(t, "it was interrupted", "its turn has not come")
+	two.run(t, "resume", "-C", "c1,c2").want(t, 0)
+	for _, e := range []*estate{one, two} {
+		if nodes := e.Nodes(t); len(nodes) != 1 {
+			t.Errorf("%s has nodes %v", e.Cluster, nodes)
+		}
+	}
+}
