@@ -42,12 +42,14 @@ type Outcome struct {
 // is alone then, the others follow, some at once, as long as few enough fail. Of one
 // that had no turn the run can be resumed.
 func Down(ctx context.Context, f Fleet, plans map[string]*v1alpha1.ScalePlan, r Request, s Settings, o Order, observer Observer) fanout.Results[Outcome] {
-	begin := func(_ context.Context, c inventory.Cluster, _ *member.Member) (journal.Journal, error) {
-		return journalOf(plans[c.Name], s), nil
+	begin := func(ctx context.Context, c inventory.Cluster, m *member.Member) (journal.Journal, error) {
+		return journalOf(plans[c.Name], s), unchanged(ctx, m, plans[c.Name], r)
 	}
 	return inTurn(ctx, f, s, o, begin, func(ctx context.Context, c inventory.Cluster, m *member.Member, j *journal.Run) error {
 		one := &clusterRun{cluster: c.Name, member: m, request: r, settings: s, observer: observer, journal: j}
-		one.check = func(ctx context.Context) error { return unchanged(ctx, m, plans[c.Name], r) }
+		if len(f.Clusters) > 1 { // it may have been long until its turn came
+			one.check = func(ctx context.Context) error { return unchanged(ctx, m, plans[c.Name], r) }
+		}
 		return one.run(ctx)
 	})
 }
