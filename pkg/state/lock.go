@@ -22,6 +22,8 @@ import (
 const (
 	leaseDuration = 10 * time.Second
 	renewPeriod   = 3 * time.Second
+	// retryPeriod is between tries to renew that failed, and looks at another's lease.
+	retryPeriod = time.Second
 )
 
 // LockedError is a lock that somebody else holds.
@@ -42,7 +44,9 @@ func (e *LockedError) Error() string {
 func (*LockedError) Reason() member.Reason { return member.ReasonRefused }
 
 // ErrLockLost is the cause of the end of a context whose lock was lost.
-var ErrLockLost = errors.New("the lock was lost: somebody else has taken it, or the cluster did not answer for too long")
+var ErrLockLost error = &member.Error{
+	Reason: member.ReasonRefused, Err: errors.New("the lock was lost: somebody else has taken it, or the cluster did not answer for too long"),
+}
 
 // Lock is a Lease that is held and renewed. It keeps honest people apart; what
 // keeps writes apart is the version of each record.
@@ -96,7 +100,7 @@ func (l *Lock) take(ctx context.Context, holder string) error {
 		case holderOf(lease) == "":
 		case seen == nil:
 			seen, since = lease, time.Now()
-			if err := pause(ctx, renewPeriod/3); err != nil {
+			if err := pause(ctx, retryPeriod); err != nil {
 				return err
 			}
 			continue
@@ -107,7 +111,7 @@ func (l *Lock) take(ctx context.Context, holder string) error {
 			}
 			return locked
 		case time.Since(since) < leaseDuration:
-			if err := pause(ctx, renewPeriod/3); err != nil {
+			if err := pause(ctx, retryPeriod); err != nil {
 				return err
 			}
 			continue
@@ -152,24 +156,52 @@ func pause(ctx context.Context, d time.Duration) error {
 // renew keeps the lease until ctx ends, or tells that it is lost.
 func (l *Lock) renew(ctx context.Context, lost context.CancelCauseFunc) {
 	defer close(l.ended)
-	renewed := time.Now()
-	for pause(ctx, renewPeriod) == nil {
-		l.mu.Lock()
-		lease := l.lease.DeepCopy()
-		l.mu.Unlock()
-		attempt, cancel := context.WithTimeout(ctx, renewPeriod)
-		err := l.write(attempt, lease)
+	renewed, wait := time.Now(), renewPeriod
+	for pause(ctx, wait) == nil {
+		began := time.Now()
+		over := renewed.Add(leaseDuration - retryPeriod) // before anybody else may take it
+		attempt, cancel := context.WithTimeout(ctx, min(renewPeriod, time.Until(over)))
+		err := l.prolong(attempt)
 		cancel()
 		switch {
 		case err == nil:
-			renewed = time.Now()
+			renewed, wait = began, renewPeriod
 		case ctx.Err() != nil:
 			return
-		case errors.Is(err, ErrChanged), time.Since(renewed) > leaseDuration-renewPeriod:
+		case errors.Is(err, ErrChanged), !time.Now().Before(over):
 			lost(ErrLockLost)
 			return
+		default:
+			wait = retryPeriod
 		}
 	}
+}
+
+// prolong renews the lease once. A renewal of ours that was done, and whose answer was
+// lost, is no change.
+func (l *Lock) prolong(ctx context.Context) error {
+	l.mu.Lock()
+	lease := l.lease.DeepCopy()
+	l.mu.Unlock()
+	err := l.write(ctx, lease)
+	if !errors.Is(err, ErrChanged) {
+		return err
+	}
+	lease, err = l.read(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !l.isOurs(lease):
+		return ErrChanged
+	}
+	return l.write(ctx, lease)
+}
+
+// isOurs is true for the lease as we have signed it.
+func (l *Lock) isOurs(lease *coordinationv1.Lease) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return lease != nil && lease.UID == l.lease.UID && holderOf(lease) == holderOf(l.lease) && lease.Spec.AcquireTime.Equal(l.lease.Spec.AcquireTime)
 }
 
 // Release gives the lock back, if it is still ours. It may be called with a
@@ -185,7 +217,7 @@ func (l *Lock) Release(ctx context.Context) {
 	}
 	// Somebody else has it, or the last renewal was done and not heard of any more.
 	lease, err := l.read(ctx)
-	if err == nil && lease != nil && holderOf(lease) == holderOf(l.lease) && lease.Spec.AcquireTime.Equal(l.lease.Spec.AcquireTime) {
+	if err == nil && l.isOurs(lease) {
 		l.lease = lease
 		_ = l.delete(ctx)
 	}
