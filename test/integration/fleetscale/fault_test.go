@@ -1,8 +1,10 @@
 package fleetscale_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -88,11 +91,11 @@ func (e *estate) before(t *testing.T, faults ...*fault) {
 	e.kubeconfig = meddle.Kubeconfig(t, map[string]*clientcmdapi.Cluster{e.Cluster: faulty(t, e, faults...)})
 }
 
-// leave are the flags by which nodes leave quickly, remembered in the estate's
-// namespace.
+// leave are the flags by which nodes leave quickly, one after the other, remembered in
+// the estate's namespace.
 func (e *estate) leave(nodes ...string) []string {
 	return []string{
-		"down", "-C", e.Cluster, "--nodes", strings.Join(nodes, ","), "--settle", "200ms", "--reserve=false", "--state-namespace", e.Name,
+		"down", "-C", e.Cluster, "--nodes", strings.Join(nodes, ","), "--parallel", "1", "--settle", "200ms", "--reserve=false", "--state-namespace", e.Name,
 		"--remove-with", "node", "--i-stopped-the-kubelet", "--node-gone-for", "200ms", "--yes",
 	}
 }
@@ -138,6 +141,22 @@ func says(code int, reason metav1.StatusReason, message string, details *metav1.
 			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure, Code: int32(code), Reason: reason, Message: message, Details: details,
 		})
 	}
+}
+
+// takenOver is the renewal of a lock that somebody else has taken meanwhile.
+func takenOver(w http.ResponseWriter, r *http.Request, server http.Handler) {
+	var lease coordinationv1.Lease
+	if err := json.NewDecoder(r.Body).Decode(&lease); err != nil {
+		panic(err)
+	}
+	lease.Spec.HolderIdentity = new("somebody else")
+	body, err := json.Marshal(lease)
+	if err != nil {
+		panic(err)
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	server.ServeHTTP(httptest.NewRecorder(), r)
+	says(http.StatusConflict, metav1.StatusReasonConflict, "the object has been modified", nil)(w, r, server)
 }
 
 // flowControl is how an API server says that it has too much to do

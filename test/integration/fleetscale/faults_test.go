@@ -77,7 +77,7 @@ func TestFaultsThatStop(t *testing.T) {
 		{"credentials expire, and are renewed", isEviction, 1, unauthorized, 1, "resume goes on", false},
 		{"credentials expire", later(whatever), 0, unauthorized, 6, "has our mark still", true},
 		{"somebody else writes the journal", later(isSave), 1, conflict, 6, "somebody else has changed it meanwhile", true},
-		{"somebody else takes the lock", later(isLock), 1, conflict, 6, "the lock was lost", true},
+		{"somebody else takes the lock", later(isLock), 1, takenOver, 6, "the lock was lost", true},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			t.Parallel()
