@@ -48,7 +48,8 @@ func (l *leases) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		sent.UID, sent.ResourceVersion = "u", strconv.Itoa(l.version)
 		l.lease = &sent
 		if r.Method == http.MethodPut {
-			if l.updates++; l.updates == l.swallow {
+			l.updates++
+			if l.updates == l.swallow {
 				l.mu.Unlock()
 				<-r.Context().Done()
 				l.mu.Lock()
