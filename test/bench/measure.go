@@ -69,6 +69,7 @@ func (l *lab) measure(ctx context.Context, s scenario, runs int) (_ []results, e
 			if err = errors.Join(err, call(ctx, s.reset)); err != nil {
 				return nil, fmt.Errorf("%s: %w", p.name, err)
 			}
+			fmt.Fprintf(os.Stderr, "  %s: %.2f s %.0f\n", p.name, sample.wall.Seconds(), sample.counts)
 			if round > 0 {
 				measured[i] = append(measured[i], sample)
 			}
