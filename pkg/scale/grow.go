@@ -16,26 +16,21 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/evict"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/patience"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/snapshot"
 )
 
-// Growth is a pool that gets a larger count.
-type Growth struct {
-	Pool remove.Pool
-	To   int64
-}
-
 // Up gives pools of clusters larger counts, and waits until the new nodes take pods.
 // Clusters have their turns as in Down.
-func Up(ctx context.Context, f Fleet, growths map[string]Growth, removers Removers, s Settings, o Order, observer Observer) fanout.Results[Outcome] {
+func Up(ctx context.Context, f Fleet, growths map[string]journal.Growth, removers Removers, s Settings, o Order, observer Observer) fanout.Results[Outcome] {
 	begin := func(ctx context.Context, c inventory.Cluster, m *member.Member) (journal.Journal, error) {
 		seen, err := snapshot.ReadNodes(ctx, m)
 		if err != nil {
 			return journal.Journal{}, err
 		}
 		j := newJournal(s)
-		j.Growth = &journal.Growth{Pool: growths[c.Name].Pool, To: growths[c.Name].To}
+		j.Growth = new(growths[c.Name])
 		for _, n := range seen.Nodes {
 			j.Growth.Before = append(j.Growth.Before, n.UID)
 		}
@@ -73,7 +68,7 @@ func (r *clusterRun) grow(ctx context.Context) error {
 	}
 	if !g.Told {
 		r.observer.Grows(r.cluster, g.Pool.Name, *g.Pool.Owner.Count, g.To)
-		err := grower.Set(ctx, r.journal.Run, g.Pool, g.To)
+		err := patience.Try(ctx, func() error { return grower.Set(ctx, r.journal.Run, g.Pool, g.To) })
 		if changed, is := errors.AsType[*remove.ChangedError](err); is {
 			return &StaleError{[]string{changed.Error()}}
 		}
@@ -88,10 +83,12 @@ func (r *clusterRun) grow(ctx context.Context) error {
 	began := time.Now()
 	for pause := firstLook; ; pause = min(pause*3/2, lastLook) {
 		waiting, err := r.arrived(ctx, grower, g)
-		if _, stopped := errors.AsType[*StoppedError](err); stopped {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil && !member.IsAway(err):
 			return err
-		}
-		if err != nil {
+		case err != nil:
 			waiting = err.Error() // it may be over soon
 		}
 		if waiting == "" {

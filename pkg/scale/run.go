@@ -16,7 +16,6 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/mark"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/patience"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
 )
 
 // Settings are how nodes leave.
@@ -108,7 +107,10 @@ func (r *clusterRun) run(ctx context.Context) error {
 	if r.journal.Growth != nil {
 		work = r.grow
 	}
-	err := call(ctx, r.check)
+	var err error
+	if r.check != nil {
+		err = r.check(ctx)
+	}
 	if err == nil {
 		err = work(ctx)
 	}
@@ -348,72 +350,6 @@ func (r *clusterRun) recheck(ctx context.Context, l *look, wave []*journal.Node)
 func (r *clusterRun) end(ctx context.Context) error {
 	r.journal.Phase, r.journal.Why = journal.Done, ""
 	return r.journal.Save(ctx)
-}
-
-// undoing is how long the nodes' marks may take to be taken back when the user, or a
-// failure, has ended the run.
-const undoing = 30 * time.Second
-
-// pause takes back our marks from the nodes whose removal has not begun, and notes
-// why the run stopped. It has a moment even if ctx has ended.
-func (r *clusterRun) pause(ctx context.Context, cause error) error {
-	if ended := context.Cause(ctx); errors.Is(ended, state.ErrLockLost) {
-		cause = ended
-	}
-	if errors.Is(cause, state.ErrChanged) || errors.Is(cause, state.ErrLockLost) {
-		return &UnfinishedError{nil, cause} // the run is somebody else's now, and so are its marks
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoing)
-	defer cancel()
-	if _, stale := errors.AsType[*StaleError](cause); stale { // nothing was done
-		return errors.Join(cause, r.refuse(ctx, cause))
-	}
-	var left []error
-	for i := range r.journal.Nodes {
-		n := &r.journal.Nodes[i]
-		if n.Phase.Ended() || n.Phase == journal.Removing {
-			continue
-		}
-		if err := r.stays(ctx, n); err != nil {
-			left = append(left, fmt.Errorf("node %s has our mark still: %w", n.Name, err))
-			continue
-		}
-		n.Phase = journal.Waiting
-	}
-	r.journal.Phase, r.journal.Why = journal.Paused, cause.Error()
-	if errors.Is(cause, context.Canceled) {
-		r.journal.Why = "it was interrupted"
-	}
-	if err := r.journal.Save(ctx); err != nil {
-		left = append(left, err)
-	}
-	if len(left) > 0 {
-		return &UnfinishedError{nil, errors.Join(append([]error{cause}, left...)...)}
-	}
-	if _, known := errors.AsType[*StoppedError](cause); known {
-		return cause
-	}
-	if _, known := errors.AsType[*UnfinishedError](cause); known {
-		return cause
-	}
-	return &StoppedError{cause}
-}
-
-// refuse notes that nothing was done, and that nothing is left to do.
-func (r *clusterRun) refuse(ctx context.Context, cause error) error {
-	for i := range r.journal.Nodes {
-		r.journal.Nodes[i].Phase = journal.Kept
-	}
-	r.journal.Phase, r.journal.Why = journal.Aborted, cause.Error()
-	return r.journal.Save(ctx)
-}
-
-// call calls what may be nil.
-func call(ctx context.Context, do func(context.Context) error) error {
-	if do == nil {
-		return nil
-	}
-	return do(ctx)
 }
 
 // named tells an evict.Observer's news with the cluster's name.

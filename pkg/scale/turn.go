@@ -70,7 +70,7 @@ func inTurn(ctx context.Context, f Fleet, s Settings, o Order,
 	for _, r := range first {
 		begun[r.Cluster.Name] = r
 	}
-	if slices.ContainsFunc(first, func(r fanout.Result[Outcome]) bool { return isRefused(r.Err) }) {
+	if slices.ContainsFunc(first, func(r fanout.Result[Outcome]) bool { return IsRefused(r.Err) }) {
 		for i := range first {
 			if first[i].Err == nil {
 				first[i].Err = &fanout.SkippedError{Cause: errRefused}
@@ -117,7 +117,7 @@ func untouched(results fanout.Results[Outcome]) bool {
 	for _, r := range results {
 		_, skipped := errors.AsType[*fanout.SkippedError](r.Err)
 		switch {
-		case isRefused(r.Err):
+		case IsRefused(r.Err):
 			refused = true
 		case !skipped:
 			return false
@@ -126,8 +126,8 @@ func untouched(results fanout.Results[Outcome]) bool {
 	return refused
 }
 
-// isRefused is true for the error of a cluster that was not changed.
-func isRefused(err error) bool {
+// IsRefused is true for the error of a cluster that was not changed.
+func IsRefused(err error) bool {
 	_, running := errors.AsType[*RunningError](err)
 	_, stale := errors.AsType[*StaleError](err)
 	return running || stale || IsTaken(err)

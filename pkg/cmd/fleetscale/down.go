@@ -258,7 +258,7 @@ func conclude(ctx context.Context, env *cli.Env, output cli.Output, results fano
 	case some(scale.IsTimeout):
 		verdict.Code = cli.ExitTimeout
 		env.Note("nodes that were not removed are as they were, and pools keep their counts; %s resume tries again, and abort ends it", env.DisplayName())
-	case gone == 0 && some(isRefusal):
+	case gone == 0 && some(scale.IsRefused):
 		verdict.Code = cli.ExitRefused
 	case some(isA[*scale.StoppedError]):
 		env.Note("%s resume goes on, and abort ends it", env.DisplayName())
@@ -270,8 +270,4 @@ func conclude(ctx context.Context, env *cli.Env, output cli.Output, results fano
 func isA[E error](err error) bool {
 	_, is := errors.AsType[E](err)
 	return is
-}
-
-func isRefusal(err error) bool {
-	return scale.IsTaken(err) || isA[*scale.RunningError](err) || isA[*scale.StaleError](err)
 }

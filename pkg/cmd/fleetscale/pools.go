@@ -16,13 +16,13 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
 )
 
 // resizing is a pool of one cluster that gets another count.
 type resizing struct {
 	cluster inventory.Cluster
-	uid     string
 	pool    remove.Pool
 	to      int64
 }
@@ -72,7 +72,7 @@ func found(results fanout.Results[scale.ClusterPools], name string) (with []resi
 			}
 			return nil, nil, fmt.Errorf("%s has several pools %q: %s", r.Cluster.Name, name, strings.Join(owners, ", "))
 		case len(named) == 1:
-			with = append(with, resizing{cluster: r.Cluster, uid: r.Value.UID, pool: named[0]})
+			with = append(with, resizing{cluster: r.Cluster, pool: named[0]})
 		case len(others) == 0:
 			without = append(without, fmt.Errorf("%s has no pool whose count can be set: Cluster API, Kurator or a program must keep its nodes; --management names the cluster that has its Machines", r.Cluster.Name))
 		default:
@@ -123,11 +123,11 @@ func limits(p remove.Pool) string {
 }
 
 // growing are those that get more nodes, by cluster.
-func growing(all []resizing) map[string]scale.Growth {
-	growths := map[string]scale.Growth{}
+func growing(all []resizing) map[string]journal.Growth {
+	growths := map[string]journal.Growth{}
 	for _, r := range all {
 		if r.to > r.from() {
-			growths[r.cluster.Name] = scale.Growth{Pool: r.pool, To: r.to}
+			growths[r.cluster.Name] = journal.Growth{Pool: r.pool, To: r.to}
 		}
 	}
 	return growths

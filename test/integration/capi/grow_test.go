@@ -40,7 +40,7 @@ func (e *estate) testGrow(t *testing.T) {
 	fleet := scale.Fleet{Clusters: []inventory.Cluster{{Name: cluster, Server: config.Host, Access: access{config}}}, Members: member.NewPool(member.Options{})}
 	removers := func(*member.Member) []remove.Remover { return []remove.Remover{e.remover(cluster)} }
 	settings := scale.Settings{StateNamespace: "grow", By: "test", Timeout: patience, Journal: journal.Options{Timeout: patience.String(), Settle: time.Duration(0).String()}}
-	results := scale.Up(t.Context(), fleet, map[string]scale.Growth{cluster: {Pool: before, To: 3}}, removers, settings, scale.Order{Clusters: 1, Failures: 1}, silent{})
+	results := scale.Up(t.Context(), fleet, map[string]journal.Growth{cluster: {Pool: before, To: 3}}, removers, settings, scale.Order{Clusters: 1, Failures: 1}, silent{})
 	if err := results[0].Err; err != nil {
 		t.Fatal(err)
 	}
