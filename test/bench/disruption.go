@@ -11,6 +11,7 @@ import (
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/kubectl/pkg/util/podutils"
 )
 
 // counts are what is counted beside time while a program runs.
@@ -104,20 +105,11 @@ func (d *disruption) tick() {
 func (d *disruption) ready(app string) int {
 	n := 0
 	for _, p := range d.pods {
-		if (app == "" || p.Labels["app"] == app) && p.DeletionTimestamp == nil && isReady(p) {
+		if (app == "" || p.Labels["app"] == app) && p.DeletionTimestamp == nil && podutils.IsPodReady(p) {
 			n++
 		}
 	}
 	return n
-}
-
-func isReady(p *corev1.Pod) bool {
-	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }
 
 // settle waits until every pod is Ready: what is missing when a program ends is

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
@@ -15,6 +16,37 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale"
 )
+
+// resizeFlags are what up and set have in common.
+type resizeFlags struct {
+	env       *cli.Env
+	clusters  *cli.ClusterFlags
+	output    cli.OutputFlags
+	mutation  cli.MutationFlags
+	nodes     nodeFlags
+	namespace string
+}
+
+func (f *resizeFlags) addFlags(flags *pflag.FlagSet) {
+	f.clusters.AddFlags(flags)
+	f.output.AddFlags(flags)
+	f.mutation.AddFlags(flags)
+	addStateNamespace(flags, &f.namespace)
+	flags.StringVar(&f.nodes.pool, "pool", "", "The pool, as who keeps it calls it: the name of a MachineDeployment, of a topology's entry, or of a node group")
+}
+
+// toOptions reads them. What the two say differently is left to them.
+func (f *resizeFlags) toOptions(o *resizeOptions) (_ *resizeOptions, err error) {
+	o.env, o.clusters, o.pool, o.settings = f.env, f.clusters, f.nodes.pool, f.nodes.settings(f.env, f.namespace)
+	if o.output, err = f.output.Parse(); err != nil {
+		return nil, err
+	}
+	if err := f.clusters.Chosen(); err != nil {
+		return nil, err
+	}
+	o.mutation, err = f.mutation.Parse(f.env)
+	return o, err
+}
 
 // resizeOptions are how pools get other counts. up and set differ only in which.
 type resizeOptions struct {

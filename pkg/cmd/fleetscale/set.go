@@ -11,7 +11,7 @@ import (
 )
 
 func newCmdSet(env *cli.Env) *cobra.Command {
-	flags := &setFlags{env: env, clusters: cli.NewClusterFlags(env)}
+	flags := &setFlags{resizeFlags: resizeFlags{env: env, clusters: cli.NewClusterFlags(env)}}
 	cmd := &cobra.Command{
 		Use:   "set",
 		Short: "Give a pool a count of nodes in each cluster, up or down",
@@ -38,29 +38,21 @@ The exit codes are those of down and up.`,
 }
 
 type setFlags struct {
-	env       *cli.Env
-	clusters  *cli.ClusterFlags
-	output    cli.OutputFlags
-	mutation  cli.MutationFlags
-	nodes     nodeFlags
-	order     orderFlags
-	workers   int
-	namespace string
+	resizeFlags
+
+	order   orderFlags
+	workers int
 }
 
 func (f *setFlags) addFlags(flags *pflag.FlagSet) {
-	f.clusters.AddFlags(flags)
-	f.output.AddFlags(flags)
-	f.mutation.AddFlags(flags)
+	f.resizeFlags.addFlags(flags)
 	f.order.addFlags(flags)
-	addStateNamespace(flags, &f.namespace)
 	flags.IntVar(&f.workers, "workers", -1, "How many nodes the pool has then, in each cluster")
-	addPool(flags, &f.nodes.pool)
 	f.nodes.addLeaving(flags)
 }
 
 func (f *setFlags) toOptions() (*resizeOptions, error) {
-	o := &resizeOptions{env: f.env, clusters: f.clusters, pool: f.nodes.pool}
+	o := &resizeOptions{}
 	switch {
 	case f.workers < 0:
 		return nil, cli.UsageError(errors.New("how many nodes? --workers N, 0 or more"))
@@ -81,13 +73,5 @@ func (f *setFlags) toOptions() (*resizeOptions, error) {
 	if o.order, err = f.order.parse(); err != nil {
 		return nil, err
 	}
-	o.settings = f.nodes.settings(f.env, f.namespace)
-	if o.output, err = f.output.Parse(); err != nil {
-		return nil, err
-	}
-	if err := f.clusters.Chosen(); err != nil {
-		return nil, err
-	}
-	o.mutation, err = f.mutation.Parse(f.env)
-	return o, err
+	return f.resizeFlags.toOptions(o)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 func newCmdUp(env *cli.Env) *cobra.Command {
-	flags := &upFlags{env: env, clusters: cli.NewClusterFlags(env)}
+	flags := &upFlags{resizeFlags{env: env, clusters: cli.NewClusterFlags(env)}}
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Let nodes come: a pool gets more, and they are waited for",
@@ -45,34 +45,18 @@ not confirmed, nothing was changed; 130 interrupted.`,
 	return cmd
 }
 
-type upFlags struct {
-	env       *cli.Env
-	clusters  *cli.ClusterFlags
-	output    cli.OutputFlags
-	mutation  cli.MutationFlags
-	nodes     nodeFlags
-	namespace string
-}
+type upFlags struct{ resizeFlags }
 
 func (f *upFlags) addFlags(flags *pflag.FlagSet) {
-	f.clusters.AddFlags(flags)
-	f.output.AddFlags(flags)
-	f.mutation.AddFlags(flags)
-	addStateNamespace(flags, &f.namespace)
+	f.resizeFlags.addFlags(flags)
 	flags.IntVar(&f.nodes.count, "count", 0, "How many nodes come")
-	addPool(flags, &f.nodes.pool)
 	flags.DurationVar(&f.nodes.timeout, "timeout", 30*time.Minute, "How long the new nodes may take")
 	flags.StringVar(&f.nodes.remover, "add-with", autoRemover, "How nodes are added: auto, by who keeps the pool (Cluster API, Kurator); or hook=PROGRAM, see docs/scaling-hooks.md")
 	f.nodes.addOwners(flags)
 }
 
-// addPool adds the flag that says which pool gets another count.
-func addPool(flags *pflag.FlagSet, pool *string) {
-	flags.StringVar(pool, "pool", "", "The pool, as who keeps it calls it: the name of a MachineDeployment, of a topology's entry, or of a node group")
-}
-
 func (f *upFlags) toOptions() (*resizeOptions, error) {
-	o := &resizeOptions{env: f.env, clusters: f.clusters, pool: f.nodes.pool, order: scale.Order{Clusters: 1, Failures: 1}}
+	o := &resizeOptions{order: scale.Order{Clusters: 1, Failures: 1}}
 	switch {
 	case f.nodes.count <= 0:
 		return nil, cli.UsageError(errors.New("how many nodes come? --count N, more than 0"))
@@ -97,14 +81,5 @@ func (f *upFlags) toOptions() (*resizeOptions, error) {
 			Hint: "-C NAME says which gets the nodes; set --workers sets each to a count",
 		}
 	}
-	o.settings = f.nodes.settings(f.env, f.namespace)
-	var err error
-	if o.output, err = f.output.Parse(); err != nil {
-		return nil, err
-	}
-	if err := f.clusters.Chosen(); err != nil {
-		return nil, err
-	}
-	o.mutation, err = f.mutation.Parse(f.env)
-	return o, err
+	return f.resizeFlags.toOptions(o)
 }
