@@ -11,12 +11,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew; a changed one is a changed contract")
+
+func raw(text string) *runtime.RawExtension { return &runtime.RawExtension{Raw: []byte(text)} }
+
+func seconds(n int) metav1.Duration { return metav1.Duration{Duration: time.Duration(n) * time.Second} }
 
 // kinds has a value of every kind with every field set.
 func kinds() map[string]any {
@@ -120,19 +125,59 @@ func kinds() map[string]any {
 		After:  &v1alpha1.Member{Name: "east", Context: "admin@east", Labels: map[string]string{"env": "prod"}, Server: "https://east:6443", ClusterUID: "0c1e"},
 	}
 	change.Kind = v1alpha1.MemberChangeKind
+	schedule := &v1alpha1.BackupSchedule{
+		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "shop"},
+		Spec: v1alpha1.BackupScheduleSpec{
+			Members: []v1alpha1.BackupMember{{Cluster: "east", Required: new(false), DependsOn: []string{"west"}, Velero: raw(`{"snapshotVolumes":false}`)}},
+			Velero:  v1alpha1.VeleroTemplate{Namespace: "velero", Template: *raw(`{"includedNamespaces":["shop"]}`)}, MaxFreeze: seconds(90),
+			Quiesce: []v1alpha1.QuiesceWave{{Actions: []v1alpha1.QuiesceAction{{
+				Clusters: []string{"east"}, Timeout: seconds(10), Hard: true,
+				Exec:  &v1alpha1.ExecAction{Namespace: "shop", Selector: "app=till", Container: "till", Freeze: []string{"hold"}, Release: []string{"go"}, Probe: []string{"is-held"}, Hold: "/run"},
+				Scale: &v1alpha1.ScaleAction{Namespace: "shop", Kind: "Deployment", Name: "worker", To: 1},
+				Patch: &v1alpha1.PatchAction{APIVersion: "postgresql.cnpg.io/v1", Kind: "Cluster", Namespace: "shop", Name: "pg", Freeze: raw(`{"spec":{"fenced":true}}`), Until: "{.status.fenced}", UntilValue: "true"},
+			}}}},
+			Canary:   &v1alpha1.CanaryCheck{Clusters: []string{"east"}, Namespace: "shop", Selector: "app=till", Container: "till", Write: []string{"write"}, Read: []string{"read"}},
+			Probes:   []v1alpha1.RestoreProbe{{Clusters: []string{"east"}, Namespace: "shop", Selector: "app=till", Container: "till", Command: []string{"works"}, Timeout: seconds(60)}},
+			External: []string{"kafka.example.org"}, Cron: "@daily", TimeZone: "Europe/Paris", Retention: 7, MinimumGrade: v1alpha1.GradeQuiesced,
+		},
+	}
+	schedule.Kind = v1alpha1.BackupScheduleKind
+	execution := &v1alpha1.BackupExecution{
+		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "shop-k3x9"},
+		Spec: v1alpha1.BackupExecutionSpec{Policy: *schedule, PolicyHash: "5f", By: "ops@bastion", Version: "v0.1.0"},
+		Status: v1alpha1.BackupExecutionStatus{
+			Phase: v1alpha1.BackupSealed, Started: at, Sealed: at, Expires: at, Grade: v1alpha1.GradeTorn, Complete: true, Why: []string{"its deadman fired"},
+			BarrierWidthMillis: new(int64(700)), CutSpanMillis: new(int64(1800)), FrozenMillis: new(int64(9400)), Canary: "k3x9",
+			Members: []v1alpha1.MemberExecution{{
+				Cluster: "east", UID: "0c1e", Required: true, Missing: "its Backup is Failed", KubernetesVersion: "v1.36.3", VeleroVersion: "v1.18.3", VeleroNamespace: "velero",
+				Location: v1alpha1.StorageLocation{Name: "default", Provider: "aws", Bucket: "b", Prefix: "east"},
+				Backup:   v1alpha1.MemberBackup{Name: "fb-shop-k3x9-east", UID: "1f", Phase: "Failed", Reason: "no space", Items: 411, Total: 412, Errors: 1, Warnings: 2, Expires: at},
+				Volumes:  []v1alpha1.BackupVolume{{Namespace: "shop", Claim: "data", StorageClass: "fast", Driver: "ebs.csi.aws.com", Method: "CSI", Handle: "snap-1", Moved: true, Skipped: "no"}},
+				Holds: []v1alpha1.Hold{{
+					Wave: 1, Action: 2, Namespace: "shop", Name: "till-0", UID: "2f", Container: "till", ContainerID: "containerd://3f", Restarts: 1, Path: "/run/k3x9", TTLSeconds: 120,
+					ArmedMillis: new(int64(10)), Before: raw(`{"spec":{"replicas":3}}`), State: v1alpha1.HoldBroken, Why: "its deadman fired",
+				}},
+				Canary: true, CutBy: "Phase", ClockOffsetMillis: new(int64(-3)),
+				Instants: v1alpha1.BackupInstants{Armed: new(int64(1)), Quiet: new(int64(2)), Asked: new(int64(3)), Cut: new(int64(4)), Release: new(int64(5)), Released: new(int64(6))},
+			}},
+		},
+	}
+	execution.Kind = v1alpha1.BackupExecutionKind
 	return map[string]any{
-		"BudgetState":  budgetState,
-		"PoolPlan":     poolPlan,
-		"ScalePlan":    scalePlan,
-		"ScaleRun":     scaleRun,
-		"Cluster":      cluster,
-		"Consumption":  consumption,
-		"EventGroup":   events,
-		"Found":        found,
-		"Comparison":   comparison,
-		"MemberChange": change,
-		"Version":      version,
-		"Failure":      &v1alpha1.Failure{Cluster: "west", Reason: "Timeout", Message: "no answer", Rows: 500},
+		"BackupSchedule":  schedule,
+		"BackupExecution": execution,
+		"BudgetState":     budgetState,
+		"PoolPlan":        poolPlan,
+		"ScalePlan":       scalePlan,
+		"ScaleRun":        scaleRun,
+		"Cluster":         cluster,
+		"Consumption":     consumption,
+		"EventGroup":      events,
+		"Found":           found,
+		"Comparison":      comparison,
+		"MemberChange":    change,
+		"Version":         version,
+		"Failure":         &v1alpha1.Failure{Cluster: "west", Reason: "Timeout", Message: "no answer", Rows: 500},
 		"FleetConfig": &v1alpha1.FleetConfig{
 			APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.FleetConfigKind, CurrentFleet: "prod",
 			Fleets: []v1alpha1.Fleet{{Name: "prod", Members: []v1alpha1.Member{{
