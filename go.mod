@@ -9,6 +9,7 @@ require (
 	github.com/go-openapi/jsonpointer v0.22.4
 	github.com/google/go-cmp v0.7.0
 	github.com/karmada-io/karmada v1.18.1
+	github.com/robfig/cron/v3 v3.0.1
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.10

@@ -10,11 +10,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/patience"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/candidate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/evict"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/mark"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/patience"
 )
 
 // again looks at the cluster as it is now, and takes nodes out of the wave that can

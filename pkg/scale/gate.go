@@ -16,11 +16,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/patience"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/budget"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/candidate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/evict"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/patience"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/snapshot"
 )
 

@@ -3,8 +3,8 @@ package scale
 import (
 	"context"
 
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/patience"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/patience"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
 )
 

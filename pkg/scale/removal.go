@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/patience"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/patience"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
 )
 

@@ -4,30 +4,20 @@
 package journal
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/patience"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
 )
 
 const (
 	recordName = "scale"
-	journalKey = "journal.json.gz"
 	schema     = 1
-	// maxBytes bounds what a journal unpacks to.
-	maxBytes = 64 << 20
 	// LockName is the Lease of whoever works on the nodes of a cluster.
 	LockName = "scale"
 )
@@ -162,31 +152,21 @@ func (j *Journal) Node(name string) *Node {
 type Run struct {
 	Journal
 
-	store  state.Store
-	record *state.Record
+	kept *state.Journal
 }
 
 // Load reads the journal of a cluster. One that is not there is nil.
 func Load(ctx context.Context, store state.Store) (*Run, error) {
-	record, err := store.Get(ctx, recordName)
-	if err != nil || record == nil {
+	kept, err := store.Journal(ctx, recordName)
+	if err != nil || kept == nil {
 		return nil, err
 	}
-	r := &Run{store: store, record: record}
-	where := fmt.Sprintf("Secret %s/%s", store.Namespace, recordName)
-	packed, err := gzip.NewReader(bytes.NewReader(record.Data[journalKey]))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", where, err)
-	}
-	text, err := io.ReadAll(io.LimitReader(packed, maxBytes))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", where, err)
-	}
-	if err := json.Unmarshal(text, &r.Journal); err != nil {
-		return nil, fmt.Errorf("%s: %w", where, err)
+	r := &Run{kept: kept}
+	if err := kept.Decode(&r.Journal); err != nil {
+		return nil, err
 	}
 	if r.Schema > schema {
-		return nil, fmt.Errorf("%s was written by a newer release (schema %d, this one knows %d)", where, r.Schema, schema)
+		return nil, fmt.Errorf("secret %s/%s was written by a newer release (schema %d, this one knows %d)", store.Namespace, recordName, r.Schema, schema)
 	}
 	return r, nil
 }
@@ -197,9 +177,9 @@ func Begin(ctx context.Context, store state.Store, before *Run, j Journal) (*Run
 	if err := store.EnsureNamespace(ctx); err != nil {
 		return nil, err
 	}
-	r := &Run{Journal: j, store: store, record: &state.Record{Name: recordName}}
+	r := &Run{Journal: j, kept: store.NewJournal(recordName, nil)}
 	if before != nil {
-		r.record = before.record
+		r.kept = before.kept
 	}
 	return r, r.Save(ctx)
 }
@@ -207,45 +187,5 @@ func Begin(ctx context.Context, store state.Store, before *Run, j Journal) (*Run
 // Save writes the journal, if nobody else has since it was read (state.ErrChanged).
 func (r *Run) Save(ctx context.Context) error {
 	r.Schema = schema
-	text, err := json.Marshal(r.Journal)
-	if err != nil {
-		return err
-	}
-	var packed bytes.Buffer
-	packer := gzip.NewWriter(&packed)
-	if _, err := packer.Write(text); err != nil {
-		return err
-	}
-	if err := packer.Close(); err != nil {
-		return err
-	}
-	next := *r.record
-	next.Data = map[string][]byte{journalKey: packed.Bytes()}
-	lost := false // an answer
-	err = patience.Try(ctx, func() error {
-		err := r.store.Put(ctx, &next)
-		if lost && errors.Is(err, state.ErrChanged) {
-			return r.mine(ctx, &next)
-		}
-		lost = lost || member.IsAway(err)
-		return err
-	})
-	if err == nil {
-		r.record = &next
-	}
-	return err
-}
-
-// mine takes up the version of a record that is as it was to be: then the answer to
-// our own write was lost, and nobody else has written.
-func (r *Run) mine(ctx context.Context, next *state.Record) error {
-	is, err := r.store.Get(ctx, recordName)
-	switch {
-	case err != nil:
-		return err
-	case is == nil || !bytes.Equal(is.Data[journalKey], next.Data[journalKey]):
-		return fmt.Errorf("secret %s/%s: %w", r.store.Namespace, recordName, state.ErrChanged)
-	}
-	next.UID, next.Version = is.UID, is.Version
-	return nil
+	return r.kept.Save(ctx, r.Journal)
 }

@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/patience"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/patience"
 )
 
 const (

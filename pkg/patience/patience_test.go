@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/patience"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/patience"
 )
 
 func TestTry(t *testing.T) {
