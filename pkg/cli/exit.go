@@ -28,6 +28,8 @@ const (
 	ExitRefused ExitCode = 5
 	// ExitAttention: something was left that a person must finish.
 	ExitAttention ExitCode = 6
+	// ExitDegraded: done, but below the guarantee that was asked for.
+	ExitDegraded ExitCode = 7
 	// ExitNotCompared: a diff could not compare on any cluster. 1 would say that
 	// it found differences.
 	ExitNotCompared ExitCode = 8

@@ -163,21 +163,44 @@ func kinds() map[string]any {
 		},
 	}
 	execution.Kind = v1alpha1.BackupExecutionKind
+	restore := &v1alpha1.RestoreExecution{
+		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "shop-k3x9"},
+		Spec: v1alpha1.RestoreExecutionSpec{
+			Set: "shop-k3x9", Grade: v1alpha1.GradeQuiesced, Purpose: v1alpha1.RestoreForDrill,
+			Members: []v1alpha1.RestoreMember{{
+				Source: "east", SourceUID: "0c1e", Target: "west", TargetUID: "1c1e", Wave: 1, DependsOn: []string{"apac"}, Backup: "fb-shop-k3x9-east",
+				Location: execution.Status.Members[0].Location, VeleroNamespace: "velero", Namespaces: []string{"shop"},
+				Volumes: execution.Status.Members[0].Volumes, Canary: true, KubernetesVersion: "v1.36.3",
+			}},
+			NamespaceMappings: map[string]string{"shop": "drill"}, StorageClassMappings: map[string]string{"fast": "slow"}, ExistingResources: "none",
+			Canary: schedule.Spec.Canary, CanaryWord: "k3x9", Probes: schedule.Spec.Probes, By: "ops@bastion", Version: "v0.1.0",
+		},
+		Status: v1alpha1.RestoreExecutionStatus{
+			Phase: v1alpha1.RestoreFailed, Started: at, Ended: at, RTOMillis: new(int64(90000)), CanaryMatches: new(false), Cleaned: true,
+			Members: []v1alpha1.RestoreProgress{{
+				Source: "east", Target: "west", Phase: v1alpha1.RestoreFailed, Why: "it is PartiallyFailed",
+				Restore: v1alpha1.MemberRestore{Name: "fr-shop-k3x9-east", UID: "4f", Phase: "PartiallyFailed", Reason: "no room", Items: 411, Total: 412, Errors: 1, Warnings: 2, ErrorTexts: []string{"no"}},
+				Objects: 411, Canary: "k3x8", Stages: []v1alpha1.RestoreStage{{Name: "Restore", Millis: 4000}},
+			}},
+		},
+	}
+	restore.Kind = v1alpha1.RestoreExecutionKind
 	return map[string]any{
-		"BackupSchedule":  schedule,
-		"BackupExecution": execution,
-		"BudgetState":     budgetState,
-		"PoolPlan":        poolPlan,
-		"ScalePlan":       scalePlan,
-		"ScaleRun":        scaleRun,
-		"Cluster":         cluster,
-		"Consumption":     consumption,
-		"EventGroup":      events,
-		"Found":           found,
-		"Comparison":      comparison,
-		"MemberChange":    change,
-		"Version":         version,
-		"Failure":         &v1alpha1.Failure{Cluster: "west", Reason: "Timeout", Message: "no answer", Rows: 500},
+		"BackupSchedule":   schedule,
+		"BackupExecution":  execution,
+		"RestoreExecution": restore,
+		"BudgetState":      budgetState,
+		"PoolPlan":         poolPlan,
+		"ScalePlan":        scalePlan,
+		"ScaleRun":         scaleRun,
+		"Cluster":          cluster,
+		"Consumption":      consumption,
+		"EventGroup":       events,
+		"Found":            found,
+		"Comparison":       comparison,
+		"MemberChange":     change,
+		"Version":          version,
+		"Failure":          &v1alpha1.Failure{Cluster: "west", Reason: "Timeout", Message: "no answer", Rows: 500},
 		"FleetConfig": &v1alpha1.FleetConfig{
 			APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.FleetConfigKind, CurrentFleet: "prod",
 			Fleets: []v1alpha1.Fleet{{Name: "prod", Members: []v1alpha1.Member{{
