@@ -6,3 +6,6 @@ import velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
 
 // BackupName is the label that ties what Velero makes to its Backup.
 const BackupName = velerov1.BackupNameLabel
+
+// DefaultNamespace is where Velero runs, unless it is said otherwise.
+const DefaultNamespace = velerov1.DefaultNamespace

@@ -16,9 +16,11 @@ package testfleet
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -56,6 +58,8 @@ var shared struct {
 	started bool
 	bed     *bed.Bed
 	err     error
+	// with are the fleets with add-ons, by the names of those.
+	with map[string]*bed.Bed
 }
 
 // Main runs the tests, takes the shared fleet down if they started one, and exits.
@@ -78,12 +82,15 @@ func (r runner) Run() int {
 
 	shared.Lock()
 	defer shared.Unlock()
-	if shared.bed == nil || os.Getenv(Env) != "" {
-		return code
+	beds := slices.Collect(maps.Values(shared.with))
+	if shared.bed != nil && os.Getenv(Env) == "" {
+		beds = append(beds, shared.bed)
 	}
-	if err := bed.Down(context.Background(), shared.bed.Dir, toStderr); err != nil {
-		fmt.Fprintln(os.Stderr, "testfleet:", err)
-		return max(code, 1)
+	for _, b := range beds {
+		if err := bed.Down(context.Background(), b.Dir, toStderr); err != nil {
+			fmt.Fprintln(os.Stderr, "testfleet:", err)
+			code = max(code, 1)
+		}
 	}
 	return code
 }
@@ -144,16 +151,62 @@ func New(tb testing.TB, o bed.Options) *Fleet {
 // clusters.
 func With(tb testing.TB, addons ...addon.Addon) *Fleet {
 	tb.Helper()
-	if dir := os.Getenv(Env); dir != "" {
-		b, err := existing(dir)
-		if err != nil {
-			tb.Fatalf("testfleet: %v", err)
-		}
-		if !slices.ContainsFunc(addons, func(a addon.Addon) bool { return !b.Has(a.Name()) }) {
-			return &Fleet{b}
-		}
+	if b := having(tb, addons); b != nil {
+		return &Fleet{b}
 	}
 	return New(tb, bed.Options{Clusters: 2, Addons: addons})
+}
+
+// SharedWith returns a fleet that has add-ons, and that all tests of the process share: the one that KUBECTL_FLEET_TESTBED names if it
+// has them, else one of two clusters that Main takes down.
+func SharedWith(tb testing.TB, addons ...addon.Addon) *Fleet {
+	tb.Helper()
+	if b := having(tb, addons); b != nil {
+		return &Fleet{b}
+	}
+	shared.Lock()
+	defer shared.Unlock()
+	if !shared.managed {
+		tb.Fatal("testfleet: add to the package: func TestMain(m *testing.M) { testfleet.Main(m) }")
+	}
+	list := make([]string, len(addons))
+	for i, a := range addons {
+		list[i] = a.Name()
+	}
+	names := strings.Join(list, ",")
+	if b := shared.with[names]; b != nil {
+		return &Fleet{b}
+	}
+	dir, err := os.MkdirTemp("", folders) //nolint:usetesting // the fleet outlives this test
+	if err != nil {
+		tb.Fatalf("testfleet: %v", err)
+	}
+	b, err := up(tb, bed.Options{Dir: dir, Clusters: 2, Addons: addons})
+	if err != nil {
+		tb.Fatalf("testfleet: %v", err)
+	}
+	if shared.with == nil {
+		shared.with = map[string]*bed.Bed{}
+	}
+	shared.with[names] = b
+	return &Fleet{b}
+}
+
+// having is the bed that KUBECTL_FLEET_TESTBED names, if it has add-ons; else nil.
+func having(tb testing.TB, addons []addon.Addon) *bed.Bed {
+	tb.Helper()
+	dir := os.Getenv(Env)
+	if dir == "" {
+		return nil
+	}
+	b, err := existing(dir)
+	if err != nil {
+		tb.Fatalf("testfleet: %v", err)
+	}
+	if slices.ContainsFunc(addons, func(a addon.Addon) bool { return !b.Has(a.Name()) }) {
+		return nil
+	}
+	return b
 }
 
 func up(tb testing.TB, o bed.Options) (*bed.Bed, error) {
@@ -276,6 +329,16 @@ func fault(tb testing.TB, cluster string, do, undo func(context.Context, string)
 		}
 	})
 	if err := do(ctx, cluster); err != nil {
+		tb.Fatalf("testfleet: %v", err)
+	}
+}
+
+// Resume undoes Hang before the test ends.
+func (f *Fleet) Resume(tb testing.TB, name string) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), faultTimeout)
+	defer cancel()
+	if err := f.bed.Resume(ctx, name); err != nil {
 		tb.Fatalf("testfleet: %v", err)
 	}
 }
