@@ -11,6 +11,9 @@ import (
 // NewCmdFleetbackup returns the root command of kubectl fleetbackup.
 func NewCmdFleetbackup(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{Use: "kubectl-fleetbackup", Short: "Back up and restore apps that span clusters"}
-	cmd.AddCommand(version.NewCmdVersion(env))
+	cmd.AddCommand(
+		newCmdRestore(env),
+		version.NewCmdVersion(env),
+	)
 	return cmd
 }

@@ -1,0 +1,211 @@
+package restore
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/set"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+)
+
+// Request is how a set is to be restored.
+type Request struct {
+	Purpose v1alpha1.RestorePurpose
+	// Run is the name of the run, unless one is gone on with.
+	Run string
+	// Clusters are the targets, by the cluster that was backed up. One that is not
+	// named is its own target.
+	Clusters map[string]string
+	// Namespaces and StorageClasses are new names.
+	Namespaces, StorageClasses map[string]string
+	// AllowGrade is the worst grade that is good enough; empty: the policy says.
+	AllowGrade v1alpha1.BackupGrade
+	// AllowIncomplete restores a set that lacks members.
+	AllowIncomplete bool
+	// Update patches objects that are there and differ; else they stay as they are.
+	Update bool
+	// By is who asks, as USER@HOST, and Version with which plugin.
+	By, Version string
+	// Now is when.
+	Now time.Time
+}
+
+// What becomes of objects that are there and differ, as Velero calls it.
+const (
+	existingKept    = "none"
+	existingUpdated = "update"
+)
+
+// RefusedError is a restore that is not begun: nothing was changed.
+type RefusedError struct {
+	Err error
+	// Fix is what a person can do about it.
+	Fix string
+}
+
+func (e *RefusedError) Error() string { return e.Err.Error() }
+
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// Reason classifies the failure.
+func (*RefusedError) Reason() member.Reason { return member.ReasonRefused }
+
+// PlanOf is how a set would be restored. It asks nobody. An error that is no
+// *RefusedError is a mistake in the request.
+func PlanOf(e *v1alpha1.BackupExecution, r Request) (*v1alpha1.RestoreExecution, error) {
+	if err := good(e, r); err != nil {
+		return nil, err
+	}
+	x := &v1alpha1.RestoreExecution{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.RestoreExecutionKind},
+		ObjectMeta: metav1.ObjectMeta{Name: r.Run},
+		Spec: v1alpha1.RestoreExecutionSpec{
+			Set: e.Name, Grade: e.Status.Grade, Purpose: r.Purpose,
+			NamespaceMappings: r.Namespaces, StorageClassMappings: r.StorageClasses, ExistingResources: existingKept,
+			Canary: e.Spec.Policy.Spec.Canary, CanaryWord: e.Status.Canary, Probes: e.Spec.Policy.Spec.Probes, By: r.By, Version: r.Version,
+		},
+	}
+	if r.Update {
+		x.Spec.ExistingResources = existingUpdated
+	}
+	turns, err := wavesOf(e)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range e.Status.Members {
+		if m.Missing != "" {
+			continue
+		}
+		part := v1alpha1.RestoreMember{
+			Source: m.Cluster, SourceUID: m.UID, Target: cmp.Or(r.Clusters[m.Cluster], m.Cluster), Wave: turns[m.Cluster],
+			Backup: m.Backup.Name, Location: m.Location, VeleroNamespace: cmp.Or(m.VeleroNamespace, "velero"), Volumes: m.Volumes,
+			Canary: m.Canary, KubernetesVersion: m.KubernetesVersion,
+		}
+		if policy := policyOf(e, m.Cluster); policy != nil {
+			part.DependsOn = policy.DependsOn
+		}
+		if part.Namespaces, err = namespacesOf(e, m); err != nil {
+			return nil, fmt.Errorf("%s: %w", m.Cluster, err)
+		}
+		x.Spec.Members = append(x.Spec.Members, part)
+	}
+	slices.SortStableFunc(x.Spec.Members, func(a, b v1alpha1.RestoreMember) int {
+		return cmp.Or(cmp.Compare(a.Wave, b.Wave), cmp.Compare(a.Source, b.Source))
+	})
+	return x, fits(x, r)
+}
+
+// good refuses a set that should not be restored.
+func good(e *v1alpha1.BackupExecution, r Request) error {
+	s := &e.Status
+	switch {
+	case s.Phase != v1alpha1.BackupSealed:
+		return &RefusedError{Err: fmt.Errorf("%s is no set: it is %s", e.Name, cmp.Or(string(s.Phase), "not sealed")), Fix: "recover brings a run to its end"}
+	case !s.Expires.IsZero() && !s.Expires.After(r.Now):
+		return &RefusedError{Err: fmt.Errorf("%s expired at %s: Velero has deleted backups of it, or is about to", e.Name, s.Expires.UTC().Format(time.RFC3339))}
+	}
+	least := cmp.Or(r.AllowGrade, e.Spec.Policy.Spec.MinimumGrade)
+	if least == "" {
+		least = v1alpha1.GradeAligned
+		if len(e.Spec.Policy.Spec.Quiesce) > 0 {
+			least = v1alpha1.GradeQuiesced
+		}
+	}
+	if s.Grade == "" || !set.Better(s.Grade, least) {
+		why := ""
+		if len(s.Why) > 0 {
+			why = ": " + strings.Join(s.Why, "; ")
+		}
+		return &RefusedError{
+			Err: fmt.Errorf("%s is %s, and should be %s%s", e.Name, cmp.Or(s.Grade, "of no grade"), least, why),
+			Fix: fmt.Sprintf("--allow-grade %s restores it all the same", s.Grade),
+		}
+	}
+	var missing []string
+	for _, m := range s.Members {
+		if m.Missing != "" {
+			missing = append(missing, m.Cluster+" ("+m.Missing+")")
+		}
+	}
+	switch {
+	case len(missing) == len(s.Members):
+		return &RefusedError{Err: fmt.Errorf("%s has no member with a backup", e.Name)}
+	case len(missing) > 0 && !r.AllowIncomplete:
+		return &RefusedError{
+			Err: fmt.Errorf("%s is not complete; missing: %s", e.Name, strings.Join(missing, ", ")), Fix: "--allow-incomplete restores the others",
+		}
+	}
+	return nil
+}
+
+func policyOf(e *v1alpha1.BackupExecution, cluster string) *v1alpha1.BackupMember {
+	members := e.Spec.Policy.Spec.Members
+	i := slices.IndexFunc(members, func(m v1alpha1.BackupMember) bool { return m.Cluster == cluster })
+	if i < 0 {
+		return nil
+	}
+	return &members[i]
+}
+
+// fits is an error if the names of a request mean nothing, or the parts of a set do
+// not fit beside one another.
+func fits(x *v1alpha1.RestoreExecution, r Request) error {
+	for _, source := range slices.Sorted(maps.Keys(r.Clusters)) {
+		if !slices.ContainsFunc(x.Spec.Members, func(m v1alpha1.RestoreMember) bool { return m.Source == source }) {
+			return fmt.Errorf("--map %s=%s: %s has no member %s", source, r.Clusters[source], x.Spec.Set, source)
+		}
+	}
+	for from, to := range r.StorageClasses {
+		if from == "" || to == "" {
+			return errors.New("--storage-class-mappings: a name is empty")
+		}
+	}
+	return namespacesFit(x, r)
+}
+
+// namespacesFit is an error if two namespaces would become one.
+func namespacesFit(x *v1alpha1.RestoreExecution, r Request) error {
+	known, found := true, map[string]bool{}
+	type place struct{ target, namespace string }
+	taken := map[place]v1alpha1.RestoreMember{}
+	alone := map[string]int{} // members by target
+	for _, m := range x.Spec.Members {
+		alone[m.Target]++
+	}
+	for _, m := range x.Spec.Members {
+		if m.Namespaces == nil {
+			known = false
+			if alone[m.Target] > 1 {
+				return &RefusedError{
+					Err: fmt.Errorf("%s shares its target %s with others, and which namespaces its backup has is not known", m.Source, m.Target),
+					Fix: "map it to a cluster of its own",
+				}
+			}
+		}
+		for _, from := range m.Namespaces {
+			found[from] = true
+			at := place{m.Target, cmp.Or(r.Namespaces[from], from)}
+			if other, is := taken[at]; is {
+				return fmt.Errorf("namespace %s of %s would be that of %s and that of %s: --namespace-mappings", at.namespace, at.target, other.Source, m.Source)
+			}
+			taken[at] = m
+		}
+	}
+	for _, from := range slices.Sorted(maps.Keys(r.Namespaces)) {
+		switch to := r.Namespaces[from]; {
+		case to == "" || from == "":
+			return errors.New("--namespace-mappings: a name is empty")
+		case known && !found[from]:
+			return fmt.Errorf("--namespace-mappings %s:%s: %s has no namespace %s", from, to, x.Spec.Set, from)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,169 @@
+package fleetbackup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/restore"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+)
+
+func newCmdRestore(env *cli.Env) *cobra.Command {
+	flags := &restoreFlags{env: env, clusters: cli.NewClusterFlags(env)}
+	cmd := &cobra.Command{
+		Use:   "restore SET",
+		Short: "Bring one set back, and see that it works",
+		Long: `Bring one set back, and see that it works.
+
+Each member's backup is restored by Velero into the cluster that it is of, or into the one that --map names. Before anything is
+asked for all targets are looked at: that Velero is there and has the backup, that volumes can be made, what is there already.
+Members that others depend on are first; the next begin when those are ready: Velero is done, workloads are rolled out, claims
+are bound, the policy's probes pass, and the word that was written while all was still is the set's.
+
+Objects that are there already stay as they are, and volumes keep their data, unless --existing-resources update has Velero
+patch what differs; volumes keep their data all the same. Begun again after it was stopped, it goes on where it was.
+
+Exit codes: 0 all members are ready; 1 none is; 3 some are; 4 out of time, Velero goes on; 5 refused or not confirmed, nothing
+was changed; 6 somebody else took over; 7 restored, and of another point than the set's; 130 interrupted, Velero goes on.`,
+		Example: `  # What would be restored, from where into what
+  kubectl fleetbackup restore shop-k3x9 -f shop-k3x9.yaml --dry-run=server
+
+  # East is lost: its part goes into another cluster
+  kubectl fleetbackup restore shop-k3x9 -f shop-k3x9.yaml --map east=spare`,
+		Args: cobra.ExactArgs(1),
+		RunE: cli.RunE(func(ctx context.Context, args []string) error {
+			options, err := flags.toOptions(args)
+			if err != nil {
+				return err
+			}
+			return options.run(ctx)
+		}),
+	}
+	flags.addFlags(cmd.Flags())
+	return cmd
+}
+
+type restoreFlags struct {
+	env       *cli.Env
+	clusters  *cli.ClusterFlags
+	output    cli.OutputFlags
+	mutation  cli.MutationFlags
+	manifest  string
+	plan      planFlags
+	wait      waitFlags
+	existing  string
+	grade     string
+	lacking   bool
+	namespace string
+}
+
+// planFlags say what goes where.
+type planFlags struct{ clusters, namespaces, classes []string }
+
+func (f *planFlags) addFlags(flags *pflag.FlagSet) {
+	flags.StringSliceVar(&f.clusters, "map", nil, "Clusters to restore into, as SOURCE=TARGET; others are restored into themselves")
+	flags.StringSliceVar(&f.namespaces, "namespace-mappings", nil, "New names of namespaces, as OLD:NEW")
+	flags.StringSliceVar(&f.classes, "storage-class-mappings", nil, "New names of StorageClasses, as OLD:NEW")
+}
+
+// request reads the flags.
+func (f *planFlags) request() (r restore.Request, err error) {
+	if r.Clusters, err = pairs("map", "=", f.clusters); err != nil {
+		return r, err
+	}
+	if r.Namespaces, err = pairs("namespace-mappings", ":", f.namespaces); err != nil {
+		return r, err
+	}
+	r.StorageClasses, err = pairs("storage-class-mappings", ":", f.classes)
+	return r, err
+}
+
+// waitFlags say how long is waited.
+type waitFlags struct{ sync, stage time.Duration }
+
+func (f *waitFlags) addFlags(flags *pflag.FlagSet) {
+	flags.DurationVar(&f.sync, "sync-timeout", 3*time.Minute, "How long Velero may take to see a backup of another cluster; it looks once a minute")
+	flags.DurationVar(&f.stage, "timeout", 30*time.Minute, "How long each stage of a member may take: Velero's restore, and then until all of it is ready")
+}
+
+func (f *waitFlags) check() error {
+	if f.sync <= 0 || f.stage <= 0 {
+		return errors.New("--sync-timeout and --timeout must be more than 0")
+	}
+	return nil
+}
+
+func (f *restoreFlags) addFlags(flags *pflag.FlagSet) {
+	f.clusters.AddFlags(flags)
+	f.output.AddFlags(flags)
+	f.mutation.AddFlags(flags)
+	f.plan.addFlags(flags)
+	f.wait.addFlags(flags)
+	flags.StringVarP(&f.manifest, "filename", "f", "", "File with the set's manifest, as describe -o yaml prints it; - is stdin")
+	flags.StringVar(&f.existing, "existing-resources", "none", `"none" or "update": whether objects that are there and differ are patched`)
+	flags.StringVar(&f.grade, "allow-grade", "", "The worst grade that is good enough: Quiesced, Aligned, Independent or Torn (default: the policy says)")
+	flags.BoolVar(&f.lacking, "allow-incomplete", false, "Restore a set that lacks members")
+	flags.StringVar(&f.namespace, "state-namespace", restore.DefaultStateNamespace, "Namespace in each target that remembers the restore")
+}
+
+type restoreOptions struct {
+	restoring
+
+	manifest string
+	request  restore.Request
+}
+
+func (f *restoreFlags) toOptions(args []string) (*restoreOptions, error) {
+	o := &restoreOptions{manifest: f.manifest, restoring: restoring{env: f.env, clusters: f.clusters, set: args[0]}}
+	var err error
+	if o.request, err = f.plan.request(); err != nil {
+		return nil, cli.UsageError(err)
+	}
+	o.request.Purpose, o.request.AllowIncomplete = v1alpha1.RestoreForUse, f.lacking
+	if o.request.AllowGrade, err = gradeOf(f.grade); err != nil {
+		return nil, cli.UsageError(err)
+	}
+	switch f.existing {
+	case "none", "update":
+		o.request.Update = f.existing == "update"
+	default:
+		return nil, cli.UsageError(fmt.Errorf("--existing-resources is %q: want none or update", f.existing))
+	}
+	if err := f.wait.check(); err != nil {
+		return nil, cli.UsageError(err)
+	}
+	o.settings = restore.Settings{StateNamespace: f.namespace, Sync: f.wait.sync, Timeout: f.wait.stage}
+	if o.output, err = f.output.Parse(); err != nil {
+		return nil, err
+	}
+	o.mutation, err = f.mutation.Parse(f.env)
+	return o, err
+}
+
+// grades are those that a set may have.
+func grades() []v1alpha1.BackupGrade {
+	return []v1alpha1.BackupGrade{v1alpha1.GradeQuiesced, v1alpha1.GradeAligned, v1alpha1.GradeIndependent, v1alpha1.GradeTorn}
+}
+
+func gradeOf(text string) (v1alpha1.BackupGrade, error) {
+	grade := v1alpha1.BackupGrade(text)
+	if text != "" && !slices.Contains(grades(), grade) {
+		return "", fmt.Errorf("--allow-grade is %q: want Quiesced, Aligned, Independent or Torn", text)
+	}
+	return grade, nil
+}
+
+func (o *restoreOptions) run(ctx context.Context) error {
+	manifest, err := readManifest(o.env, o.manifest, o.set)
+	if err != nil {
+		return err
+	}
+	return o.do(ctx, manifest, o.request)
+}

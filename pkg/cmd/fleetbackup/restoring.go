@@ -1,0 +1,179 @@
+package fleetbackup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/restore"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
+)
+
+// restoring is what restore, drill and migrate have in common: a plan, a look at the
+// targets, a question, and the run.
+type restoring struct {
+	env      *cli.Env
+	clusters *cli.ClusterFlags
+	output   cli.Output
+	mutation cli.Mutation
+	settings restore.Settings
+	set      string
+}
+
+// do restores a set.
+func (o *restoring) do(ctx context.Context, set *v1alpha1.BackupExecution, request restore.Request) error {
+	request.Run, request.By, request.Version, request.Now = restore.NewRun(set.Name), o.env.Who(), cli.PluginVersion(o.env.Plugin).Version, time.Now()
+	plan, err := restore.PlanOf(set, request)
+	if refused, is := errors.AsType[*restore.RefusedError](err); is {
+		return &cli.Error{Code: cli.ExitRefused, Err: fmt.Errorf("%w; nothing was changed", refused.Err), Hint: refused.Fix}
+	}
+	if err != nil {
+		return cli.UsageError(err)
+	}
+	selection, err := o.clusters.Select(ctx, restore.Targets(plan)...)
+	if err != nil {
+		return err
+	}
+	defer selection.Warnings.Say(o.env)
+	fleet, err := targetsOf(selection, plan)
+	if err != nil {
+		return cli.UsageError(err)
+	}
+	progress := &restoreProgress{env: o.env, said: map[string]string{}}
+	warnings, err := o.look(ctx, fleet, plan, progress)
+	if err != nil {
+		return err
+	}
+	show := func(w io.Writer) error { return showRestorePlan(w, plan, warnings, o.output.Table()) }
+	if o.mutation.DryRun != "" {
+		if o.output.Format.IsTable() {
+			return show(o.env.Out)
+		}
+		return printRestore(o.env, o.output, plan, nil)
+	}
+	err = o.mutation.Confirm(ctx, cli.Question{
+		Plan: show, Clusters: len(fleet.Clusters), Do: fmt.Sprintf("Restore %s into %s", set.Name, clusterCount(len(fleet.Clusters))),
+	})
+	if err != nil {
+		return err
+	}
+	done, failures, err := restore.Execute(ctx, fleet, plan, o.settings, progress)
+	return o.conclude(ctx, done, failures, err)
+}
+
+// targetsOf are the clusters that a plan restores into.
+func targetsOf(selection cli.Selection, plan *v1alpha1.RestoreExecution) (restore.Fleet, error) {
+	fleet := restore.Fleet{Members: selection.Members, Fanout: selection.Fanout}
+	for _, name := range restore.Targets(plan) {
+		var found []inventory.Cluster
+		for _, c := range selection.Clusters {
+			if c.Name == name || c.Context == name {
+				found = append(found, c)
+			}
+		}
+		if len(found) != 1 {
+			return fleet, fmt.Errorf("%s means %d clusters: --map says which one is restored into", name, len(found))
+		}
+		fleet.Clusters = append(fleet.Clusters, found[0])
+		restore.Name(plan, name, found[0].Name)
+	}
+	return fleet, nil
+}
+
+// look looks at the targets, and refuses where the plan cannot be done.
+func (o *restoring) look(ctx context.Context, fleet restore.Fleet, plan *v1alpha1.RestoreExecution, progress *restoreProgress) (map[string][]restore.Finding, error) {
+	results := restore.Look(ctx, fleet, plan, o.settings, progress)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if failures := results.Failures(nil); len(failures) > 0 {
+		o.env.SayFailures(failures)
+		return nil, &cli.Error{Code: cli.ExitRefused, Err: errors.New("nothing was changed: --map restores into other clusters")}
+	}
+	refused, uids := false, map[types.UID]string{}
+	warnings := map[string][]restore.Finding{}
+	var sights []*restore.Sight
+	for _, r := range results {
+		sights = append(sights, r.Value)
+		warnings[r.Cluster.Name] = r.Value.Warnings
+		for _, f := range r.Value.Refusals {
+			refused = true
+			_, _ = fmt.Fprintln(o.env.ErrOut, printers.Escape(fmt.Sprintf("refused: %s: %s: %s", r.Cluster.Name, f.Check, f.Message)))
+			if f.Fix != "" {
+				for line := range strings.Lines("fix: " + f.Fix) {
+					_, _ = fmt.Fprintln(o.env.ErrOut, "  "+printers.Escape(strings.TrimSuffix(line, "\n")))
+				}
+			}
+		}
+		if other := uids[r.Value.UID]; other != "" {
+			refused = true
+			_, _ = fmt.Fprintf(o.env.ErrOut, "refused: %s and %s are one cluster, or one is a copy of the other\n", other, r.Cluster.Name)
+		}
+		uids[r.Value.UID] = r.Cluster.Name
+		restore.Identify(plan, r.Cluster.Name, r.Value.UID)
+	}
+	if refused {
+		return nil, &cli.Error{Code: cli.ExitRefused, Err: errors.New("nothing was changed")}
+	}
+	if restore.Adopt(plan, sights) {
+		o.env.Note("it goes on with %s, which stopped before its end", plan.Name)
+	}
+	return warnings, nil
+}
+
+func clusterCount(n int) string {
+	if n == 1 {
+		return "1 cluster"
+	}
+	return fmt.Sprintf("%d clusters", n)
+}
+
+// conclude reports what a restore came to.
+func (o *restoring) conclude(ctx context.Context, x *v1alpha1.RestoreExecution, failures []fanout.Failure, err error) error {
+	printed := printRestore(o.env, o.output, x, failures)
+	o.env.SayFailures(failures)
+	verdict := cli.Verdict(len(x.Spec.Members), failures)
+	switch {
+	case restore.IsTakenOver(err), some(failures, restore.IsTakenOver):
+		return &cli.Error{Code: cli.ExitAttention, Err: err, Hint: "somebody else goes on with it, or has begun another"}
+	case restore.IsLocked(err):
+		return &cli.Error{Code: cli.ExitRefused, Err: fmt.Errorf("%w; nothing was changed", err)}
+	case ctx.Err() != nil:
+		o.env.Note("Velero goes on with what it was asked for; the same command again goes on with the rest")
+		return &cli.Error{Code: cli.ExitInterrupted}
+	case err != nil:
+		return err
+	case verdict == nil:
+		return printed
+	case some(failures, isA[*restore.CanaryError]):
+		verdict.Code = cli.ExitDegraded
+	case some(failures, isA[*restore.TimeoutError]):
+		verdict.Code = cli.ExitTimeout
+		o.env.Note("Velero goes on with what it was asked for; the same command again looks at it anew")
+	}
+	verdict.Err = printed
+	return verdict
+}
+
+func some(failures []fanout.Failure, is func(error) bool) bool {
+	for _, f := range failures {
+		if is(f.Err) {
+			return true
+		}
+	}
+	return false
+}
+
+func isA[E error](err error) bool {
+	_, is := errors.AsType[E](err)
+	return is
+}
