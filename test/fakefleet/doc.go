@@ -4,7 +4,8 @@
 // objects as JSON and as server-side Tables, pages, selectors, Status errors.
 //
 // What is written to it by POST, PUT, PATCH and DELETE it keeps in memory, with
-// preconditions and dry runs; nothing but the token controller acts on that.
+// preconditions and dry runs; nothing but the token controller acts on that, and
+// as much of Velero as answers questions and deletes.
 //
 // A server fails on demand, in the ways real ones do: see Fault. It keeps a log
 // of the requests it got, so that a test can count them.

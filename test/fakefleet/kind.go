@@ -44,6 +44,7 @@ func builtins() []kind {
 		builtin("apps", "v1", "Deployment", "deployments", true, deploymentColumns(), "deploy"),
 		builtin("apps", "v1", "ReplicaSet", "replicasets", true, plain, "rs"),
 		builtin("apps", "v1", "StatefulSet", "statefulsets", true, plain, "sts"),
+		builtin("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", true, plain, "hpa"),
 		builtin("batch", "v1", "CronJob", "cronjobs", true, plain, "cj"),
 		builtin("batch", "v1", "Job", "jobs", true, plain),
 		builtin("coordination.k8s.io", "v1", "Lease", "leases", true, plain),

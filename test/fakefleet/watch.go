@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,7 +27,7 @@ type change struct {
 func (s *store) version() string { return strconv.Itoa(firstVersion + len(s.changes)) }
 
 // writeWatch sends each change of a collection as it is loaded, as the row of a
-// table, until the client or the test gives up.
+// table or as it is, until the client or the test gives up.
 func (s *Server) writeWatch(w http.ResponseWriter, r *http.Request, at location) {
 	s.mu.Lock()
 	k := s.store.kindAt(at)
@@ -71,8 +72,11 @@ func (s *Server) changesSince(n int, k *kind, r *http.Request, at location) ([]m
 		if err != nil || len(kept) == 0 || object.GroupVersionKind() != k.GroupVersionKind || (at.Namespace != "" && object.GetNamespace() != at.Namespace) {
 			continue
 		}
-		table := tableOf(k, page{items: kept}, metav1.IncludeObjectPolicy(r.URL.Query().Get("includeObject")))
-		events = append(events, metav1.WatchEvent{Type: string(c.event), Object: runtime.RawExtension{Object: table}})
+		event := metav1.WatchEvent{Type: string(c.event), Object: runtime.RawExtension{Object: object}}
+		if strings.Contains(r.Header.Get("Accept"), "as=Table") {
+			event.Object.Object = tableOf(k, page{items: kept}, metav1.IncludeObjectPolicy(r.URL.Query().Get("includeObject")))
+		}
+		events = append(events, event)
 	}
 	return events, firstVersion + len(s.store.changes)
 }

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"sigs.k8s.io/yaml"
 )
@@ -127,9 +128,13 @@ func (s *store) keep(change writing, after *unstructured.Unstructured) (*unstruc
 		if ns := change.at.Namespace; ns != "" && !s.hasNamespace(ns) {
 			return nil, &refused{code: http.StatusNotFound, text: fmt.Sprintf("namespaces %q not found", ns)}
 		}
+		if prefix := after.GetGenerateName(); after.GetName() == "" && prefix != "" {
+			after.SetName(prefix + rand.String(5))
+		}
 		after.SetUID(uuid.NewUUID())
 		after.SetCreationTimestamp(metav1.NewTime(time.Now().Truncate(time.Second)))
 		fillToken(after)
+		s.answerAsVelero(after)
 	} else {
 		if uid := after.GetUID(); uid != "" && uid != live.GetUID() {
 			return nil, conflict("Precondition failed: UID in precondition: %s, UID in object meta: %s", uid, live.GetUID())

@@ -185,7 +185,17 @@ func kinds() map[string]any {
 		},
 	}
 	restore.Kind = v1alpha1.RestoreExecutionKind
+	preflight := &v1alpha1.BackupPreflight{
+		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "shop", Annotations: map[string]string{v1alpha1.ClusterAnnotation: "east"}},
+		Required: true, Ready: true,
+		Refusals:   []v1alpha1.BackupFinding{{Check: "Location", Message: "location default is Unavailable", Fix: "mend the store"}},
+		Warnings:   []v1alpha1.BackupFinding{{Check: "Velero", Message: "its Velero is v1.17.0"}},
+		ClusterUID: "0c1e", KubernetesVersion: "v1.36.3", VeleroVersion: "v1.18.3", VeleroNamespace: "velero", Location: execution.Status.Members[0].Location,
+		Volumes: execution.Status.Members[0].Volumes, Holds: execution.Status.Members[0].Holds, CutSeconds: 15, MaxFreezeSeconds: 90, ClockOffsetMillis: new(int64(-3)),
+	}
+	preflight.Kind = v1alpha1.BackupPreflightKind
 	return map[string]any{
+		"BackupPreflight":  preflight,
 		"BackupSchedule":   schedule,
 		"BackupExecution":  execution,
 		"RestoreExecution": restore,

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
@@ -37,6 +38,13 @@ const notFound = "backup not found"
 // waits until it is gone. One that is gone already is no error; one that cannot be
 // deleted is an *UndeletedError. When ctx ends the request stands, and Velero goes on.
 func (s Server) Delete(ctx context.Context, b *velerov1.Backup) error {
+	if IsWaiting(b.Status.Phase) {
+		// There is nothing of it yet, which Velero cannot delete.
+		err := s.Member.Delete(ctx, backups(), s.Namespace, b.Name, b.UID, member.WriteOptions{Version: b.ResourceVersion})
+		if !apierrors.IsConflict(err) {
+			return gone(err)
+		}
+	}
 	request, err := create(ctx, s, deleteBackupRequests(), &velerov1.DeleteBackupRequest{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: b.Name + "-", Labels: map[string]string{
 			velerov1.BackupNameLabel: LabelValue(b.Name), velerov1.BackupUIDLabel: string(b.UID),
@@ -66,6 +74,14 @@ func (s Server) Delete(ctx context.Context, b *velerov1.Backup) error {
 func (s Server) awaitGone(ctx context.Context, name string) error {
 	_, err := s.AwaitBackup(ctx, name, func(*velerov1.Backup) bool { return false }, nil)
 	if isGone(err) {
+		return nil
+	}
+	return err
+}
+
+// gone is an error of a deletion, but for that there is nothing to delete.
+func gone(err error) error {
+	if member.IsObjectNotFound(err) {
 		return nil
 	}
 	return err

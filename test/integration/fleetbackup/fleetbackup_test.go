@@ -96,12 +96,12 @@ func backupOf(tb testing.TB, s velero.Server, prefix, namespace string) *velerov
 	name := prefix + "-" + time.Now().UTC().Format("150405.000")
 	ctx := context.WithoutCancel(tb.Context())
 	tb.Cleanup(func() {
-		b, err := s.Backup(ctx, name)
-		if err != nil {
-			return
-		}
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
+		b, err := s.AwaitBackup(ctx, name, func(b *velerov1.Backup) bool { return velero.IsTerminal(b.Status.Phase) }, nil)
+		if b == nil || err != nil {
+			return
+		}
 		if err := s.Delete(ctx, b); err != nil {
 			tb.Error(err)
 		}

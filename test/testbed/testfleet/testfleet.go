@@ -16,7 +16,6 @@ package testfleet
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,8 +57,9 @@ var shared struct {
 	started bool
 	bed     *bed.Bed
 	err     error
-	// with are the fleets with add-ons, by the names of those.
+	// with are the fleets with add-ons, by the names of those; ours are the folders of those that were started here.
 	with map[string]*bed.Bed
+	ours []string
 }
 
 // Main runs the tests, takes the shared fleet down if they started one, and exits.
@@ -82,12 +82,11 @@ func (r runner) Run() int {
 
 	shared.Lock()
 	defer shared.Unlock()
-	beds := slices.Collect(maps.Values(shared.with))
 	if shared.bed != nil && os.Getenv(Env) == "" {
-		beds = append(beds, shared.bed)
+		shared.ours = append(shared.ours, shared.bed.Dir)
 	}
-	for _, b := range beds {
-		if err := bed.Down(context.Background(), b.Dir, toStderr); err != nil {
+	for _, dir := range shared.ours {
+		if err := bed.Down(context.Background(), dir, toStderr); err != nil {
 			fmt.Fprintln(os.Stderr, "testfleet:", err)
 			code = max(code, 1)
 		}
@@ -161,9 +160,6 @@ func With(tb testing.TB, addons ...addon.Addon) *Fleet {
 // has them, else one of two clusters that Main takes down.
 func SharedWith(tb testing.TB, addons ...addon.Addon) *Fleet {
 	tb.Helper()
-	if b := having(tb, addons); b != nil {
-		return &Fleet{b}
-	}
 	shared.Lock()
 	defer shared.Unlock()
 	if !shared.managed {
@@ -177,13 +173,16 @@ func SharedWith(tb testing.TB, addons ...addon.Addon) *Fleet {
 	if b := shared.with[names]; b != nil {
 		return &Fleet{b}
 	}
-	dir, err := os.MkdirTemp("", folders) //nolint:usetesting // the fleet outlives this test
-	if err != nil {
-		tb.Fatalf("testfleet: %v", err)
-	}
-	b, err := up(tb, bed.Options{Dir: dir, Clusters: 2, Addons: addons})
-	if err != nil {
-		tb.Fatalf("testfleet: %v", err)
+	b := having(tb, addons)
+	if b == nil {
+		dir, err := os.MkdirTemp("", folders) //nolint:usetesting // the fleet outlives this test
+		if err != nil {
+			tb.Fatalf("testfleet: %v", err)
+		}
+		if b, err = up(tb, bed.Options{Dir: dir, Clusters: 2, Addons: addons}); err != nil {
+			tb.Fatalf("testfleet: %v", err)
+		}
+		shared.ours = append(shared.ours, dir)
 	}
 	if shared.with == nil {
 		shared.with = map[string]*bed.Bed{}
@@ -341,4 +340,21 @@ func (f *Fleet) Resume(tb testing.TB, name string) {
 	if err := f.bed.Resume(ctx, name); err != nil {
 		tb.Fatalf("testfleet: %v", err)
 	}
+}
+
+// KillProgram kills a program beside a cluster, such as an add-on's, until the test ends.
+func (f *Fleet) KillProgram(tb testing.TB, cluster, program string) {
+	tb.Helper()
+	kill := func(ctx context.Context, name string) error {
+		c, err := f.bed.Cluster(name)
+		if err != nil {
+			return err
+		}
+		units, err := c.Units()
+		if err != nil {
+			return err
+		}
+		return units[program].Kill(ctx)
+	}
+	fault(tb, cluster, kill, f.bed.Start)
 }
