@@ -160,7 +160,10 @@ func (l *Lock) renew(ctx context.Context, lost context.CancelCauseFunc) {
 	for pause(ctx, wait) == nil {
 		began := time.Now()
 		over := renewed.Add(leaseDuration - retryPeriod) // before anybody else may take it
-		attempt, cancel := context.WithTimeout(ctx, min(renewPeriod, time.Until(over)))
+		// Not ended with ctx: a renewal that is under way when the lock is given back would
+		// come after that, and a PUT of a Lease that is gone makes it anew
+		// (AllowCreateOnUpdate in kubernetes' pkg/registry/coordination/lease/strategy.go).
+		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(renewPeriod, time.Until(over)))
 		err := l.prolong(attempt)
 		cancel()
 		switch {

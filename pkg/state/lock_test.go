@@ -28,10 +28,17 @@ type leases struct {
 	// updates counts those that were asked for; swallow of them is done, and never
 	// answered.
 	updates, swallow int
+	// begins, if not nil, hears of each update, which takes slow to be done.
+	begins chan struct{}
+	slow   time.Duration
 }
 
 // ServeHTTP implements http.Handler.
 func (l *leases) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPut && l.begins != nil {
+		l.begins <- struct{}{}
+		time.Sleep(l.slow)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch r.Method {
@@ -132,6 +139,25 @@ func TestARenewalsAnswerIsLost(t *testing.T) {
 	lock.Release(t.Context())
 	if l.lease != nil {
 		t.Errorf("it is held still: %v", l.lease)
+	}
+}
+
+// A renewal that is under way when the lock is given back does not make it anew, as a
+// PUT of a Lease does that is gone.
+func TestALockIsGivenBackWhileItIsRenewed(t *testing.T) {
+	t.Parallel()
+	l := &leases{begins: make(chan struct{}, 1), slow: 500 * time.Millisecond}
+	_, lock, err := l.store(t).Acquire(t.Context(), "scale", "me")
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-l.begins
+	lock.Release(t.Context())
+	time.Sleep(2 * l.slow)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lease != nil {
+		t.Errorf("it is there: %v", l.lease)
 	}
 }
 

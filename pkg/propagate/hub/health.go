@@ -32,6 +32,9 @@ type verdict struct {
 	current   bool
 	// waiting is what it waits for, and failing what Karmada says went wrong.
 	waiting, failing string
+	// untyped is the binding of a template whose type the cluster did not serve when
+	// Karmada last looked; nil if it is another's.
+	untyped *binding
 }
 
 // gate looks at one cluster, and remembers what fails there since when.
@@ -39,6 +42,8 @@ type gate struct {
 	plan    *Plan
 	cluster string // as the hub calls it
 	since   map[string]time.Time
+	// hurry, if not nil, has Karmada schedule a binding again.
+	hurry func(context.Context, *binding) error
 }
 
 func newGate(p *Plan, cluster string) *gate {
@@ -65,6 +70,11 @@ func (g *gate) look(ctx context.Context) (h direct.Health, failed string, err er
 		if v.current {
 			h.Current++
 			continue
+		}
+		if v.untyped != nil && g.hurry != nil {
+			if err := g.hurry(ctx, v.untyped); err != nil {
+				return h, "", err
+			}
 		}
 		said := ref.String() + ": " + cmp.Or(v.failing, v.waiting)
 		h.Waiting = append(h.Waiting, said)
@@ -97,7 +107,7 @@ func (g *gate) verdict(s *snapshot, c *direct.Change, ref set.Ref) verdict {
 	}
 	if scheduled := meta.FindStatusCondition(b.Status.Conditions, "Scheduled"); scheduled != nil && scheduled.Status == metav1.ConditionFalse {
 		if strings.Contains(scheduled.Message, noSuchType) && g.plan.defines(c) {
-			return verdict{waiting: "Karmada does not know yet that its definition is in the cluster"}
+			return verdict{waiting: "Karmada does not know yet that its definition is in the cluster", untyped: b}
 		}
 		return verdict{failing: fmt.Sprintf("not scheduled (%s): %s", scheduled.Reason, scheduled.Message)}
 	}

@@ -58,7 +58,7 @@ type Plan struct {
 func newPlan(m *member.Member, o direct.Options) *Plan {
 	return &Plan{
 		hub: m, options: o, known: map[string]string{}, overridden: map[overrideKey]appliedOverride{},
-		at: &progress{begun: map[string]bool{}, finished: map[string]bool{}, policies: map[*direct.Change]*unstructured.Unstructured{}},
+		at: &progress{begun: map[string]bool{}, finished: map[string]bool{}, hurries: hurries{}, policies: map[*direct.Change]*unstructured.Unstructured{}},
 	}
 }
 

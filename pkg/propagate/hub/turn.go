@@ -32,6 +32,7 @@ type progress struct {
 	policies map[*direct.Change]*unstructured.Unstructured
 	// begun and finished are the clusters that have had their turn.
 	begun, finished map[string]bool
+	hurries         hurries
 	back            *Plan
 }
 
@@ -132,6 +133,7 @@ func (t *Turn) applyFirst(ctx context.Context, done func(*direct.Change)) error 
 // events are not known to a hub.
 func (t *Turn) Await(ctx context.Context, g direct.Gate, look func(direct.Health)) error {
 	one := newGate(t.Plan, t.cluster)
+	one.hurry = t.hurry
 	return g.Await(ctx, direct.Looks{
 		Health:   one.look,
 		Restarts: func(context.Context) (int, error) { return 0, nil },
