@@ -2,6 +2,7 @@ package restore
 
 import (
 	"context"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -27,8 +28,7 @@ func (l *look) existing(ctx context.Context, part *v1alpha1.RestoreMember) error
 		switch {
 		case phase == string(corev1.NamespaceTerminating):
 			l.refuse("namespace", "wait until it is gone", "namespace %s is being deleted", name)
-		case l.Before != nil && unfinished(l.Before):
-			// what is there is ours
+		case l.ours(name):
 		case l.plan.Spec.Purpose == v1alpha1.RestoreForDrill:
 			l.refuse("namespace", "--namespace-mappings gives it another name", "namespace %s is there: a drill restores into new ones alone", name)
 		case l.plan.Spec.ExistingResources == existingUpdated:
@@ -52,4 +52,17 @@ func (l *look) existing(ctx context.Context, part *v1alpha1.RestoreMember) error
 		}
 	}
 	return nil
+}
+
+// ours is true for a namespace that an unfinished run of the same kind may have made.
+func (l *look) ours(name string) bool {
+	if l.Before == nil || !unfinished(l.Before) {
+		return false
+	}
+	for _, part := range partsOf(l.Before, l.cluster) {
+		if slices.ContainsFunc(part.Namespaces, func(from string) bool { return inTarget(&l.Before.Spec, from) == name }) {
+			return true
+		}
+	}
+	return false
 }

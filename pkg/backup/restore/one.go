@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -186,6 +187,9 @@ func (o *one) wanted() *velerov1.Restore {
 			Name: o.progress.Restore.Name, Namespace: o.part.VeleroNamespace, Labels: map[string]string{RunLabel: x.Name, setLabel: x.Spec.Set},
 		},
 		Spec: velerov1.RestoreSpec{BackupName: o.part.Backup, ExistingResourcePolicy: velerov1.PolicyType(x.Spec.ExistingResources)},
+	}
+	if x.Spec.Purpose == v1alpha1.RestoreForDrill {
+		r.Spec.IncludedNamespaces = slices.Clone(o.part.Namespaces) // all of them are mapped
 	}
 	r.Spec.NamespaceMapping = maps.Clone(x.Spec.NamespaceMappings)
 	return r

@@ -97,6 +97,11 @@ func PlanOf(e *v1alpha1.BackupExecution, r Request) (*v1alpha1.RestoreExecution,
 		}
 		x.Spec.Members = append(x.Spec.Members, part)
 	}
+	if r.Purpose == v1alpha1.RestoreForDrill {
+		if err := apart(x); err != nil {
+			return nil, err
+		}
+	}
 	slices.SortStableFunc(x.Spec.Members, func(a, b v1alpha1.RestoreMember) int {
 		return cmp.Or(cmp.Compare(a.Wave, b.Wave), cmp.Compare(a.Source, b.Source))
 	})
@@ -168,11 +173,11 @@ func fits(x *v1alpha1.RestoreExecution, r Request) error {
 			return errors.New("--storage-class-mappings: a name is empty")
 		}
 	}
-	return namespacesFit(x, r)
+	return namespacesFit(x)
 }
 
 // namespacesFit is an error if two namespaces would become one.
-func namespacesFit(x *v1alpha1.RestoreExecution, r Request) error {
+func namespacesFit(x *v1alpha1.RestoreExecution) error {
 	known, found := true, map[string]bool{}
 	type place struct{ target, namespace string }
 	taken := map[place]v1alpha1.RestoreMember{}
@@ -192,20 +197,52 @@ func namespacesFit(x *v1alpha1.RestoreExecution, r Request) error {
 		}
 		for _, from := range m.Namespaces {
 			found[from] = true
-			at := place{m.Target, cmp.Or(r.Namespaces[from], from)}
+			at := place{m.Target, inTarget(&x.Spec, from)}
 			if other, is := taken[at]; is {
 				return fmt.Errorf("namespace %s of %s would be that of %s and that of %s: --namespace-mappings", at.namespace, at.target, other.Source, m.Source)
 			}
 			taken[at] = m
 		}
 	}
-	for _, from := range slices.Sorted(maps.Keys(r.Namespaces)) {
-		switch to := r.Namespaces[from]; {
+	for _, from := range slices.Sorted(maps.Keys(x.Spec.NamespaceMappings)) {
+		switch to := x.Spec.NamespaceMappings[from]; {
 		case to == "" || from == "":
 			return errors.New("--namespace-mappings: a name is empty")
 		case known && !found[from]:
 			return fmt.Errorf("--namespace-mappings %s:%s: %s has no namespace %s", from, to, x.Spec.Set, from)
 		}
 	}
+	return nil
+}
+
+// drillSuffix is on the names of namespaces of a drill that are not mapped.
+const drillSuffix = "-drill"
+
+// maxNamespace is how long a namespace's name may be.
+const maxNamespace = 63
+
+// apart gives the namespaces of a drill other names than those that they have.
+func apart(x *v1alpha1.RestoreExecution) error {
+	mapped := maps.Clone(x.Spec.NamespaceMappings)
+	if mapped == nil {
+		mapped = map[string]string{}
+	}
+	for _, m := range x.Spec.Members {
+		if m.Namespaces == nil {
+			return &RefusedError{
+				Err: fmt.Errorf("which namespaces the backup of %s has is not known, and a drill must give each another name", m.Source),
+				Fix: "name them in the policy's template, as includedNamespaces",
+			}
+		}
+		for _, from := range m.Namespaces {
+			if mapped[from] == "" {
+				mapped[from] = cut(from, maxNamespace-len(drillSuffix)) + drillSuffix
+			}
+			if mapped[from] == from {
+				return fmt.Errorf("--namespace-mappings %s:%s: a drill restores into other namespaces", from, from)
+			}
+		}
+	}
+	x.Spec.NamespaceMappings = mapped
 	return nil
 }

@@ -86,7 +86,7 @@ func Adopt(x *v1alpha1.RestoreExecution, sights []*Sight) bool {
 	adopted := false
 	for _, s := range sights {
 		b := s.Before
-		if b == nil || b.Status.Phase != v1alpha1.RestoreRestoring || !sameIntent(x, b) || adopted && b.Name != x.Name {
+		if b == nil || x.Spec.Purpose == v1alpha1.RestoreForDrill || b.Status.Phase != v1alpha1.RestoreRestoring || !sameIntent(x, b) || adopted && b.Name != x.Name {
 			continue
 		}
 		if !adopted {

@@ -12,6 +12,7 @@ import (
 func NewCmdFleetbackup(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{Use: "kubectl-fleetbackup", Short: "Back up and restore apps that span clusters"}
 	cmd.AddCommand(
+		newCmdDrill(env),
 		newCmdRestore(env),
 		version.NewCmdVersion(env),
 	)

@@ -101,13 +101,18 @@ func (f *waitFlags) check() error {
 }
 
 func (f *restoreFlags) addFlags(flags *pflag.FlagSet) {
+	f.addCommonFlags(flags)
+	flags.StringVar(&f.existing, "existing-resources", "none", `"none" or "update": whether objects that are there and differ are patched`)
+}
+
+// addCommonFlags binds those that drill has, too.
+func (f *restoreFlags) addCommonFlags(flags *pflag.FlagSet) {
 	f.clusters.AddFlags(flags)
 	f.output.AddFlags(flags)
 	f.mutation.AddFlags(flags)
 	f.plan.addFlags(flags)
 	f.wait.addFlags(flags)
 	flags.StringVarP(&f.manifest, "filename", "f", "", "File with the set's manifest, as describe -o yaml prints it; - is stdin")
-	flags.StringVar(&f.existing, "existing-resources", "none", `"none" or "update": whether objects that are there and differ are patched`)
 	flags.StringVar(&f.grade, "allow-grade", "", "The worst grade that is good enough: Quiesced, Aligned, Independent or Torn (default: the policy says)")
 	flags.BoolVar(&f.lacking, "allow-incomplete", false, "Restore a set that lacks members")
 	flags.StringVar(&f.namespace, "state-namespace", restore.DefaultStateNamespace, "Namespace in each target that remembers the restore")

@@ -17,6 +17,10 @@ type restoreProgress struct {
 	said map[string]string // the last wait, by target
 }
 
+func newRestoreProgress(env *cli.Env) *restoreProgress {
+	return &restoreProgress{env: env, said: map[string]string{}}
+}
+
 // Waits implements restore.Observer.
 func (p *restoreProgress) Waits(target, what string) {
 	p.mu.Lock()
@@ -39,6 +43,13 @@ func (p *restoreProgress) Reached(m v1alpha1.RestoreProgress) {
 		text += ": " + m.Why
 	}
 	p.say("%s", text)
+}
+
+// note says something of a target.
+func (p *restoreProgress) note(target, text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.say("%s: %s", target, text)
 }
 
 func (p *restoreProgress) say(format string, args ...any) {

@@ -48,7 +48,7 @@ func (o *restoring) do(ctx context.Context, set *v1alpha1.BackupExecution, reque
 	if err != nil {
 		return cli.UsageError(err)
 	}
-	progress := &restoreProgress{env: o.env, said: map[string]string{}}
+	progress := newRestoreProgress(o.env)
 	warnings, err := o.look(ctx, fleet, plan, progress)
 	if err != nil {
 		return err
@@ -66,7 +66,20 @@ func (o *restoring) do(ctx context.Context, set *v1alpha1.BackupExecution, reque
 	if err != nil {
 		return err
 	}
+	if request.Purpose == v1alpha1.RestoreForDrill {
+		if err := o.clean(ctx, fleet, progress); err != nil { // what one has left that was killed
+			return err
+		}
+	}
 	done, failures, err := restore.Execute(ctx, fleet, plan, o.settings, progress)
+	if request.Purpose == v1alpha1.RestoreForDrill && !restore.IsLocked(err) {
+		left := o.clean(ctx, fleet, progress)
+		done.Status.Cleaned = left == nil
+		if verdict := o.conclude(ctx, done, failures, err); left == nil {
+			return verdict
+		}
+		return left
+	}
 	return o.conclude(ctx, done, failures, err)
 }
 

@@ -1,0 +1,127 @@
+package fleetbackup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/restore"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+)
+
+func newCmdDrill(env *cli.Env) *cobra.Command {
+	flags := &drillFlags{restoreFlags: restoreFlags{env: env, clusters: cli.NewClusterFlags(env)}}
+	cmd := &cobra.Command{
+		Use:   "drill SET",
+		Short: "Restore a set beside what runs, see that it works, and delete it again",
+		Long: `Restore a set beside what runs, see that it works, and delete it again.
+
+Every namespace of the set gets another name, NAME-drill unless --namespace-mappings gives one, and must not be there yet.
+The set is restored as restore does it, with the policy's probes and the set's word, and it is measured how long that takes.
+Then what the drill made is deleted, and nothing else: also if it failed, and after Ctrl-C. What a drill has left that was
+killed is deleted by the next one, or by --clean-up.
+
+What is restored runs: keep it from what it would talk to outside of its namespaces.
+
+Exit codes: those of restore; 6 if something is left that could not be deleted.`,
+		Example: `  # Does last night's set work?
+  kubectl fleetbackup drill shop-k3x9 -f shop-k3x9.yaml --yes
+
+  # In a cluster that has nothing else to do
+  kubectl fleetbackup drill shop-k3x9 -f shop-k3x9.yaml --map east=lab,west=lab2
+
+  # Delete what a drill has left that was killed
+  kubectl fleetbackup drill shop-k3x9 --clean-up -C east,west --yes`,
+		Args: cobra.ExactArgs(1),
+		RunE: cli.RunE(func(ctx context.Context, args []string) error {
+			options, err := flags.toOptions(args)
+			if err != nil {
+				return err
+			}
+			return options.run(ctx)
+		}),
+	}
+	flags.addFlags(cmd.Flags())
+	return cmd
+}
+
+type drillFlags struct {
+	restoreFlags
+
+	cleanUp bool
+}
+
+func (f *drillFlags) addFlags(flags *pflag.FlagSet) {
+	f.addCommonFlags(flags)
+	flags.BoolVar(&f.cleanUp, "clean-up", false, "Delete what drills of the set have left in the clusters of -C, and restore nothing")
+}
+
+type drillOptions struct {
+	restoreOptions
+
+	cleanUp bool
+}
+
+func (f *drillFlags) toOptions(args []string) (*drillOptions, error) {
+	f.existing = "none"
+	common, err := f.restoreFlags.toOptions(args)
+	if err != nil {
+		return nil, err
+	}
+	common.request.Purpose = v1alpha1.RestoreForDrill
+	o := &drillOptions{restoreOptions: *common, cleanUp: f.cleanUp}
+	if o.cleanUp {
+		return o, f.clusters.Chosen()
+	}
+	return o, nil
+}
+
+func (o *drillOptions) run(ctx context.Context) error {
+	if o.cleanUp {
+		return o.cleanOnly(ctx)
+	}
+	return o.restoreOptions.run(ctx)
+}
+
+// cleanOnly deletes what drills have left.
+func (o *drillOptions) cleanOnly(ctx context.Context) error {
+	if o.mutation.DryRun != "" {
+		return cli.UsageError(errors.New("--clean-up has no dry run"))
+	}
+	selection, err := o.clusters.Select(ctx)
+	if err != nil {
+		return err
+	}
+	defer selection.Warnings.Say(o.env)
+	return o.clean(ctx, restore.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}, newRestoreProgress(o.env))
+}
+
+// cleaning bounds the clean-up of a drill, also after Ctrl-C.
+const cleaning = 10 * time.Minute
+
+// clean deletes what drills of the set have made. It goes on after Ctrl-C.
+func (o *restoring) clean(ctx context.Context, fleet restore.Fleet, progress *restoreProgress) error {
+	settings := o.settings
+	settings.Timeout = cleaning
+	results := restore.Clean(context.WithoutCancel(ctx), fleet, o.set, o.env.Who(), settings, progress)
+	for _, r := range results {
+		if len(r.Value) > 0 {
+			progress.note(r.Cluster.Name, "deleted: "+strings.Join(r.Value, ", "))
+		}
+	}
+	failures := results.Failures(nil)
+	if len(failures) == 0 {
+		return nil
+	}
+	o.env.SayFailures(failures)
+	return &cli.Error{
+		Code: cli.ExitAttention, Err: errors.New("the drill has left something"),
+		Hint: fmt.Sprintf("%s drill %s --clean-up deletes it", o.env.DisplayName(), o.set),
+	}
+}
