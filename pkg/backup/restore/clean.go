@@ -101,7 +101,7 @@ func (w *cleaner) part(ctx context.Context, part *v1alpha1.RestoreMember) error 
 		}
 	})
 	if gone, is := errors.AsType[*velero.GoneError](err); is && restore == nil {
-		return nil //nolint:nilerr // it was never asked for, or all is cleaned
+		return nil // it was never asked for, or all is cleaned
 	} else if is {
 		return &LeftError{"what " + gone.Name + " has made", err}
 	}

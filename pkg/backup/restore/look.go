@@ -17,30 +17,21 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
-// Finding is something that a look at a target has shown.
-type Finding struct {
-	// Check is what was looked at, in a word or two.
-	Check   string
-	Message string
-	// Fix is what a person can do about it; may be empty, or several lines.
-	Fix string
-}
-
 // Sight is what a look at a target has shown.
 type Sight struct {
 	UID types.UID
 	// Refusals forbid the restore; Warnings are for a person to read.
-	Refusals, Warnings []Finding
+	Refusals, Warnings []v1alpha1.BackupFinding
 	// Before is the run of this set that the target remembers; nil: none.
 	Before *v1alpha1.RestoreExecution
 }
 
 func (s *Sight) refuse(check, fix, format string, args ...any) {
-	s.Refusals = append(s.Refusals, Finding{Check: check, Message: fmt.Sprintf(format, args...), Fix: fix})
+	s.Refusals = append(s.Refusals, v1alpha1.BackupFinding{Check: check, Message: fmt.Sprintf(format, args...), Fix: fix})
 }
 
 func (s *Sight) warn(check, format string, args ...any) {
-	s.Warnings = append(s.Warnings, Finding{Check: check, Message: fmt.Sprintf(format, args...)})
+	s.Warnings = append(s.Warnings, v1alpha1.BackupFinding{Check: check, Message: fmt.Sprintf(format, args...)})
 }
 
 // Observer hears how a run goes on.

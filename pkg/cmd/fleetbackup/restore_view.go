@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/restore"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
@@ -20,7 +19,7 @@ import (
 
 // showRestorePlan shows a plan as a person reads it: what goes where, in which order,
 // and what a look at the targets has found.
-func showRestorePlan(w io.Writer, x *v1alpha1.RestoreExecution, warnings map[string][]restore.Finding, options printers.TableOptions) error {
+func showRestorePlan(w io.Writer, x *v1alpha1.RestoreExecution, warnings map[string][]v1alpha1.BackupFinding, options printers.TableOptions) error {
 	table := &metav1.Table{ColumnDefinitions: printers.Columns("Wave", "Member", "Target", "Backup", "Namespaces", "Volumes")}
 	for _, m := range x.Spec.Members {
 		names := make([]string, len(m.Namespaces))

@@ -103,7 +103,7 @@ func targetsOf(selection cli.Selection, plan *v1alpha1.RestoreExecution) (restor
 }
 
 // look looks at the targets, and refuses where the plan cannot be done.
-func (o *restoring) look(ctx context.Context, fleet restore.Fleet, plan *v1alpha1.RestoreExecution, progress *restoreProgress) (map[string][]restore.Finding, error) {
+func (o *restoring) look(ctx context.Context, fleet restore.Fleet, plan *v1alpha1.RestoreExecution, progress *restoreProgress) (map[string][]v1alpha1.BackupFinding, error) {
 	results := restore.Look(ctx, fleet, plan, o.settings, progress)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -113,7 +113,7 @@ func (o *restoring) look(ctx context.Context, fleet restore.Fleet, plan *v1alpha
 		return nil, &cli.Error{Code: cli.ExitRefused, Err: errors.New("nothing was changed: --map restores into other clusters")}
 	}
 	refused, uids := false, map[types.UID]string{}
-	warnings := map[string][]restore.Finding{}
+	warnings := map[string][]v1alpha1.BackupFinding{}
 	var sights []*restore.Sight
 	for _, r := range results {
 		sights = append(sights, r.Value)

@@ -1,0 +1,305 @@
+package fleetbackup_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
+	"github.com/kubectl-fleet/kubectl-fleet/test/meddle"
+	"github.com/kubectl-fleet/kubectl-fleet/test/proof/killer"
+	addon "github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/velero"
+)
+
+// restoring is a set of a test's own, of c1 and c2, that was backed up and has one
+// namespace in both; and the plugin.
+type restoring struct {
+	killer.Killer
+
+	name     string // the namespace, too
+	manifest *v1alpha1.BackupExecution
+	env      []string
+	dir      string
+}
+
+// backedUp makes a set: in each cluster a namespace with what shop makes, a Deployment
+// and a Secret.
+func backedUp(t *testing.T, name string) *restoring {
+	t.Helper()
+	r := &restoring{name: name, dir: t.TempDir(), manifest: &v1alpha1.BackupExecution{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.BackupExecutionKind},
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Status:     v1alpha1.BackupExecutionStatus{Phase: v1alpha1.BackupSealed, Grade: v1alpha1.GradeAligned, Complete: true},
+	}}
+	policy := &r.manifest.Spec.Policy.Spec
+	policy.Velero.Template.Raw = []byte(`{"includedNamespaces":["` + name + `"]}`)
+	policy.Probes = []v1alpha1.RestoreProbe{{Namespace: name, Selector: "app=till", Command: []string{"true"}}}
+	contexts := map[string]*clientcmdapi.Cluster{}
+	for _, c := range []string{"c1", "c2"} {
+		contexts[c] = r.Before(t, bed(t).RESTConfig(t, c))
+		shop(t, c, name)
+		create(t, objects(t, c, "apps", "v1", "deployments", name), till())
+		create(t, objects(t, c, "", "v1", "secrets", name), map[string]any{
+			"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "safe"}, "stringData": map[string]any{"combination": "open sesame"},
+		})
+		rolledOut(t, c, name)
+		s := serverOf(t, c)
+		wanted := backupOf(t, s, "rs-"+name+"-"+c, name)
+		if _, err := s.CreateBackup(t.Context(), wanted); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		done, err := s.AwaitBackup(ctx, wanted.Name, func(b *velerov1.Backup) bool { return velero.IsTerminal(b.Status.Phase) }, nil)
+		cancel()
+		if err != nil || done.Status.Phase != velerov1.BackupPhaseCompleted {
+			t.Fatalf("%+v, %v", done, err)
+		}
+		location, err := s.Location(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		identity, err := s.Member.Identity(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		policy.Members = append(policy.Members, v1alpha1.BackupMember{Cluster: c})
+		r.manifest.Status.Members = append(r.manifest.Status.Members, v1alpha1.MemberExecution{
+			Cluster: c, UID: types.UID(identity.UID), Required: true, VeleroNamespace: addon.Namespace, Location: velero.Place(location),
+			Backup: v1alpha1.MemberBackup{
+				Name: done.Name, UID: done.UID, Phase: string(done.Status.Phase), Items: done.Status.Progress.ItemsBackedUp, Total: done.Status.Progress.TotalItems,
+			},
+		})
+	}
+	policy.Members[1].DependsOn = []string{"c1"}
+	r.env = []string{"HOME=" + r.dir, "KUBECONFIG=" + meddle.Kubeconfig(t, contexts), "KUBECACHEDIR=" + filepath.Join(r.dir, "cache")}
+	return r
+}
+
+// till is a Deployment with a pod.
+func till() map[string]any {
+	labels := map[string]any{"app": "till"}
+	return map[string]any{
+		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "till"},
+		"spec": map[string]any{"selector": map[string]any{"matchLabels": labels}, "template": map[string]any{
+			"metadata": map[string]any{"labels": labels},
+			"spec":     map[string]any{"containers": []any{map[string]any{"name": "till", "image": "registry.example/till:1"}}},
+		}},
+	}
+}
+
+func rolledOut(t *testing.T, cluster, namespace string) {
+	t.Helper()
+	eventually(t, func() error {
+		d, err := objects(t, cluster, "apps", "v1", "deployments", namespace).Get(t.Context(), "till", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if n, _, _ := unstructured.NestedInt64(d.Object, "status", "availableReplicas"); n != 1 {
+			return fmt.Errorf("%d are available", n)
+		}
+		return nil
+	})
+}
+
+// eventually waits until it is so.
+func eventually(t *testing.T, is func() error) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		err := is()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// file writes the manifest.
+func (r *restoring) file(t *testing.T) string {
+	t.Helper()
+	text, err := yaml.Marshal(r.manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(r.dir, "manifest.yaml")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// wants runs the plugin, which must end with a code and say all of the texts.
+func (r *restoring) wants(t *testing.T, code int, args []string, texts ...string) string {
+	t.Helper()
+	began := time.Now()
+	got, out, _ := r.Run(t, 0, false, r.env, append(args, "--yes")...)
+	t.Logf("%s: %s", args[0], time.Since(began).Round(time.Millisecond))
+	if got != code {
+		t.Fatalf("exit code %d, want %d\n%s", got, code, out)
+	}
+	for _, text := range texts {
+		if !strings.Contains(out, text) {
+			t.Fatalf("nothing says %q\n%s", text, out)
+		}
+	}
+	return out
+}
+
+// lose deletes the namespace of the set in some clusters.
+func (r *restoring) lose(t *testing.T, clusters ...string) {
+	t.Helper()
+	for _, c := range clusters {
+		namespaces := objects(t, c, "", "v1", "namespaces", "")
+		if err := namespaces.Delete(t.Context(), r.name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			t.Fatal(err)
+		}
+		eventually(t, func() error { return gone(t, c, r.name) })
+	}
+}
+
+func gone(t *testing.T, cluster, namespace string) error {
+	t.Helper()
+	_, err := objects(t, cluster, "", "v1", "namespaces", "").Get(t.Context(), namespace, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return errors.Join(err, fmt.Errorf("%s has namespace %s", cluster, namespace))
+}
+
+// has fails the test unless a cluster has what was backed up of another.
+func (*restoring) has(t *testing.T, cluster, namespace string) {
+	t.Helper()
+	prices, err := objects(t, cluster, "", "v1", "configmaps", namespace).Get(t.Context(), "prices", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bread, _, _ := unstructured.NestedString(prices.Object, "data", "bread"); bread != "3" {
+		t.Errorf("bread is %q in %s", bread, cluster)
+	}
+	rolledOut(t, cluster, namespace)
+}
+
+// A set is restored where it was, and what is there already stays as it is; begun again
+// it is a run of its own.
+func TestRestore(t *testing.T) {
+	r := backedUp(t, "restored")
+	args := []string{"restore", r.name, "-f", r.file(t)}
+	r.wants(t, 0, append(args, "--dry-run=server"), "what is in it stays as it is")
+	r.lose(t, "c1", "c2")
+	out := r.wants(t, 0, args, "is ready after")
+	r.has(t, "c1", r.name)
+	r.has(t, "c2", r.name)
+	if strings.Index(out, "c1: ready") > strings.Index(out, "c2: restoring") {
+		t.Errorf("c2 did not wait for c1, which it depends on:\n%s", out)
+	}
+	// What differs stays, or is patched.
+	configMaps := objects(t, "c1", "", "v1", "configmaps", r.name)
+	price := func(bread string) {
+		t.Helper()
+		if _, err := configMaps.Patch(t.Context(), "prices", types.MergePatchType, []byte(`{"data":{"bread":"`+bread+`"}}`), metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	price("4")
+	r.wants(t, 0, args)
+	if is, err := configMaps.Get(t.Context(), "prices", metav1.GetOptions{}); err != nil || is.Object["data"].(map[string]any)["bread"] != "4" {
+		t.Errorf("%v, %v", is, err)
+	}
+	r.wants(t, 0, append(args, "--existing-resources", "update"))
+	r.has(t, "c1", r.name)
+}
+
+// Each cluster's part goes into the other one, whose Velero sees the backup by the
+// location that reads only.
+func TestRestoreElsewhere(t *testing.T) {
+	r := backedUp(t, "elsewhere")
+	r.wants(t, 0, []string{
+		"restore", r.name, "-f", r.file(t), "--map", "c1=c2,c2=c1", "--namespace-mappings", r.name + ":" + r.name + "-2", "-o", "yaml",
+	}, "rtoMillis: ", "wave: 2")
+	t.Cleanup(func() {
+		for _, c := range []string{"c1", "c2"} {
+			_ = objects(t, c, "", "v1", "namespaces", "").Delete(context.WithoutCancel(t.Context()), r.name+"-2", metav1.DeleteOptions{})
+		}
+	})
+	r.has(t, "c1", r.name+"-2")
+	r.has(t, "c2", r.name+"-2")
+	// The manifest says where the backups are: elsewhere there are none.
+	r.manifest.Status.Members[0].Location.Prefix = "c3"
+	r.wants(t, 5, []string{"restore", r.name, "-f", r.file(t), "--map", "c1=c2,c2=c1"},
+		`no BackupStorageLocation is at bucket velero, prefix "c3"`, "accessMode: ReadOnly", "nothing was changed")
+}
+
+// What does not work is no success, and who depends on it is not begun.
+func TestRestoreFails(t *testing.T) {
+	r := backedUp(t, "failing")
+	r.lose(t, "c1", "c2")
+	r.manifest.Spec.Policy.Spec.Probes[0].Clusters = []string{"c1"}
+	r.manifest.Spec.Policy.Spec.Probes[0].Command = []string{"false"}
+	r.manifest.Spec.Policy.Spec.Probes[0].Timeout.Duration = 2 * time.Second
+	r.wants(t, 1, []string{"restore", r.name, "-f", r.file(t)}, "probe 1: it has not passed within 2s", "not begun: c1, which it depends on, is not ready")
+	if err := gone(t, "c2", r.name); err != nil {
+		t.Error(err)
+	}
+	// Without dependency the other one is restored.
+	r.manifest.Spec.Policy.Spec.Members[1].DependsOn = nil
+	r.wants(t, 3, []string{"restore", r.name, "-f", r.file(t)}, "probe 1: it has not passed")
+	r.has(t, "c2", r.name)
+	// The word of another set.
+	r.manifest.Spec.Policy.Spec.Probes = nil
+	r.manifest.Spec.Policy.Spec.Canary = &v1alpha1.CanaryCheck{Namespace: r.name, Selector: "app=till", Read: []string{"echo", "k3x8"}}
+	r.manifest.Status.Canary, r.manifest.Status.Members[1].Canary = "k3x9", true
+	r.wants(t, 7, []string{"restore", r.name, "-f", r.file(t)}, `says "k3x8", and the set's word is "k3x9"`)
+	r.manifest.Status.Canary = "k3x8"
+	r.wants(t, 0, []string{"restore", r.name, "-f", r.file(t)}, "every member has the word of the set")
+}
+
+// A drill leaves nothing, whether it works or not, and touches nothing else.
+func TestDrill(t *testing.T) {
+	r := backedUp(t, "drilled")
+	args := []string{"drill", r.name, "-f", r.file(t)}
+	r.wants(t, 0, args, "is ready after", "deleted: namespace drilled-drill, Restore ")
+	clean := func() {
+		t.Helper()
+		for _, c := range []string{"c1", "c2"} {
+			if err := gone(t, c, "drilled-drill"); err != nil {
+				t.Error(err)
+			}
+			r.has(t, c, r.name)
+			left, err := serverOf(t, c).Restores(t.Context(), "kubectl-fleet.io/restored-set="+r.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range left {
+				if l.DeletionTimestamp == nil {
+					t.Errorf("%s has Restore %s", c, l.Name)
+				}
+			}
+		}
+	}
+	clean()
+	r.manifest.Spec.Policy.Spec.Probes[0].Command = []string{"false"}
+	r.manifest.Spec.Policy.Spec.Probes[0].Timeout.Duration = time.Second
+	r.wants(t, 1, []string{"drill", r.name, "-f", r.file(t)}, "probe 1: it has not passed")
+	clean()
+	// A namespace of somebody else is not a drill's.
+	shop(t, "c2", "drilled-other")
+	r.wants(t, 5, append(args, "--namespace-mappings", "drilled:drilled-other"), "a drill restores into new ones alone")
+	if err := gone(t, "c2", "drilled-other"); err == nil {
+		t.Error("it is gone")
+	}
+}
