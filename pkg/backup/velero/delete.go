@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -31,11 +32,17 @@ func (e *UndeletedError) Error() string {
 // Reason classifies the failure.
 func (*UndeletedError) Reason() member.Reason { return member.ReasonRefused }
 
-// notFound is what Velero says of a Backup that is gone already.
-const notFound = "backup not found"
+// What Velero says of a Backup that is gone already, and of one that it thinks it works
+// on: where its finalizer is quicker than what comes before, it thinks so for ever.
+const (
+	notFound   = "backup not found"
+	inProgress = "backup is still in progress"
+	// tries are how often it is believed to see that it has ended.
+	tries = 3
+)
 
-// Delete has Velero delete a Backup with its snapshots and what the store has of it, and
-// waits until it is gone. One that is gone already is no error; one that cannot be
+// Delete has Velero delete a Backup with its snapshots and what the store has of it, when
+// it has ended, and waits until it is gone. One that is gone already is no error; one that cannot be
 // deleted is an *UndeletedError. When ctx ends the request stands, and Velero goes on.
 func (s Server) Delete(ctx context.Context, b *velerov1.Backup) error {
 	if IsWaiting(b.Status.Phase) {
@@ -45,6 +52,39 @@ func (s Server) Delete(ctx context.Context, b *velerov1.Backup) error {
 			return gone(err)
 		}
 	}
+	if !IsTerminal(b.Status.Phase) { // until then Velero refuses
+		_, err := s.AwaitBackup(ctx, b.Name, func(b *velerov1.Backup) bool { return IsTerminal(b.Status.Phase) }, nil)
+		if isGone(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for try := 1; ; try++ {
+		errs, err := s.delete(ctx, b)
+		switch {
+		case err != nil:
+			return err
+		case len(errs) == 0:
+			return s.awaitGone(ctx, b.Name)
+		case len(errs) == 1 && strings.HasSuffix(errs[0], notFound):
+			return nil
+		case !strings.HasSuffix(errs[0], inProgress):
+			return &UndeletedError{b.Name, errs}
+		case try == tries:
+			return &UndeletedError{b.Name, append(errs, "it has ended, and Velero will only see that when it is restarted")}
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(lastPause):
+		}
+	}
+}
+
+// delete asks Velero once to delete a Backup, and returns what it says to that.
+func (s Server) delete(ctx context.Context, b *velerov1.Backup) (errs []string, err error) {
 	request, err := create(ctx, s, deleteBackupRequests(), &velerov1.DeleteBackupRequest{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: b.Name + "-", Labels: map[string]string{
 			velerov1.BackupNameLabel: LabelValue(b.Name), velerov1.BackupUIDLabel: string(b.UID),
@@ -52,22 +92,18 @@ func (s Server) Delete(ctx context.Context, b *velerov1.Backup) error {
 		Spec: velerov1.DeleteBackupRequestSpec{BackupName: b.Name},
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	answered, err := await(ctx, s, deleteBackupRequests(), request.Name, func(r *velerov1.DeleteBackupRequest) bool {
 		return r.Status.Phase == velerov1.DeleteBackupRequestPhaseProcessed
 	}, nil)
-	switch {
-	case isGone(err): // it goes with the Backup, or because somebody else asks for the same
-		return s.awaitGone(ctx, b.Name)
-	case err != nil:
-		return err
-	case len(answered.Status.Errors) == 1 && strings.HasSuffix(answered.Status.Errors[0], notFound):
-		return nil
-	case len(answered.Status.Errors) > 0:
-		return &UndeletedError{b.Name, answered.Status.Errors}
+	if isGone(err) { // it goes with the Backup, or because somebody else asks for the same
+		return nil, nil
 	}
-	return s.awaitGone(ctx, b.Name)
+	if err != nil {
+		return nil, err
+	}
+	return answered.Status.Errors, nil
 }
 
 // awaitGone waits until there is no Backup of a name.
