@@ -59,13 +59,28 @@ func restore(patch, before, object map[string]any) map[string]any {
 		wasInner, wereInner := was.(map[string]any)
 		innerIs, areInner := object[key].(map[string]any)
 		switch {
-		case isInner && wereInner && areInner:
-			back[key] = restore(inner, wasInner, innerIs)
+		case isInner && areInner && (wereInner || was == nil):
+			left := restore(inner, wasInner, innerIs)
+			if was == nil && emptied(innerIs, left) {
+				back[key] = nil // as it was; what others have added would stay
+			} else {
+				back[key] = left
+			}
 		case contains(object, map[string]any{key: value}):
 			back[key] = runtime.DeepCopyJSONValue(was)
 		}
 	}
 	return back
+}
+
+// emptied is true if a patch takes away all that an object has.
+func emptied(object, patch map[string]any) bool {
+	for key := range object {
+		if value, has := patch[key]; !has || value != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // annotated is a patch that sets Annotation, too, or takes it away.

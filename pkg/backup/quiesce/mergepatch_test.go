@@ -37,13 +37,13 @@ func TestUndo(t *testing.T) {
 // What somebody else has changed meanwhile stays as they made it.
 func TestRestoreLeavesOthersChanges(t *testing.T) {
 	t.Parallel()
-	patch := parsed(t, `{"spec":{"replicas":0,"paused":true,"strategy":{"type":"None"}}}`)
+	patch := parsed(t, `{"spec":{"replicas":0,"paused":true,"strategy":{"type":"None"},"fence":{"all":true}}}`)
 	before := undo(patch, parsed(t, `{"spec":{"replicas":3,"strategy":{"type":"Rolling"}}}`))
-	now := parsed(t, `{"spec":{"replicas":7,"paused":true,"strategy":{"type":"None"},"more":1}}`)
+	now := parsed(t, `{"spec":{"replicas":7,"paused":true,"strategy":{"type":"None"},"fence":{"all":true,"theirs":1},"more":1}}`)
 	if contains(now, patch) {
 		t.Error("it is taken for unbroken")
 	}
-	want := parsed(t, `{"spec":{"replicas":7,"strategy":{"type":"Rolling"},"more":1}}`)
+	want := parsed(t, `{"spec":{"replicas":7,"strategy":{"type":"Rolling"},"fence":{"theirs":1},"more":1}}`)
 	if got := merged(t, now, restore(patch, before, now)); !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
