@@ -173,9 +173,34 @@ func BackupName(set, cluster, part string) string {
 	return "fb-" + set + "-" + strings.TrimRight(cluster, "-.") + "-" + hash
 }
 
+// Template is what a policy without a file asks of Velero.
+type Template struct {
+	IncludedNamespaces []string
+	// Selector is a label selector.
+	Selector        string
+	StorageLocation string
+	TTL             metav1.Duration
+	// MoveData copies the data of snapshots to the location.
+	MoveData bool
+	// FileSystem copies the files of live volumes.
+	FileSystem bool
+}
+
 // Of is a policy without a file: the same for every cluster, and nothing held still.
-func Of(name string, clusters []string, velero string, backup velerov1.BackupSpec) (*v1alpha1.BackupSchedule, error) {
-	text, err := json.Marshal(backup)
+func Of(name string, clusters []string, velero string, t Template) (*v1alpha1.BackupSchedule, error) {
+	spec := velerov1.BackupSpec{
+		IncludedNamespaces: t.IncludedNamespaces, StorageLocation: t.StorageLocation, TTL: t.TTL, DefaultVolumesToFsBackup: &t.FileSystem,
+	}
+	if t.Selector != "" {
+		var err error
+		if spec.LabelSelector, err = metav1.ParseToLabelSelector(t.Selector); err != nil {
+			return nil, err
+		}
+	}
+	if t.MoveData {
+		spec.SnapshotMoveData = &t.MoveData
+	}
+	text, err := json.Marshal(spec)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,11 @@ import (
 func NewCmdFleetbackup(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{Use: "kubectl-fleetbackup", Short: "Back up and restore apps that span clusters"}
 	cmd.AddCommand(
+		newCmdCreate(env),
+		newCmdDescribe(env),
 		newCmdDrill(env),
+		newCmdGet(env),
+		newCmdRecover(env),
 		newCmdRestore(env),
 		version.NewCmdVersion(env),
 	)

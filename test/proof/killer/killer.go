@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
@@ -49,7 +50,7 @@ type Killer struct {
 func (k *Killer) strike(r *http.Request) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !meddle.IsWrite(r) {
+	if !meddle.IsWrite(r) && !isExec(r) {
 		return false
 	}
 	k.writes++
@@ -59,6 +60,12 @@ func (k *Killer) strike(r *http.Request) bool {
 	k.reached = true
 	return true
 }
+
+// isExec is true for what changes something in a container. Its answer is a stream:
+// after it is half way into it.
+func isExec(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/exec") }
+
+const halfWay = 60 * time.Millisecond
 
 func (k *Killer) kill() {
 	k.mu.Lock()
@@ -71,6 +78,11 @@ func (k *Killer) Before(tb testing.TB, config *rest.Config) *clientcmdapi.Cluste
 	tb.Helper()
 	return meddle.Before(tb, config, func(w http.ResponseWriter, r *http.Request, server http.Handler) {
 		if !k.strike(r) {
+			server.ServeHTTP(w, r)
+			return
+		}
+		if k.after && isExec(r) {
+			time.AfterFunc(halfWay, k.kill)
 			server.ServeHTTP(w, r)
 			return
 		}

@@ -1,0 +1,142 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/set"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
+)
+
+// finish waits until Velero has done with every Backup, judges the set and seals it.
+// Nothing is held still.
+func (r *run) finish(ctx context.Context) (*v1alpha1.BackupExecution, error) {
+	waiting, cancel := context.WithTimeoutCause(ctx, r.settings.Timeout, &TimeoutError{Set: r.set, Timeout: r.settings.Timeout})
+	defer cancel()
+	r.each(waiting, r.made(), func(ctx context.Context, p *part) error {
+		b, err := p.velero.AwaitBackup(ctx, p.own().Backup.Name, func(b *velerov1.Backup) bool { return velero.IsTerminal(b.Status.Phase) }, r.tell(p))
+		if err != nil {
+			return err
+		}
+		note(p.own(), b)
+		p.volumes(ctx)
+		return nil
+	})
+	if waiting.Err() != nil {
+		return r.merged(), context.Cause(waiting)
+	}
+	doubt := ""
+	if r.settings.Clock.Suspended() {
+		doubt = "the machine that made it slept, or somebody set its clock"
+	}
+	return r.seal(ctx, doubt)
+}
+
+// made are the members that have a Backup to wait for.
+func (r *run) made() []*part {
+	var made []*part
+	for _, p := range r.parts {
+		if p.journal != nil && p.lost == nil {
+			made = append(made, p)
+		}
+	}
+	return made
+}
+
+// volumes notes what became of each volume of preflight. What Velero says of them is
+// in the object store, which may be out of reach from here: then it is not known.
+func (p *part) volumes(ctx context.Context) {
+	own := p.own()
+	taken, err := p.velero.BackupVolumes(ctx, own.Backup.Name)
+	if err != nil {
+		return
+	}
+	for i := range own.Volumes {
+		v := &own.Volumes[i]
+		v.Skipped = "Velero did not take it"
+		for _, t := range taken {
+			if t.Namespace == v.Namespace && t.Claim == v.Claim {
+				v.Method, v.Handle, v.Moved, v.Skipped = t.Method, t.Handle, t.Moved, t.Skipped
+			}
+		}
+	}
+}
+
+// seal judges what is known, and writes it where it survives the loss of any one
+// cluster: into all members, and by their Veleros into their buckets.
+func (r *run) seal(ctx context.Context, doubt string) (*v1alpha1.BackupExecution, error) {
+	e := r.merged()
+	set.Judge(e, doubt)
+	e.Status.Phase, e.Status.Sealed = v1alpha1.BackupSealed, metav1.Now()
+	var remember []*part
+	for _, p := range r.parts {
+		if p.journal != nil {
+			p.lost = nil // what it knows is in the manifest now
+			remember = append(remember, p)
+		}
+	}
+	r.each(ctx, remember, func(ctx context.Context, p *part) error { return p.give(ctx, e) })
+	var failed []error
+	for _, p := range remember {
+		if p.lost != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", p.cluster.Name, p.lost))
+		}
+	}
+	return e, sealError(r.set, failed)
+}
+
+// give writes the manifest into one member, and has it backed up. The journal is the
+// last: whoever finds it sealed finds the rest.
+func (p *part) give(ctx context.Context, e *v1alpha1.BackupExecution) error {
+	if err := set.Keep(ctx, p.store, e); err != nil {
+		return err
+	}
+	if own := set.MemberOf(e, p.uid); own != nil {
+		ctx, cancel := context.WithTimeout(ctx, sealing)
+		defer cancel()
+		b, err := p.velero.CreateBackup(ctx, set.ManifestBackup(e, own, p.backup, p.store.Namespace))
+		if err != nil {
+			return err
+		}
+		b, err = p.velero.AwaitBackup(ctx, b.Name, func(b *velerov1.Backup) bool { return velero.IsTerminal(b.Status.Phase) }, func(*velerov1.Backup) {})
+		if err != nil {
+			return fmt.Errorf("its bucket: %w", err)
+		}
+		if b.Status.Phase != velerov1.BackupPhaseCompleted {
+			return fmt.Errorf("its bucket: Backup %s is %s", b.Name, b.Status.Phase)
+		}
+	}
+	p.journal.BackupExecution = *e
+	return p.journal.Save(ctx)
+}
+
+// sealing is how long Velero may take for a manifest. It is a small Backup, but others
+// may come before it.
+const sealing = 2 * time.Minute
+
+// SealError is a set of which some members, or their buckets, do not have the manifest.
+// The others do.
+type SealError struct {
+	Set string
+	Err error
+}
+
+func (e *SealError) Error() string {
+	return fmt.Sprintf("the manifest of %s is not everywhere: %v", e.Set, e.Err)
+}
+
+func (e *SealError) Unwrap() error { return e.Err }
+
+// sealError joins what members say; nil if they say nothing.
+func sealError(set string, failed []error) error {
+	if len(failed) == 0 {
+		return nil
+	}
+	return &SealError{Set: set, Err: errors.Join(failed...)}
+}

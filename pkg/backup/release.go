@@ -1,0 +1,108 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/policy"
+)
+
+// straggling is how long the members wait for one another between two waves of a
+// release. One that does not answer is not what keeps the others frozen.
+const straggling = 5 * time.Second
+
+// release ends every hold of some members that it has not ended yet, in reverse waves.
+// Nothing keeps it from that, Ctrl-C neither; it takes no longer than the last deadman.
+func (r *run) release(ctx context.Context, parts []*part) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), policy.TTL(r.policy))
+	defer cancel()
+	members := slices.DeleteFunc(slices.Clone(parts), func(p *part) bool {
+		return p.journal == nil || !slices.ContainsFunc(p.own().Holds, isUnreleased)
+	})
+	began := r.now()
+	for _, p := range members {
+		if at := &p.own().Instants; at.Release == nil {
+			at.Release = new(began)
+		}
+	}
+	waves := make([]wave, len(r.policy.Spec.Quiesce))
+	for i := range waves {
+		waves[i] = wave{left: len(members), over: make(chan struct{})}
+	}
+	failures := make([]*AttentionError, len(members))
+	var group sync.WaitGroup
+	for i, p := range members {
+		group.Go(func() {
+			failures[i] = r.releaseOne(ctx, p, waves)
+			p.own().Instants.Released = new(r.now())
+			r.observer.Released(p.cluster.Name, millis(*p.own().Instants.Released-began))
+		})
+	}
+	group.Wait()
+	attention := &AttentionError{}
+	for _, f := range failures {
+		attention.Holds = append(attention.Holds, f.Holds...)
+		attention.Err = errors.Join(attention.Err, f.Err)
+	}
+	if attention.Err == nil {
+		return nil
+	}
+	return attention
+}
+
+// wave is one wave of a release, over all members.
+type wave struct {
+	mu   sync.Mutex
+	left int
+	over chan struct{}
+}
+
+// done says that one member more is through, and waits for the others, for a while.
+func (w *wave) done() {
+	w.mu.Lock()
+	w.left--
+	if w.left == 0 {
+		close(w.over)
+	}
+	w.mu.Unlock()
+	select {
+	case <-w.over:
+	case <-time.After(straggling):
+	}
+}
+
+// releaseOne ends the holds of one member, and says which it is not certain of.
+func (r *run) releaseOne(ctx context.Context, p *part, waves []wave) *AttentionError {
+	uncertain := &AttentionError{}
+	var mu sync.Mutex
+	for number := range slices.Backward(waves) {
+		_ = all(holdsOf(p, number), func(h *v1alpha1.Hold) error {
+			if !isUnreleased(*h) {
+				return nil
+			}
+			broken, why := h.State == v1alpha1.HoldBroken, h.Why
+			err := r.hold.Release(ctx, p.member, h)
+			if broken { // a release does not mend what was not still before
+				h.State, h.Why = v1alpha1.HoldBroken, why
+			}
+			if err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				uncertain.Holds = append(uncertain.Holds, fmt.Sprintf("%s: %s/%s", p.cluster.Name, h.Namespace, h.Name))
+				uncertain.Err = errors.Join(uncertain.Err, err)
+			}
+			return nil
+		})
+		waves[number].done()
+	}
+	slices.Sort(uncertain.Holds)
+	return uncertain
+}
+
+// isUnreleased is true for a hold that may still hold something.
+func isUnreleased(h v1alpha1.Hold) bool { return h.State != v1alpha1.HoldReleased }
