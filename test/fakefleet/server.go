@@ -103,6 +103,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	at := parsePath(r.URL.Path)
 	s.record(r)
+	if strings.HasPrefix(r.URL.Path, artifacts) {
+		writeArtifact(w, r)
+		return
+	}
 	if !s.knows(r) {
 		writeStatus(w, http.StatusUnauthorized, at, "")
 		return

@@ -25,6 +25,8 @@ type store struct {
 	kinds   []kind
 	objects []*unstructured.Unstructured // sorted as etcd has them: namespace, name
 	changes []change                     // behind those that every server has
+
+	artifacts string // where its Velero says that the object store is
 }
 
 // loadBase fills a new server. Its kube-system has a UID of its own.

@@ -24,6 +24,7 @@ import (
 //	fleet secret SERVER NAMESPACE/NAME KEY FILE   adds a Secret with the file
 //	fleet member HUB NAME SERVER           puts a server behind the proxy of a
 //	                                       Karmada control plane
+//	fleet velero SERVERS                   Velero, which answers, and a location
 //	fleet version SERVERS V                the Kubernetes version
 //	fleet fault SERVERS KIND [on X] [after N] [text T]   see fakefleet.Fault
 //	fleet heal SERVERS                     ends the faults in answers
@@ -61,6 +62,9 @@ func cmdFleet(ts *testscript.TestScript, neg bool, args []string) {
 	case "member":
 		arguments(ts, neg, args, 3, 3)
 		s.server(ts, args[0]).AddMember(args[1], s.server(ts, args[2]))
+	case "velero":
+		arguments(ts, neg, args, 1, 1)
+		s.each(ts, args[0], (*fakefleet.Server).AddVelero)
 	case "version":
 		arguments(ts, neg, args, 2, 2)
 		s.each(ts, args[0], func(server *fakefleet.Server) error {

@@ -194,7 +194,13 @@ func kinds() map[string]any {
 		Volumes: execution.Status.Members[0].Volumes, Holds: execution.Status.Members[0].Holds, CutSeconds: 15, MaxFreezeSeconds: 90, ClockOffsetMillis: new(int64(-3)),
 	}
 	preflight.Kind = v1alpha1.BackupPreflightKind
+	deletion := &v1alpha1.BackupDeletion{
+		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "shop-k3x9", Annotations: map[string]string{v1alpha1.ClusterAnnotation: "east"}},
+		Backups: []string{"fb-shop-k3x9-east"}, Forgotten: true,
+	}
+	deletion.Kind = v1alpha1.BackupDeletionKind
 	return map[string]any{
+		"BackupDeletion":   deletion,
 		"BackupPreflight":  preflight,
 		"BackupSchedule":   schedule,
 		"BackupExecution":  execution,

@@ -13,9 +13,12 @@ func NewCmdFleetbackup(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{Use: "kubectl-fleetbackup", Short: "Back up and restore apps that span clusters"}
 	cmd.AddCommand(
 		newCmdCreate(env),
+		newCmdDelete(env),
 		newCmdDescribe(env),
 		newCmdDrill(env),
 		newCmdGet(env),
+		newCmdLogs(env),
+		newCmdPreflight(env),
 		newCmdRecover(env),
 		newCmdRestore(env),
 		version.NewCmdVersion(env),

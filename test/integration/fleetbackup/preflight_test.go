@@ -9,8 +9,10 @@ import (
 
 	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
 
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/policy"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/preflight"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
@@ -18,13 +20,26 @@ import (
 	addon "github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/velero"
 )
 
-// look looks at a cluster as a member of a policy that backs up a namespace.
-func look(t *testing.T, cluster string, spec velerov1.BackupSpec) preflight.Report {
+// policyOf is a policy of both clusters.
+func policyOf(t *testing.T, spec velerov1.BackupSpec) *v1alpha1.BackupSchedule {
 	t.Helper()
-	p, err := policy.Of("shop", []string{"c1", "c2"}, addon.Namespace, spec)
+	template, err := json.Marshal(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
+	p := &v1alpha1.BackupSchedule{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}
+	p.Spec.Members = []v1alpha1.BackupMember{{Cluster: "c1"}, {Cluster: "c2"}}
+	p.Spec.Velero = v1alpha1.VeleroTemplate{Namespace: addon.Namespace, Template: runtime.RawExtension{Raw: template}}
+	if err := policy.Complete(p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// look looks at a cluster as a member of a policy that backs up a namespace.
+func look(t *testing.T, cluster string, spec velerov1.BackupSpec) preflight.Report {
+	t.Helper()
+	p := policyOf(t, spec)
 	r, err := preflight.Look(t.Context(), serverOf(t, cluster).Member, p, *policy.Member(p, cluster), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -99,10 +114,7 @@ func TestPreflight(t *testing.T) {
 		f.Resume(t, addon.Store)
 	})
 	t.Run("rights", func(t *testing.T) {
-		p, err := policy.Of("shop", []string{"c1"}, addon.Namespace, of)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := policyOf(t, of)
 		config := f.RESTConfig(t, "c1")
 		config.Impersonate.UserName = "nobody-in-particular"
 		report, err := preflight.Look(t.Context(), memberOf(t, config, "c1"), p, p.Spec.Members[0], nil)
