@@ -185,6 +185,16 @@ func kinds() map[string]any {
 		},
 	}
 	restore.Kind = v1alpha1.RestoreExecutionKind
+	restoreChange := &v1alpha1.RestoreChange{
+		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "till", Namespace: "shop", Annotations: map[string]string{v1alpha1.ClusterAnnotation: "west"}},
+		Source: "east", Object: v1alpha1.FoundObject{APIVersion: "apps/v1", Kind: "Deployment"}, Change: "Differs", Why: "it stays as it is", Paths: []string{"spec.replicas"},
+	}
+	restoreChange.Kind = v1alpha1.RestoreChangeKind
+	backupCheck := &v1alpha1.BackupCheck{
+		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "shop-k3x9", Annotations: map[string]string{v1alpha1.ClusterAnnotation: "east"}},
+		Backup: "fb-shop-k3x9-east", Phase: "Completed", Items: 412, Expires: at, Location: "default", Problems: []string{"it has expired"}, Unknown: []string{"its store"},
+	}
+	backupCheck.Kind = v1alpha1.BackupCheckKind
 	preflight := &v1alpha1.BackupPreflight{
 		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "shop", Annotations: map[string]string{v1alpha1.ClusterAnnotation: "east"}},
 		Required: true, Ready: true,
@@ -205,6 +215,8 @@ func kinds() map[string]any {
 		"BackupSchedule":   schedule,
 		"BackupExecution":  execution,
 		"RestoreExecution": restore,
+		"RestoreChange":    restoreChange,
+		"BackupCheck":      backupCheck,
 		"BudgetState":      budgetState,
 		"PoolPlan":         poolPlan,
 		"ScalePlan":        scalePlan,

@@ -48,7 +48,7 @@ func Clean(ctx context.Context, f Fleet, set, by string, s Settings, o Observer)
 			return nil, err
 		}
 		defer lock.Release(ctx)
-		ctx, done := (&target{alive: alive}).under(ctx)
+		ctx, done := (&place{alive: alive}).under(ctx)
 		defer done()
 		ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 		defer cancel()

@@ -30,7 +30,7 @@ const shownErrors = 5
 
 // one is one member on its way.
 type one struct {
-	*target
+	*place
 
 	part     *v1alpha1.RestoreMember
 	progress *v1alpha1.RestoreProgress

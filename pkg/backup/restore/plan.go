@@ -179,8 +179,8 @@ func fits(x *v1alpha1.RestoreExecution, r Request) error {
 // namespacesFit is an error if two namespaces would become one.
 func namespacesFit(x *v1alpha1.RestoreExecution) error {
 	known, found := true, map[string]bool{}
-	type place struct{ target, namespace string }
-	taken := map[place]v1alpha1.RestoreMember{}
+	type spot struct{ target, namespace string }
+	taken := map[spot]v1alpha1.RestoreMember{}
 	alone := map[string]int{} // members by target
 	for _, m := range x.Spec.Members {
 		alone[m.Target]++
@@ -197,7 +197,7 @@ func namespacesFit(x *v1alpha1.RestoreExecution) error {
 		}
 		for _, from := range m.Namespaces {
 			found[from] = true
-			at := place{m.Target, inTarget(&x.Spec, from)}
+			at := spot{m.Target, inTarget(&x.Spec, from)}
 			if other, is := taken[at]; is {
 				return fmt.Errorf("namespace %s of %s would be that of %s and that of %s: --namespace-mappings", at.namespace, at.target, other.Source, m.Source)
 			}

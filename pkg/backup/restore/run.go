@@ -37,14 +37,14 @@ type run struct {
 	settings Settings
 	observer Observer
 	began    time.Time
-	targets  map[string]*target
+	targets  map[string]*place
 
 	mu   sync.Mutex // of all that follows, and of every journal
 	plan *v1alpha1.RestoreExecution
 }
 
-// target is one cluster of a run, under its lock.
-type target struct {
+// place is one target of a run, under its lock.
+type place struct {
 	whole   *run
 	cluster inventory.Cluster
 	member  *member.Member
@@ -107,7 +107,7 @@ func Adopt(x *v1alpha1.RestoreExecution, sights []*Sight) bool {
 // target remembers it, so that it can be gone on with. The error is one of the run:
 // those of members are in its status, and in failures.
 func Execute(ctx context.Context, f Fleet, x *v1alpha1.RestoreExecution, s Settings, o Observer) (*v1alpha1.RestoreExecution, []fanout.Failure, error) {
-	r := &run{fleet: f, settings: s, observer: o, began: time.Now(), targets: map[string]*target{}, plan: x}
+	r := &run{fleet: f, settings: s, observer: o, began: time.Now(), targets: map[string]*place{}, plan: x}
 	if x.Status.Started.IsZero() {
 		x.Status.Started = metav1.NewTime(r.began.Truncate(time.Second))
 	}
@@ -157,7 +157,7 @@ func (r *run) lock(ctx context.Context) error {
 
 // begin takes the lock of one target, and makes it remember the run.
 func (r *run) begin(ctx context.Context, c inventory.Cluster, m *member.Member) (struct{}, error) {
-	t := &target{whole: r, cluster: c, member: m, store: storeOf(m, r.settings)}
+	t := &place{whole: r, cluster: c, member: m, store: storeOf(m, r.settings)}
 	if err := t.store.EnsureNamespace(ctx); err != nil {
 		return struct{}{}, err
 	}
@@ -188,7 +188,7 @@ func firstOf[T any](results fanout.Results[T]) error {
 }
 
 // save writes what the run has come to.
-func (t *target) save(ctx context.Context) error {
+func (t *place) save(ctx context.Context) error {
 	t.saving.Lock()
 	defer t.saving.Unlock()
 	t.whole.mu.Lock()
@@ -207,7 +207,7 @@ func (r *run) release(ctx context.Context) {
 }
 
 // under is a context that ends with the lock of a target, too.
-func (t *target) under(ctx context.Context) (context.Context, func()) {
+func (t *place) under(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(t.alive, func() { cancel(context.Cause(t.alive)) })
 	return ctx, func() {
@@ -240,7 +240,7 @@ func (r *run) wave(ctx context.Context, number int, failures map[string]error) {
 				continue
 			}
 			wait.Go(func() {
-				err := (&one{target: t, part: part, progress: progressOf(r.plan, part.Source)}).run(ctx)
+				err := (&one{place: t, part: part, progress: progressOf(r.plan, part.Source)}).run(ctx)
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {

@@ -31,10 +31,10 @@ What is restored runs: keep it from what it would talk to outside of its namespa
 
 Exit codes: those of restore; 6 if something is left that could not be deleted.`,
 		Example: `  # Does last night's set work?
-  kubectl fleetbackup drill shop-k3x9 -f shop-k3x9.yaml --yes
+  kubectl fleetbackup drill shop-k3x9 --yes
 
   # In a cluster that has nothing else to do
-  kubectl fleetbackup drill shop-k3x9 -f shop-k3x9.yaml --map east=lab,west=lab2
+  kubectl fleetbackup drill shop-k3x9 --map east=lab,west=lab2
 
   # Delete what a drill has left that was killed
   kubectl fleetbackup drill shop-k3x9 --clean-up -C east,west --yes`,

@@ -21,6 +21,7 @@ func NewCmdFleetbackup(env *cli.Env) *cobra.Command {
 		newCmdPreflight(env),
 		newCmdRecover(env),
 		newCmdRestore(env),
+		newCmdVerify(env),
 		version.NewCmdVersion(env),
 	)
 	return cmd

@@ -1,29 +1,70 @@
 package fleetbackup
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"os"
+	"time"
 
+	"github.com/spf13/pflag"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 )
 
 // maxManifest bounds what is read, in bytes.
 const maxManifest = 64 << 20
 
-// readManifest reads a set's manifest that was kept as a file: by itself, or in a list
-// of them.
-func readManifest(env *cli.Env, path, set string) (*v1alpha1.BackupExecution, error) {
-	if path == "" {
-		return nil, cli.UsageError(errors.New("-f with the set's manifest is needed"))
+// manifestFlags say where a set's manifest is.
+type manifestFlags struct {
+	file      string
+	namespace string
+}
+
+func (f *manifestFlags) addFlags(flags *pflag.FlagSet) {
+	flags.StringVarP(&f.file, "filename", "f", "", "File with the set's manifest, as describe -o yaml prints it, - is stdin (default: the clusters remember it)")
+	addStateNamespace(flags, &f.namespace)
+}
+
+// find reads the manifest of a set from its file, or from what the clusters remember;
+// with a time that of the newest set that was sealed by then, whose policy is named.
+func (f *manifestFlags) find(ctx context.Context, env *cli.Env, clusters *cli.ClusterFlags, name string, at time.Time) (*v1alpha1.BackupExecution, error) {
+	if f.file != "" {
+		return f.read(env, name)
 	}
+	asked := setFlags{env: env, clusters: clusters, namespace: f.namespace}
+	sets, failures, done, err := asked.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var found backup.Set
+	if at.IsZero() {
+		found, err = backup.Find(sets, name)
+	} else {
+		found, err = backup.FindAt(sets, name, at)
+	}
+	// Who does not answer may know a newer one. One that is named is what it is.
+	if err != nil || !at.IsZero() {
+		env.SayFailures(failures)
+	}
+	if err == nil && !at.IsZero() && len(failures) > 0 {
+		err = &cli.Error{
+			Code: cli.ExitRefused, Err: fmt.Errorf("%s is the newest that is known, and not every cluster was heard; nothing was changed", found.Execution.Name),
+			Hint: "name it instead of --at, if that is the one",
+		}
+	}
+	return &found.Execution, err
+}
+
+// read reads a set's manifest that was kept as a file: by itself, or in a list of them.
+func (f *manifestFlags) read(env *cli.Env, name string) (*v1alpha1.BackupExecution, error) {
 	in := env.In
-	if path != "-" {
-		file, err := os.Open(path) //nolint:gosec // the user's own file
+	if f.file != "-" {
+		file, err := os.Open(f.file)
 		if err != nil {
 			return nil, cli.UsageError(err)
 		}
@@ -32,7 +73,7 @@ func readManifest(env *cli.Env, path, set string) (*v1alpha1.BackupExecution, er
 	}
 	text, err := io.ReadAll(io.LimitReader(in, maxManifest))
 	if err != nil {
-		return nil, cli.UsageError(fmt.Errorf("-f %s: %w", path, err))
+		return nil, cli.UsageError(fmt.Errorf("-f %s: %w", f.file, err))
 	}
 	var document struct {
 		v1alpha1.BackupExecution `json:",inline"`
@@ -40,12 +81,12 @@ func readManifest(env *cli.Env, path, set string) (*v1alpha1.BackupExecution, er
 		Items []v1alpha1.BackupExecution `json:"items"`
 	}
 	if err := yaml.Unmarshal(text, &document); err != nil {
-		return nil, cli.UsageError(fmt.Errorf("-f %s: %w", path, err))
+		return nil, cli.UsageError(fmt.Errorf("-f %s: %w", f.file, err))
 	}
 	for _, e := range append(document.Items, document.BackupExecution) {
-		if e.Kind == v1alpha1.BackupExecutionKind && e.APIVersion == v1alpha1.APIVersion && e.Name == set {
+		if e.Kind == v1alpha1.BackupExecutionKind && e.APIVersion == v1alpha1.APIVersion && e.Name == name {
 			return &e, nil
 		}
 	}
-	return nil, cli.UsageError(fmt.Errorf("-f %s has no %s %s of %s", path, v1alpha1.BackupExecutionKind, set, v1alpha1.APIVersion))
+	return nil, cli.UsageError(fmt.Errorf("-f %s has no %s %s of %s", f.file, v1alpha1.BackupExecutionKind, name, v1alpha1.APIVersion))
 }

@@ -18,7 +18,7 @@ import (
 func newCmdRestore(env *cli.Env) *cobra.Command {
 	flags := &restoreFlags{env: env, clusters: cli.NewClusterFlags(env)}
 	cmd := &cobra.Command{
-		Use:   "restore SET",
+		Use:   "restore [SET]",
 		Short: "Bring one set back, and see that it works",
 		Long: `Bring one set back, and see that it works.
 
@@ -33,11 +33,18 @@ patch what differs; volumes keep their data all the same. Begun again after it w
 Exit codes: 0 all members are ready; 1 none is; 3 some are; 4 out of time, Velero goes on; 5 refused or not confirmed, nothing
 was changed; 6 somebody else took over; 7 restored, and of another point than the set's; 130 interrupted, Velero goes on.`,
 		Example: `  # What would be restored, from where into what
-  kubectl fleetbackup restore shop-k3x9 -f shop-k3x9.yaml --dry-run=server
+  kubectl fleetbackup restore shop-k3x9 --dry-run=server
+
+  # What would become of each object
+  kubectl fleetbackup restore shop-k3x9 --preview
 
   # East is lost: its part goes into another cluster
-  kubectl fleetbackup restore shop-k3x9 -f shop-k3x9.yaml --map east=spare`,
-		Args: cobra.ExactArgs(1),
+  kubectl fleetbackup restore shop-k3x9 --map east=spare
+
+  # The newest set of shop before the accident, whose manifest was kept as a file
+  kubectl fleetbackup restore shop --at 2026-11-20T12:00:00Z
+  kubectl fleetbackup restore shop-k3x9 -f shop-k3x9.yaml`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: cli.RunE(func(ctx context.Context, args []string) error {
 			options, err := flags.toOptions(args)
 			if err != nil {
@@ -51,17 +58,18 @@ was changed; 6 somebody else took over; 7 restored, and of another point than th
 }
 
 type restoreFlags struct {
-	env       *cli.Env
-	clusters  *cli.ClusterFlags
-	output    cli.OutputFlags
-	mutation  cli.MutationFlags
-	manifest  string
-	plan      planFlags
-	wait      waitFlags
-	existing  string
-	grade     string
-	lacking   bool
-	namespace string
+	env      *cli.Env
+	clusters *cli.ClusterFlags
+	output   cli.OutputFlags
+	mutation cli.MutationFlags
+	manifest manifestFlags
+	plan     planFlags
+	wait     waitFlags
+	at       string
+	existing string
+	grade    string
+	lacking  bool
+	preview  bool
 }
 
 // planFlags say what goes where.
@@ -102,6 +110,8 @@ func (f *waitFlags) check() error {
 
 func (f *restoreFlags) addFlags(flags *pflag.FlagSet) {
 	f.addCommonFlags(flags)
+	flags.StringVar(&f.at, "at", "", "The newest set that was sealed by then, as 2026-11-20T12:00:00Z; the argument is the policy's name, if there are several")
+	flags.BoolVar(&f.preview, "preview", false, "Show what would become of each object of the backups, and change nothing")
 	flags.StringVar(&f.existing, "existing-resources", "none", `"none" or "update": whether objects that are there and differ are patched`)
 }
 
@@ -112,22 +122,35 @@ func (f *restoreFlags) addCommonFlags(flags *pflag.FlagSet) {
 	f.mutation.AddFlags(flags)
 	f.plan.addFlags(flags)
 	f.wait.addFlags(flags)
-	flags.StringVarP(&f.manifest, "filename", "f", "", "File with the set's manifest, as describe -o yaml prints it; - is stdin")
+	f.manifest.addFlags(flags)
 	flags.StringVar(&f.grade, "allow-grade", "", "The worst grade that is good enough: Quiesced, Aligned, Independent or Torn (default: the policy says)")
 	flags.BoolVar(&f.lacking, "allow-incomplete", false, "Restore a set that lacks members")
-	flags.StringVar(&f.namespace, "state-namespace", restore.DefaultStateNamespace, "Namespace in each target that remembers the restore")
 }
 
 type restoreOptions struct {
 	restoring
 
-	manifest string
+	manifest manifestFlags
+	at       time.Time
 	request  restore.Request
 }
 
 func (f *restoreFlags) toOptions(args []string) (*restoreOptions, error) {
-	o := &restoreOptions{manifest: f.manifest, restoring: restoring{env: f.env, clusters: f.clusters, set: args[0]}}
+	o := &restoreOptions{manifest: f.manifest, restoring: restoring{env: f.env, clusters: f.clusters, preview: f.preview}}
+	if len(args) > 0 {
+		o.set = args[0]
+	}
 	var err error
+	switch {
+	case f.at != "" && f.manifest.file != "":
+		return nil, cli.UsageError(errors.New("-f is a set's own manifest: leave --at away"))
+	case f.at != "":
+		if o.at, err = time.Parse(time.RFC3339, f.at); err != nil {
+			return nil, cli.UsageError(fmt.Errorf("--at: %w", err))
+		}
+	case o.set == "":
+		return nil, cli.UsageError(errors.New("which set? name it, or say --at TIME"))
+	}
 	if o.request, err = f.plan.request(); err != nil {
 		return nil, cli.UsageError(err)
 	}
@@ -144,9 +167,12 @@ func (f *restoreFlags) toOptions(args []string) (*restoreOptions, error) {
 	if err := f.wait.check(); err != nil {
 		return nil, cli.UsageError(err)
 	}
-	o.settings = restore.Settings{StateNamespace: f.namespace, Sync: f.wait.sync, Timeout: f.wait.stage}
+	o.settings = restore.Settings{StateNamespace: f.manifest.namespace, Sync: f.wait.sync, Timeout: f.wait.stage}
 	if o.output, err = f.output.Parse(); err != nil {
 		return nil, err
+	}
+	if o.preview { // nothing is changed, so nobody is asked
+		return o, nil
 	}
 	o.mutation, err = f.mutation.Parse(f.env)
 	return o, err
@@ -166,9 +192,10 @@ func gradeOf(text string) (v1alpha1.BackupGrade, error) {
 }
 
 func (o *restoreOptions) run(ctx context.Context) error {
-	manifest, err := readManifest(o.env, o.manifest, o.set)
+	manifest, err := o.manifest.find(ctx, o.env, o.clusters, o.set, o.at)
 	if err != nil {
 		return err
 	}
+	o.set = manifest.Name
 	return o.do(ctx, manifest, o.request)
 }

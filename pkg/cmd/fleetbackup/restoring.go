@@ -8,13 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/restore"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
 )
 
@@ -27,6 +24,8 @@ type restoring struct {
 	mutation cli.Mutation
 	settings restore.Settings
 	set      string
+	// preview shows what would become of each object, and changes nothing.
+	preview bool
 }
 
 // do restores a set.
@@ -52,6 +51,9 @@ func (o *restoring) do(ctx context.Context, set *v1alpha1.BackupExecution, reque
 	warnings, err := o.look(ctx, fleet, plan, progress)
 	if err != nil {
 		return err
+	}
+	if o.preview {
+		return o.showPreview(ctx, fleet, plan, warnings)
 	}
 	show := func(w io.Writer) error { return showRestorePlan(w, plan, warnings, o.output.Table()) }
 	if o.mutation.DryRun != "" {
@@ -87,12 +89,7 @@ func (o *restoring) do(ctx context.Context, set *v1alpha1.BackupExecution, reque
 func targetsOf(selection cli.Selection, plan *v1alpha1.RestoreExecution) (restore.Fleet, error) {
 	fleet := restore.Fleet{Members: selection.Members, Fanout: selection.Fanout}
 	for _, name := range restore.Targets(plan) {
-		var found []inventory.Cluster
-		for _, c := range selection.Clusters {
-			if c.Name == name || c.Context == name {
-				found = append(found, c)
-			}
-		}
+		found := named(selection.Clusters, name)
 		if len(found) != 1 {
 			return fleet, fmt.Errorf("%s means %d clusters: --map says which one is restored into", name, len(found))
 		}
@@ -108,11 +105,12 @@ func (o *restoring) look(ctx context.Context, fleet restore.Fleet, plan *v1alpha
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
+	results.RefuseTwins(func(s *restore.Sight) string { return string(s.UID) })
 	if failures := results.Failures(nil); len(failures) > 0 {
 		o.env.SayFailures(failures)
 		return nil, &cli.Error{Code: cli.ExitRefused, Err: errors.New("nothing was changed: --map restores into other clusters")}
 	}
-	refused, uids := false, map[types.UID]string{}
+	refused := false
 	warnings := map[string][]v1alpha1.BackupFinding{}
 	var sights []*restore.Sight
 	for _, r := range results {
@@ -127,11 +125,6 @@ func (o *restoring) look(ctx context.Context, fleet restore.Fleet, plan *v1alpha
 				}
 			}
 		}
-		if other := uids[r.Value.UID]; other != "" {
-			refused = true
-			_, _ = fmt.Fprintf(o.env.ErrOut, "refused: %s and %s are one cluster, or one is a copy of the other\n", other, r.Cluster.Name)
-		}
-		uids[r.Value.UID] = r.Cluster.Name
 		restore.Identify(plan, r.Cluster.Name, r.Value.UID)
 	}
 	if refused {
