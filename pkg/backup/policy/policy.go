@@ -186,21 +186,25 @@ type Template struct {
 	FileSystem bool
 }
 
-// Of is a policy without a file: the same for every cluster, and nothing held still.
-func Of(name string, clusters []string, velero string, t Template) (*v1alpha1.BackupSchedule, error) {
+// Backup is the same as a Backup's spec.
+func (t Template) Backup() (velerov1.BackupSpec, error) {
 	spec := velerov1.BackupSpec{
 		IncludedNamespaces: t.IncludedNamespaces, StorageLocation: t.StorageLocation, TTL: t.TTL, DefaultVolumesToFsBackup: &t.FileSystem,
-	}
-	if t.Selector != "" {
-		var err error
-		if spec.LabelSelector, err = metav1.ParseToLabelSelector(t.Selector); err != nil {
-			return nil, err
-		}
 	}
 	if t.MoveData {
 		spec.SnapshotMoveData = &t.MoveData
 	}
-	text, err := json.Marshal(spec)
+	if t.Selector == "" {
+		return spec, nil
+	}
+	var err error
+	spec.LabelSelector, err = metav1.ParseToLabelSelector(t.Selector)
+	return spec, err
+}
+
+// Of is a policy without a file: the same for every cluster, and nothing held still.
+func Of(name string, clusters []string, velero string, backup velerov1.BackupSpec) (*v1alpha1.BackupSchedule, error) {
+	text, err := json.Marshal(backup)
 	if err != nil {
 		return nil, err
 	}

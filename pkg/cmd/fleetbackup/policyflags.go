@@ -100,7 +100,11 @@ func (f *policyFlags) of(name string, clusters []inventory.Cluster) (*v1alpha1.B
 		return nil, cli.UsageError(errors.New("it needs --include-namespaces or --selector: a set is of an application ('*' is every namespace)"))
 	}
 	f.template.TTL = metav1.Duration{Duration: f.ttl}
-	p, err := policy.Of(name, names, f.velero, f.template)
+	spec, err := f.template.Backup()
+	if err != nil {
+		return nil, cli.UsageError(err)
+	}
+	p, err := policy.Of(name, names, f.velero, spec)
 	if err == nil && f.maxFreeze > 0 {
 		p.Spec.MaxFreeze.Duration = f.maxFreeze
 		err = policy.Complete(p)

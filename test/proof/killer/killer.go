@@ -67,10 +67,13 @@ func isExec(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/exec"
 
 const halfWay = 60 * time.Millisecond
 
-func (k *Killer) kill() {
+func (k *Killer) kill() { k.Signal(os.Kill) }
+
+// Signal signals the plugin that runs now.
+func (k *Killer) Signal(s os.Signal) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	_ = k.plugin.Kill()
+	_ = k.plugin.Signal(s)
 }
 
 // Before puts the killer before an API server, and returns a context's cluster.

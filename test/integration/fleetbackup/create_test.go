@@ -1,0 +1,81 @@
+package fleetbackup_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/test/ledger"
+)
+
+// TestCreate makes sets of an application that is at work, and breaks what makes them.
+func TestCreate(t *testing.T) {
+	l := ledger.NewLab(t, bed(t), "c1", "c2")
+	policy := l.Policy(t, false)
+	recovered := func(t *testing.T, want v1alpha1.BackupGrade) {
+		t.Helper()
+		code, out := l.Plugin(t, "recover", "-C", "c1,c2")
+		set := l.Newest(t)
+		if code != 7 || set.Status.Phase != v1alpha1.BackupSealed || set.Status.Grade != want {
+			t.Errorf("recover: %d, %s %s: %s", code, set.Status.Phase, set.Status.Grade, out)
+		}
+		if l.Frozen("c1") || l.Frozen("c2") {
+			t.Error("it is frozen still")
+		}
+	}
+	t.Run("nothing is lost", func(t *testing.T) { l.Conserve(t, 3) })
+	t.Run("describe", func(t *testing.T) {
+		set := l.Newest(t)
+		code, out := l.Plugin(t, "describe", set.Name)
+		if code != 0 || !strings.Contains(out, "Quiesced, complete, 2/2 members") || !strings.Contains(out, "#") {
+			t.Errorf("%d: %s", code, out)
+		}
+	})
+	t.Run("killed while all is still", func(t *testing.T) {
+		ended := l.WhileFrozen(t, func() { l.Signal(os.Kill) }, "create", "-f", policy, "--yes")
+		if !l.Frozen("c1") || !l.Frozen("c2") {
+			t.Error("it was released by nobody")
+		}
+		if ended.Code != -1 {
+			t.Errorf("create: %d: %s", ended.Code, ended.Output)
+		}
+		recovered(t, v1alpha1.GradeTorn)
+	})
+	t.Run("killed, and its deadmen release", func(t *testing.T) {
+		l.WhileFrozen(t, func() { l.Signal(os.Kill) }, "create", "-f", policy, "--yes", "--max-freeze", "10s")
+		for end := time.Now().Add(patience); l.Frozen("c1") || l.Frozen("c2"); time.Sleep(100 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("no deadman fires")
+			}
+		}
+		recovered(t, v1alpha1.GradeTorn)
+	})
+	t.Run("interrupted", func(t *testing.T) {
+		ended := l.WhileFrozen(t, func() { l.Signal(os.Interrupt) }, "create", "-f", policy, "--yes")
+		if ended.Code != 130 || l.Frozen("c1") || l.Frozen("c2") || !strings.Contains(ended.Output, "interrupted: releasing") {
+			t.Errorf("%d: %s", ended.Code, ended.Output)
+		}
+		if set := l.Newest(t); set.Status.Phase == v1alpha1.BackupFinishing { // Backups were asked for
+			recovered(t, v1alpha1.GradeTorn)
+		}
+	})
+	t.Run("two operators", func(t *testing.T) {
+		var second int
+		var said string
+		ended := l.WhileFrozen(t, func() { second, said = l.Beside(t, "create", "-f", policy, "--yes") }, "create", "-f", policy, "--yes")
+		if ended.Code != 0 || second != 5 {
+			t.Errorf("%d: %s\n%d: %s", ended.Code, ended.Output, second, said)
+		}
+	})
+	t.Run("a cluster hangs while all is still", func(t *testing.T) {
+		t.Run("until", func(t *testing.T) {
+			ended := l.WhileFrozen(t, func() { bed(t).Hang(t, "c2") }, "create", "-f", policy, "--yes", "--max-freeze", "20s", "--cluster-timeout", "3s")
+			if ended.Code != 6 || l.Frozen("c1") {
+				t.Errorf("%d: %s", ended.Code, ended.Output)
+			}
+		}) // it answers again
+		recovered(t, v1alpha1.GradeTorn)
+	})
+}
