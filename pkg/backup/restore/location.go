@@ -22,7 +22,7 @@ const syncLook = 2 * time.Second
 func (l *look) backup(ctx context.Context, part *v1alpha1.RestoreMember) error {
 	server := serverOf(l.member, part)
 	location, err := l.location(ctx, part)
-	if err != nil || location == "" {
+	if err != nil || location == "" || l.upcoming {
 		return err
 	}
 	backup, err := server.Backup(ctx, part.Backup)

@@ -52,13 +52,14 @@ type look struct {
 	observer Observer
 	// patience is how long Velero may take to see a backup.
 	patience time.Duration
+	upcoming bool
 }
 
 // Look looks at all targets of a plan, side by side, and changes nothing. A backup that
 // Velero has not seen yet is waited for.
 func Look(ctx context.Context, f Fleet, x *v1alpha1.RestoreExecution, s Settings, o Observer) fanout.Results[*Sight] {
 	return each(ctx, f, func(ctx context.Context, c inventory.Cluster, m *member.Member) (*Sight, error) {
-		l := look{Sight: &Sight{}, plan: x, cluster: c.Name, member: m, observer: o, patience: s.Sync}
+		l := look{Sight: &Sight{}, plan: x, cluster: c.Name, member: m, observer: o, patience: s.Sync, upcoming: s.Upcoming}
 		return l.Sight, l.all(ctx, s)
 	})
 }

@@ -27,6 +27,8 @@ type Settings struct {
 	StateNamespace string
 	// Sync is how long Velero may take to see a backup of another cluster.
 	Sync time.Duration
+	// Upcoming: the backups are made once the targets have been looked at.
+	Upcoming bool
 	// Timeout is how long each stage of a member may take.
 	Timeout time.Duration
 }

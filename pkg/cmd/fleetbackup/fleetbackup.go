@@ -20,6 +20,7 @@ func NewCmdFleetbackup(env *cli.Env) *cobra.Command {
 		newCmdLogs(env),
 		newCmdPreflight(env),
 		newCmdRecover(env),
+		newCmdMigrate(env),
 		newCmdRestore(env),
 		newCmdVerify(env),
 		version.NewCmdVersion(env),

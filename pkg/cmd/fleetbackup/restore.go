@@ -77,6 +77,11 @@ type planFlags struct{ clusters, namespaces, classes []string }
 
 func (f *planFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.clusters, "map", nil, "Clusters to restore into, as SOURCE=TARGET; others are restored into themselves")
+	f.addNameFlags(flags)
+}
+
+// addNameFlags binds those that give what is restored other names.
+func (f *planFlags) addNameFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.namespaces, "namespace-mappings", nil, "New names of namespaces, as OLD:NEW")
 	flags.StringSliceVar(&f.classes, "storage-class-mappings", nil, "New names of StorageClasses, as OLD:NEW")
 }

@@ -30,13 +30,9 @@ type restoring struct {
 
 // do restores a set.
 func (o *restoring) do(ctx context.Context, set *v1alpha1.BackupExecution, request restore.Request) error {
-	request.Run, request.By, request.Version, request.Now = restore.NewRun(set.Name), o.env.Who(), cli.PluginVersion(o.env.Plugin).Version, time.Now()
-	plan, err := restore.PlanOf(set, request)
-	if refused, is := errors.AsType[*restore.RefusedError](err); is {
-		return &cli.Error{Code: cli.ExitRefused, Err: fmt.Errorf("%w; nothing was changed", refused.Err), Hint: refused.Fix}
-	}
+	plan, err := o.planOf(set, request)
 	if err != nil {
-		return cli.UsageError(err)
+		return err
 	}
 	selection, err := o.clusters.Select(ctx, restore.Targets(plan)...)
 	if err != nil {
@@ -48,7 +44,7 @@ func (o *restoring) do(ctx context.Context, set *v1alpha1.BackupExecution, reque
 		return cli.UsageError(err)
 	}
 	progress := newRestoreProgress(o.env)
-	warnings, err := o.look(ctx, fleet, plan, progress)
+	warnings, err := o.look(ctx, fleet, plan, o.settings, progress)
 	if err != nil {
 		return err
 	}
@@ -68,13 +64,29 @@ func (o *restoring) do(ctx context.Context, set *v1alpha1.BackupExecution, reque
 	if err != nil {
 		return err
 	}
-	if request.Purpose == v1alpha1.RestoreForDrill {
+	return o.execute(ctx, fleet, plan, progress)
+}
+
+// planOf is how a set would be restored.
+func (o *restoring) planOf(set *v1alpha1.BackupExecution, request restore.Request) (*v1alpha1.RestoreExecution, error) {
+	request.Run, request.By, request.Version, request.Now = restore.NewRun(set.Name), o.env.Who(), cli.PluginVersion(o.env.Plugin).Version, time.Now()
+	plan, err := restore.PlanOf(set, request)
+	if refused, is := errors.AsType[*restore.RefusedError](err); is {
+		return nil, &cli.Error{Code: cli.ExitRefused, Err: fmt.Errorf("%w; nothing was changed", refused.Err), Hint: refused.Fix}
+	}
+	return plan, asUsage(err)
+}
+
+// execute does what was confirmed, and reports it.
+func (o *restoring) execute(ctx context.Context, fleet restore.Fleet, plan *v1alpha1.RestoreExecution, progress *restoreProgress) error {
+	drill := plan.Spec.Purpose == v1alpha1.RestoreForDrill
+	if drill {
 		if err := o.clean(ctx, fleet, progress); err != nil { // what one has left that was killed
 			return err
 		}
 	}
 	done, failures, err := restore.Execute(ctx, fleet, plan, o.settings, progress)
-	if request.Purpose == v1alpha1.RestoreForDrill && !restore.IsLocked(err) {
+	if drill && !restore.IsLocked(err) {
 		left := o.clean(ctx, fleet, progress)
 		done.Status.Cleaned = left == nil
 		if verdict := o.conclude(ctx, done, failures, err); left == nil {
@@ -100,8 +112,8 @@ func targetsOf(selection cli.Selection, plan *v1alpha1.RestoreExecution) (restor
 }
 
 // look looks at the targets, and refuses where the plan cannot be done.
-func (o *restoring) look(ctx context.Context, fleet restore.Fleet, plan *v1alpha1.RestoreExecution, progress *restoreProgress) (map[string][]v1alpha1.BackupFinding, error) {
-	results := restore.Look(ctx, fleet, plan, o.settings, progress)
+func (o *restoring) look(ctx context.Context, fleet restore.Fleet, plan *v1alpha1.RestoreExecution, settings restore.Settings, progress *restoreProgress) (map[string][]v1alpha1.BackupFinding, error) {
+	results := restore.Look(ctx, fleet, plan, settings, progress)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
