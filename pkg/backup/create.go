@@ -61,12 +61,12 @@ func (r *run) capture(ctx context.Context, budget time.Duration) error {
 	if err := r.impossible(ctx); err != nil {
 		return err
 	}
-	frozen := ctx
-	if len(r.policy.Spec.Quiesce) > 0 {
-		var end context.CancelFunc
-		frozen, end = context.WithTimeoutCause(ctx, r.policy.Spec.MaxFreeze.Duration, errFrozenLong)
-		defer end()
+	most, late := r.policy.Spec.MaxFreeze.Duration, errFrozenLong
+	if len(r.policy.Spec.Quiesce) == 0 { // nobody waits but we
+		most, late = r.settings.Timeout, &TimeoutError{Set: r.set, Timeout: r.settings.Timeout}
 	}
+	frozen, end := context.WithTimeoutCause(ctx, most, late)
+	defer end()
 	began := r.now()
 	r.freeze(frozen)
 	if err := r.impossible(ctx); err != nil {
@@ -133,12 +133,18 @@ func (r *run) cut(ctx context.Context) {
 			return fmt.Errorf("its Backup could not be made: %w", err)
 		}
 		own.Backup.UID = made.UID
-		is, err := p.velero.AwaitBackup(ctx, own.Backup.Name, func(b *velerov1.Backup) bool { return velero.IsCut(b.Status.Phase) }, r.tell(p))
+		over := func(b *velerov1.Backup) bool {
+			return velero.IsCut(b.Status.Phase) || velero.IsTerminal(b.Status.Phase)
+		}
+		is, err := p.velero.AwaitBackup(ctx, own.Backup.Name, over, r.tell(p))
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return nil //nolint:nilerr // it may be a good Backup; its cut is not known, and so it is torn
 		case err != nil:
 			return err
+		case !velero.IsCut(is.Status.Phase): // it has failed: cut or not, it is missing
+			note(own, is)
+			return nil
 		}
 		own.Instants.Cut, own.CutBy = new(r.now()), cutByPhase
 		r.observer.Cut(p.cluster.Name, millis(*own.Instants.Cut-*own.Instants.Asked))

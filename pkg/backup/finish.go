@@ -100,7 +100,7 @@ func (p *part) give(ctx context.Context, e *v1alpha1.BackupExecution) error {
 	if own := set.MemberOf(e, p.uid); own != nil {
 		ctx, cancel := context.WithTimeout(ctx, sealing)
 		defer cancel()
-		b, err := p.velero.CreateBackup(ctx, set.ManifestBackup(e, own, p.backup, p.store.Namespace))
+		b, err := p.manifestBackup(ctx, set.ManifestBackup(e, own, p.backup, p.store.Namespace))
 		if err != nil {
 			return err
 		}
@@ -114,6 +114,19 @@ func (p *part) give(ctx context.Context, e *v1alpha1.BackupExecution) error {
 	}
 	p.journal.BackupExecution = *e
 	return p.journal.Save(ctx)
+}
+
+// manifestBackup asks for the Backup of a manifest. One of an earlier try that failed
+// makes way for it.
+func (p *part) manifestBackup(ctx context.Context, wanted *velerov1.Backup) (*velerov1.Backup, error) {
+	b, err := p.velero.CreateBackup(ctx, wanted)
+	if err != nil || !velero.IsTerminal(b.Status.Phase) || b.Status.Phase == velerov1.BackupPhaseCompleted {
+		return b, err
+	}
+	if err := p.velero.Delete(ctx, b); err != nil {
+		return nil, err
+	}
+	return p.velero.CreateBackup(ctx, wanted)
 }
 
 // sealing is how long Velero may take for a manifest. It is a small Backup, but others

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -211,6 +212,8 @@ func verdictOf(e *v1alpha1.BackupExecution) *cli.Error {
 		return &cli.Error{Code: cli.ExitFailed}
 	case s.Phase != v1alpha1.BackupSealed:
 		return nil
+	case !slices.ContainsFunc(s.Members, func(m v1alpha1.MemberExecution) bool { return m.Missing == "" }):
+		return &cli.Error{Code: cli.ExitFailed}
 	case s.Grade == v1alpha1.GradeTorn:
 		return &cli.Error{Code: cli.ExitDegraded}
 	case !s.Complete:
