@@ -4,7 +4,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build testbed demo test bench proof check lint generate clean
+.PHONY: help build testbed demo demo-backup test bench proof check lint generate clean
 
 # One set of settings for everything, so that nothing is compiled twice.
 export CGO_ENABLED := 0
@@ -16,7 +16,7 @@ VCS := $(shell git rev-parse --verify --quiet HEAD >/dev/null 2>&1 && echo auto 
 GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=$(VCS) -ldflags '-s -w'
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the three plugins into bin/
 	$(GOBUILD) -o bin/ ./cmd/...
@@ -26,6 +26,9 @@ testbed: ## Build bin/testbed, which runs real clusters on this machine
 
 demo: ## Show what it does, on three real clusters; KEEP=1 leaves them running
 	@KEEP=$(KEEP) .ci/demo
+
+demo-backup: ## Show a backup of three real clusters, killed on purpose, and its restore into a fourth
+	@KEEP=$(KEEP) .ci/demo-backup
 
 test: testbed ## Run all tests: unit, script, testbed, and integration on a real fleet
 	@.ci/test
@@ -47,7 +50,7 @@ generate: ## Write the krew manifests and docs/reference anew
 	go run ./docs/gen
 
 clean: ## End what was started here, and remove all that was built
-	@if [ -x bin/testbed ]; then bin/testbed down --dir bin/.test-fleet; bin/testbed down --dir bin/.bench-fleet; bin/testbed down --dir .testbed; fi
+	@if [ -x bin/testbed ]; then bin/testbed down --dir bin/.test-fleet; bin/testbed down --dir bin/.bench-fleet; bin/testbed down --dir .testbed; bin/testbed down --dir .testbed-backup; fi
 	rm -rf bin dist
 
 bin/tools/golangci-lint: .ci/tools/go.mod .ci/tools/go.sum

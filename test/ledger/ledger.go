@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -40,10 +39,10 @@ type transfer struct {
 
 // Ledger is the application at work.
 type Ledger struct {
-	// Namespace is where its accounts are, in every cluster.
-	Namespace string
+	namespace string
 	folder    string
 	clusters  []string
+	failed    func(error)
 	clients   map[string]*kubernetes.Clientset
 	gates     map[string]*sync.RWMutex
 	transfers atomic.Int64
@@ -51,33 +50,34 @@ type Ledger struct {
 	work      sync.WaitGroup
 }
 
-// Begin makes accounts in clusters, and moves money between them until the test ends.
-// folder is where a till's commands speak with it.
-func Begin(tb testing.TB, namespace, folder string, configs map[string]*rest.Config, clusters ...string) *Ledger {
-	tb.Helper()
-	l := &Ledger{Namespace: namespace, folder: folder, clusters: clusters, clients: map[string]*kubernetes.Clientset{}, gates: map[string]*sync.RWMutex{}}
+// Begin makes accounts in clusters, and moves money between them until End. folder is
+// where a till's commands speak with it. What goes wrong meanwhile is told to failed.
+func Begin(ctx context.Context, namespace, folder string, configs map[string]*rest.Config, failed func(error), clusters ...string) (*Ledger, error) {
+	l := &Ledger{namespace: namespace, folder: folder, clusters: clusters, failed: failed, clients: map[string]*kubernetes.Clientset{}, gates: map[string]*sync.RWMutex{}}
 	for _, c := range clusters {
-		l.clients[c], l.gates[c] = kubernetes.NewForConfigOrDie(configs[c]), &sync.RWMutex{}
+		client, err := kubernetes.NewForConfig(configs[c])
+		if err != nil {
+			return nil, err
+		}
+		l.clients[c], l.gates[c] = client, &sync.RWMutex{}
 		for i := range accounts {
 			account := &corev1.ConfigMap{
 				ObjectMeta: metav1.ObjectMeta{Name: name(i), Labels: map[string]string{"app": "ledger"}},
 				Data:       map[string]string{balanceKey: strconv.Itoa(money), outKey: "{}", inKey: "{}"},
 			}
-			if _, err := l.clients[c].CoreV1().ConfigMaps(namespace).Create(tb.Context(), account, metav1.CreateOptions{}); err != nil {
-				tb.Fatal(err)
+			if _, err := client.CoreV1().ConfigMaps(namespace).Create(ctx, account, metav1.CreateOptions{}); err != nil {
+				return nil, err
 			}
 		}
 	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
-	l.stop = stop
+	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, c := range clusters {
-		l.work.Go(func() { l.till(ctx, tb, c) })
+		l.work.Go(func() { l.till(ctx, c) })
 		for range 2 {
-			l.work.Go(func() { l.move(ctx, tb, c) })
+			l.work.Go(func() { l.move(ctx, c) })
 		}
 	}
-	tb.Cleanup(l.End)
-	return l
+	return l, nil
 }
 
 // End ends it.
@@ -90,7 +90,10 @@ func (l *Ledger) End() {
 func (l *Ledger) Transfers() int64 { return l.transfers.Load() }
 
 // Total is what there is in all clusters together as long as nothing is lost.
-func (l *Ledger) Total() int { return len(l.clusters) * accounts * money }
+func (l *Ledger) Total() int { return Total(len(l.clusters)) }
+
+// Total is what there is in so many clusters.
+func Total(clusters int) int { return clusters * accounts * money }
 
 // Freeze, Release and Probe are what a till is told, in a cluster.
 func (l *Ledger) Freeze(cluster string) string {
@@ -115,8 +118,7 @@ func (l *Ledger) Frozen(cluster string) bool {
 
 // till does what it is told: nothing is written in its cluster while it is held. A
 // transfer may be half way then, and is so in what is backed up, too.
-func (l *Ledger) till(ctx context.Context, tb testing.TB, cluster string) {
-	tb.Helper()
+func (l *Ledger) till(ctx context.Context, cluster string) {
 	hold, held := l.file(cluster)+".hold", l.file(cluster)+".held"
 	told := func() bool {
 		_, err := os.Stat(hold)
@@ -129,13 +131,13 @@ func (l *Ledger) till(ctx context.Context, tb testing.TB, cluster string) {
 		}
 		l.gates[cluster].Lock()
 		if err := os.WriteFile(held, nil, 0o600); err != nil {
-			tb.Error(err)
+			l.failed(err)
 		}
 		for ctx.Err() == nil && told() {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if err := os.Remove(held); err != nil {
-			tb.Error(err)
+			l.failed(err)
 		}
 		l.gates[cluster].Unlock()
 	}
@@ -143,8 +145,7 @@ func (l *Ledger) till(ctx context.Context, tb testing.TB, cluster string) {
 
 // move sends money from a cluster to others, one transfer after the other. Each has
 // four steps, and each step changes one account.
-func (l *Ledger) move(ctx context.Context, tb testing.TB, from string) {
-	tb.Helper()
+func (l *Ledger) move(ctx context.Context, from string) {
 	for n := 0; ctx.Err() == nil; n++ {
 		to := l.clusters[rand.IntN(len(l.clusters))]
 		if to == from {
@@ -167,7 +168,7 @@ func (l *Ledger) move(ctx context.Context, tb testing.TB, from string) {
 			err := l.change(ctx, s.cluster, s.account, s.do)
 			l.gates[s.cluster].RUnlock()
 			if err != nil && ctx.Err() == nil {
-				tb.Errorf("ledger: %s: %v", s.cluster, err)
+				l.failed(fmt.Errorf("%s: %w", s.cluster, err))
 				return
 			}
 		}
@@ -183,7 +184,7 @@ type account struct {
 }
 
 func (l *Ledger) change(ctx context.Context, cluster, named string, do func(*account)) error {
-	client := l.clients[cluster].CoreV1().ConfigMaps(l.Namespace)
+	client := l.clients[cluster].CoreV1().ConfigMaps(l.namespace)
 	for {
 		object, err := client.Get(ctx, named, metav1.GetOptions{})
 		if err != nil {
@@ -204,14 +205,17 @@ func (l *Ledger) change(ctx context.Context, cluster, named string, do func(*acc
 	}
 }
 
-// Sum is what all accounts of a namespace hold together, over all clusters, and what is
-// on its way. at says which cluster each of ours is in; nil: as it was.
-func (l *Ledger) Sum(ctx context.Context, namespace string, at map[string]*kubernetes.Clientset) (sum, inFlight int, err error) {
-	if at == nil {
-		at = l.clients
-	}
+// Sum is what all accounts of a namespace hold together, over all clusters, and how
+// many transfers are under way.
+func (l *Ledger) Sum(ctx context.Context, namespace string) (sum, inFlight int, err error) {
+	return Sum(ctx, namespace, l.clusters, l.clients)
+}
+
+// Sum is the same of a ledger that is not at work. at has, for each cluster that it was
+// of, the one that it is in now.
+func Sum(ctx context.Context, namespace string, clusters []string, at map[string]*kubernetes.Clientset) (sum, inFlight int, err error) {
 	all := map[string]*account{}
-	for _, c := range l.clusters {
+	for _, c := range clusters {
 		list, err := at[c].CoreV1().ConfigMaps(namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=ledger"})
 		if err != nil {
 			return 0, 0, err

@@ -3,6 +3,7 @@ package fleetbackup
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -16,14 +17,14 @@ const timelineWidth = 60
 // barrier. Without a hold there is nothing to be seen.
 func timeline(w io.Writer, e *v1alpha1.BackupExecution) {
 	var last, quiet int64
-	release := int64(-1)
+	first, release := int64(math.MaxInt64), int64(-1)
 	name := 0
 	for _, m := range e.Status.Members {
 		at := m.Instants
 		name = max(name, len(m.Cluster))
 		for _, instant := range []*int64{at.Armed, at.Quiet, at.Asked, at.Cut, at.Release, at.Released} {
 			if instant != nil {
-				last = max(last, *instant)
+				first, last = min(first, *instant), max(last, *instant)
 			}
 		}
 		if m.Missing != "" {
@@ -36,10 +37,10 @@ func timeline(w io.Writer, e *v1alpha1.BackupExecution) {
 			release = *at.Release
 		}
 	}
-	if last == 0 || quiet == 0 {
+	if last <= first || quiet == 0 {
 		return
 	}
-	column := func(at int64) int { return int(at * (timelineWidth - 1) / last) }
+	column := func(at int64) int { return int((at - first) * (timelineWidth - 1) / (last - first)) }
 	_, _ = fmt.Fprintln(w)
 	for _, m := range e.Status.Members {
 		at := m.Instants
@@ -62,5 +63,5 @@ func timeline(w io.Writer, e *v1alpha1.BackupExecution) {
 		}
 		_, _ = fmt.Fprintf(w, "%-*s  %s\n", name, m.Cluster, line)
 	}
-	_, _ = fmt.Fprintf(w, "%-*s  0s%*s\n", name, "", timelineWidth-2, (time.Duration(last) * time.Millisecond).String())
+	_, _ = fmt.Fprintf(w, "%-*s  0s%*s\n", name, "", timelineWidth-2, (time.Duration(last-first) * time.Millisecond).String())
 }

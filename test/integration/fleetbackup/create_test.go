@@ -7,12 +7,12 @@ import (
 	"time"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
-	"github.com/kubectl-fleet/kubectl-fleet/test/ledger"
+	"github.com/kubectl-fleet/kubectl-fleet/test/ledger/lab"
 )
 
 // TestCreate makes sets of an application that is at work, and breaks what makes them.
 func TestCreate(t *testing.T) {
-	l := ledger.NewLab(t, bed(t), "c1", "c2")
+	l := lab.New(t, bed(t), "c1", "c2")
 	policy := l.Policy(t, false)
 	// recovered: there is no set if no Backup was asked for, and else a torn one.
 	recovered := func(t *testing.T) {

@@ -29,8 +29,8 @@ func TestMain(m *testing.M) { killer.Main(m, fleetbackup.NewCmdFleetbackup) }
 // clusters are the members of every set.
 func clusters() []string { return []string{"c1", "c2"} }
 
-// lab is an application in two clusters, whose tills write down what is done to them.
-type lab struct {
+// tills are an application in two clusters, which says whether it is held still.
+type tills struct {
 	*killer.Killer
 	fleet  *testfleet.Fleet
 	env    []string
@@ -38,9 +38,9 @@ type lab struct {
 	policy string
 }
 
-func newLab(t *testing.T) *lab {
+func newTills(t *testing.T) *tills {
 	t.Helper()
-	l := &lab{Killer: &killer.Killer{}, fleet: testfleet.SharedWith(t, velero.Addon{}), folder: t.TempDir()}
+	l := &tills{Killer: &killer.Killer{}, fleet: testfleet.SharedWith(t, velero.Addon{}), folder: t.TempDir()}
 	config := clientcmdapi.NewConfig()
 	actions := ""
 	for _, c := range clusters() {
@@ -82,7 +82,7 @@ spec:
 	return l
 }
 
-func (l *lab) kubectl(t *testing.T, cluster string, args ...string) {
+func (l *tills) kubectl(t *testing.T, cluster string, args ...string) {
 	t.Helper()
 	out, err := exec.Command(l.fleet.Binary(t, "kubectl"), append([]string{"--kubeconfig", l.fleet.Kubeconfig(), "--context", cluster}, args...)...).CombinedOutput() //nolint:noctx // cleaning up is done with it, too
 	if err != nil {
@@ -91,7 +91,7 @@ func (l *lab) kubectl(t *testing.T, cluster string, args ...string) {
 }
 
 // frozen are the clusters whose till is held still.
-func (l *lab) frozen() []string {
+func (l *tills) frozen() []string {
 	var frozen []string
 	for _, c := range clusters() {
 		if _, err := os.Stat(filepath.Join(l.folder, c)); err == nil {
@@ -102,7 +102,7 @@ func (l *lab) frozen() []string {
 }
 
 // newest is the newest set that the clusters remember; nil if there is none.
-func (l *lab) newest(t *testing.T) *v1alpha1.BackupExecution {
+func (l *tills) newest(t *testing.T) *v1alpha1.BackupExecution {
 	t.Helper()
 	code, out, _ := l.Run(t, 0, false, l.env, "get", "-o", "json")
 	list := struct {
@@ -117,7 +117,7 @@ func (l *lab) newest(t *testing.T) *v1alpha1.BackupExecution {
 	return &list.Items[0]
 }
 
-func (l *lab) create(t *testing.T, at int, after bool) (int, string, bool) {
+func (l *tills) create(t *testing.T, at int, after bool) (int, string, bool) {
 	t.Helper()
 	return l.Run(t, at, after, l.env, "create", "-f", l.policy, "--yes")
 }
@@ -125,7 +125,7 @@ func (l *lab) create(t *testing.T, at int, after bool) (int, string, bool) {
 // TestKilledAtAnyWrite kills create at each of its writes, before the server hears of
 // it and after it was done, and in the middle of each exec.
 func TestKilledAtAnyWrite(t *testing.T) {
-	l := newLab(t)
+	l := newTills(t)
 	grades := map[v1alpha1.BackupGrade]int{}
 	for _, after := range []bool{false, true} {
 		for at := 1; ; at++ {
@@ -144,7 +144,7 @@ func TestKilledAtAnyWrite(t *testing.T) {
 }
 
 // recover ends what was killed, and says what is not as it has to be.
-func (l *lab) recover(t *testing.T, grades map[v1alpha1.BackupGrade]int) {
+func (l *tills) recover(t *testing.T, grades map[v1alpha1.BackupGrade]int) {
 	t.Helper()
 	before := l.newest(t)
 	code, out, _ := l.Run(t, 0, false, l.env, "recover", "-C", "c1,c2")
@@ -176,7 +176,7 @@ func (l *lab) recover(t *testing.T, grades map[v1alpha1.BackupGrade]int) {
 
 // idle waits until no Velero has anything to do: it makes one Backup at once, and
 // preflight refuses to come after another.
-func (l *lab) idle(t *testing.T) {
+func (l *tills) idle(t *testing.T) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		if code, _, _ := l.Run(t, 0, false, l.env, "create", "-f", l.policy, "--dry-run", "client"); code == 0 {

@@ -3,7 +3,7 @@ package backup
 import (
 	"testing"
 
-	"github.com/kubectl-fleet/kubectl-fleet/test/ledger"
+	"github.com/kubectl-fleet/kubectl-fleet/test/ledger/lab"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/velero"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
 )
@@ -17,7 +17,7 @@ const (
 // restore of a quiesced set, every time; without the barrier it is not, mostly.
 func TestConservation(t *testing.T) {
 	fleet := testfleet.SharedWith(t, velero.Addon{})
-	l := ledger.NewLab(t, fleet, fleet.Clusters()...)
+	l := lab.New(t, fleet, fleet.Clusters()...)
 	aligned, plain := l.Lose(t, lost)
 	t.Logf("without a barrier: %d of %d wrong; by Velero's own command, cluster after cluster: %d of %d wrong", aligned, lost, plain, lost)
 	if aligned*10 < lost*3 || plain*10 < lost*3 {

@@ -1,4 +1,6 @@
-package ledger
+// Package lab backs up a ledger that is at work, for tests: what is restored must be of
+// one point in time.
+package lab
 
 import (
 	"encoding/json"
@@ -15,6 +17,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/test/ledger"
 	"github.com/kubectl-fleet/kubectl-fleet/test/meddle"
 	"github.com/kubectl-fleet/kubectl-fleet/test/proof/killer"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
@@ -23,7 +26,7 @@ import (
 // Lab is a ledger over clusters with Velero, and the plugin.
 type Lab struct {
 	*killer.Killer
-	*Ledger
+	*ledger.Ledger
 
 	fleet    *testfleet.Fleet
 	clusters []string
@@ -31,9 +34,9 @@ type Lab struct {
 	folder   string
 }
 
-// NewLab begins a ledger in a namespace of its own, with a till in each cluster, and
+// New begins a ledger in a namespace of its own, with a till in each cluster, and
 // writes a policy by which everything is held still.
-func NewLab(t *testing.T, fleet *testfleet.Fleet, clusters ...string) *Lab {
+func New(t *testing.T, fleet *testfleet.Fleet, clusters ...string) *Lab {
 	t.Helper()
 	l := &Lab{Killer: &killer.Killer{}, fleet: fleet, clusters: clusters, folder: t.TempDir()}
 	contexts, configs := map[string]*clientcmdapi.Cluster{}, map[string]*rest.Config{}
@@ -45,40 +48,19 @@ func NewLab(t *testing.T, fleet *testfleet.Fleet, clusters ...string) *Lab {
 		t.Cleanup(func() { l.kubectl(t, c, "delete", "namespace", "ledger", "--wait=false") })
 	}
 	l.env = []string{"HOME=" + l.folder, "KUBECONFIG=" + meddle.Kubeconfig(t, contexts), "KUBECACHEDIR=" + filepath.Join(l.folder, "cache")}
-	l.Ledger = Begin(t, "ledger", l.folder, configs, clusters...)
+	var err error
+	if l.Ledger, err = ledger.Begin(t.Context(), "ledger", l.folder, configs, func(err error) { t.Errorf("ledger: %v", err) }, clusters...); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.End)
 	return l
 }
 
 // Policy is a file by which everything is held still. hard says that of each hold.
 func (l *Lab) Policy(t *testing.T, hard bool) string {
 	t.Helper()
-	var text strings.Builder
-	fmt.Fprintf(&text, `apiVersion: kubectl-fleet.io/v1alpha1
-kind: BackupSchedule
-metadata: {name: ledger}
-spec:
-  velero: {template: {includedNamespaces: [ledger], ttl: 1h}}
-  maxFreeze: 60s
-  members:
-`)
-	for _, c := range l.clusters {
-		fmt.Fprintf(&text, "  - {cluster: %s}\n", c)
-	}
-	text.WriteString("  quiesce:\n  - actions:\n")
-	for _, c := range l.clusters {
-		fmt.Fprintf(&text, `    - clusters: [%s]
-      timeout: 20s
-      hard: %t
-      exec:
-        namespace: ledger
-        selector: app=till
-        freeze: [sh, -c, %q]
-        release: [sh, -c, %q]
-        probe: [sh, -c, %q]
-`, c, hard, l.Freeze(c), l.Release(c), l.Probe(c))
-	}
 	file := filepath.Join(l.folder, fmt.Sprintf("policy-%t.yaml", hard))
-	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(l.Ledger.Policy(hard)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return file
@@ -196,7 +178,7 @@ func (l *Lab) Restored(t *testing.T, set v1alpha1.BackupExecution, manifest, nam
 
 func (l *Lab) counted(t *testing.T, namespace string) (sum, inFlight int) {
 	t.Helper()
-	sum, inFlight, err := l.Sum(t.Context(), namespace, nil)
+	sum, inFlight, err := l.Sum(t.Context(), namespace)
 	if err != nil {
 		t.Fatal(err)
 	}
