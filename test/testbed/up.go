@@ -11,13 +11,14 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/capi"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/karmada"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/metrics"
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/node"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/velero"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/bed"
 )
 
 // addons are all there are, in the order in which they start.
 func addons() []addon.Addon {
-	return []addon.Addon{metrics.Addon{}, karmada.Addon{}, capi.Addon{}, velero.Addon{}}
+	return []addon.Addon{metrics.Addon{}, karmada.Addon{}, capi.Addon{}, velero.Addon{}, node.Addon{}}
 }
 
 func newUp(g *global) *cobra.Command {

@@ -59,7 +59,11 @@ func serverOf(tb testing.TB, cluster string) velero.Server {
 // objects are those of a type in a cluster; namespace may be empty.
 func objects(tb testing.TB, cluster, group, version, resource, namespace string) dynamic.ResourceInterface {
 	tb.Helper()
-	client := dynamic.NewForConfigOrDie(bed(tb).RESTConfig(tb, cluster)).Resource(schema.GroupVersionResource{Group: group, Version: version, Resource: resource})
+	return objectsOf(bed(tb).RESTConfig(tb, cluster), group, version, resource, namespace)
+}
+
+func objectsOf(config *rest.Config, group, version, resource, namespace string) dynamic.ResourceInterface {
+	client := dynamic.NewForConfigOrDie(config).Resource(schema.GroupVersionResource{Group: group, Version: version, Resource: resource})
 	if namespace == "" {
 		return client
 	}

@@ -95,9 +95,12 @@ clientConnection: {kubeconfig: %q, qps: 500, burst: 1000}
 `, c.kubeconfig("scheduler"))
 }
 
+// manageAll has KWOK take every node for its own.
+const manageAll = "--manage-all-nodes"
+
 func (c *Cluster) kwokArgs() []string {
 	return []string{
-		"--config=" + c.path("kwok.yaml"), "--kubeconfig=" + c.kubeconfig("kwok"), "--manage-all-nodes",
+		"--config=" + c.path("kwok.yaml"), "--kubeconfig=" + c.kubeconfig("kwok"), manageAll,
 		"--node-ip=127.0.0.1", fmt.Sprintf("--node-port=%d", c.Ports.KWOK), "--server-address=" + address(c.Ports.KWOK),
 		"--tls-cert-file=" + c.cert("kubelet"), "--tls-private-key-file=" + c.key("kubelet"),
 		"--node-lease-duration-seconds=40", "--v=ERROR",

@@ -2,9 +2,11 @@ package cluster
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"fmt"
 	"os"
+	"slices"
 	"text/template"
 	"time"
 )
@@ -39,4 +41,24 @@ func (c *Cluster) writeKWOK() error {
 		fmt.Fprintf(&lines, "%s stdout F %s\n", at.Format("2006-01-02T15:04:05.000000000Z"), text)
 	}
 	return os.WriteFile(logFile, lines.Bytes(), 0o600)
+}
+
+// LeaveNode has KWOK leave nodes with a label to who brings them. Until then it takes all for its own.
+func (c *Cluster) LeaveNode(ctx context.Context, label string) error {
+	u, err := c.Unit(KWOK)
+	if err == nil {
+		err = u.Kill(ctx)
+	}
+	if err == nil {
+		err = c.releaseNodes(ctx)
+	}
+	if err != nil {
+		return c.wrap("change KWOK of", err)
+	}
+	args := slices.DeleteFunc(slices.Clone(u.Args), func(arg string) bool { return arg == manageAll })
+	// The rest of its environment is what Run gives to every program.
+	if _, err := c.Run(KWOK, u.Path, append(args, "--manage-nodes-with-label-selector=!"+label), nil); err != nil {
+		return c.wrap("change KWOK of", err)
+	}
+	return c.wrap("change KWOK of", c.WaitReady(ctx))
 }

@@ -102,8 +102,12 @@ func (p Program) copyFolder(ctx context.Context, out string) error {
 func (p Program) goCommand(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = p.Stack.dir
-	// The caller's own settings must not decide what comes out: cgo would tie the program to this machine's C library.
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
+	// The caller's own settings must not decide what comes out: cgo ties a program to this machine's C library.
+	cgo := "CGO_ENABLED=0"
+	if p.CGO {
+		cgo = "CGO_ENABLED=1"
+	}
+	cmd.Env = append(os.Environ(), cgo, "GOFLAGS=", "GOWORK=off")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.Output()

@@ -36,6 +36,9 @@ func (c Cache) folder(p Program) string {
 func (p Program) key() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s/%s\n%q\n", runtime.GOOS, runtime.GOARCH, p.buildArgs())
+	if p.CGO {
+		fmt.Fprintln(h, "cgo")
+	}
 	for _, b := range slices.Concat([][]byte{p.Stack.mod, p.Stack.sum}, p.Stack.sources) {
 		fmt.Fprintf(h, "%d\n", len(b))
 		h.Write(b)

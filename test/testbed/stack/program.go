@@ -17,6 +17,8 @@ type Program struct {
 	Version string
 	// Folder is a folder of the module Package, copied as it is: there is nothing to build. Name is the copy's name.
 	Folder string
+	// CGO: part of it is in C, and a compiler is needed.
+	CGO bool
 	// ldflags set variables that a program's own build sets, its version above all.
 	ldflags string
 }
@@ -49,6 +51,12 @@ func Common(root string) ([]Program, error) {
 		{Name: "kwok", Package: "sigs.k8s.io/kwok/cmd/kwok", Stack: s, Version: kwok, ldflags: "-X sigs.k8s.io/kwok/pkg/consts.Version=" + kwok},
 		kubernetesProgram(s, v, "kubectl"),
 	}, nil
+}
+
+// Kubelet is that of the default Kubernetes.
+func Kubelet(root string) (Program, error) {
+	s, v, err := Kubernetes(root, "")
+	return kubernetesProgram(s, v, "kubelet"), err
 }
 
 func kubernetesProgram(s Stack, version, name string) Program {
