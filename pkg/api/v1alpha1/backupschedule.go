@@ -98,8 +98,9 @@ type ExecAction struct {
 	// where the application's image has no shell.
 	Container string   `json:"container,omitempty"`
 	Freeze    []string `json:"freeze"`
-	Release   []string `json:"release"`
-	// Probe ends with 0 while it is held still.
+	// Release must be harmless where nothing is held still: it may be run twice.
+	Release []string `json:"release"`
+	// Probe ends with 0 while it is held still, and with another code before and after.
 	Probe []string `json:"probe,omitempty"`
 	// Hold is a folder that can be written, where the deadman keeps its word; /dev/shm
 	// or /tmp unless set.
