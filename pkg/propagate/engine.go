@@ -14,6 +14,8 @@ import (
 type Engine interface {
 	// Idle: there is nothing to be done.
 	Idle() bool
+	// Locked: somebody was at work on the set when it was planned, or had been killed.
+	Locked() bool
 	Revision() int
 	// Where is the UID of the cluster that remembers the set, and has its lock.
 	Where() string

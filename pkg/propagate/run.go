@@ -89,7 +89,7 @@ type Observer interface {
 func Run(ctx context.Context, f Fleet, plans map[string]*direct.Plan, s Strategy, o Observer) fanout.Results[Outcome] {
 	r := newRun(f, engines(plans), s, o)
 	r.run(ctx)
-	r.sweep(ctx, plans)
+	r.sweep(ctx)
 	return r.results()
 }
 
@@ -98,6 +98,7 @@ func Run(ctx context.Context, f Fleet, plans map[string]*direct.Plan, s Strategy
 func RunHub(ctx context.Context, f Fleet, plan *hub.Plan, s Strategy, o Observer) fanout.Results[Outcome] {
 	r := newRun(f, turns(f, plan), s, o)
 	r.run(ctx)
+	r.sweep(ctx)
 	return r.results()
 }
 
@@ -202,13 +203,13 @@ func (r *run) begun() bool {
 
 // sweep gives back the locks of clusters in which nothing is to be done: whoever
 // had them was killed when all was done, or is at work.
-func (r *run) sweep(ctx context.Context, plans map[string]*direct.Plan) {
+func (r *run) sweep(ctx context.Context) {
 	left := slices.DeleteFunc(slices.Clone(r.fleet.Clusters), func(c inventory.Cluster) bool {
-		return !plans[c.Name].Idle() || !plans[c.Name].Locked()
+		return !r.plans[c.Name].Idle() || !r.plans[c.Name].Locked()
 	})
 	fanout.Collect(ctx, left, r.fleet.Fanout, func(ctx context.Context, c inventory.Cluster) (struct{}, error) {
-		_, lock, err := plans[c.Name].Lock(ctx, r.strategy.By)
-		if err == nil {
+		_, lock, err := r.plans[c.Name].Lock(ctx, r.strategy.By)
+		if lock != nil { // of a hub's one turn has it for all
 			lock.Release(ctx)
 		}
 		return struct{}{}, err
