@@ -77,7 +77,7 @@ func (*RefusedError) Reason() member.Reason { return member.ReasonRefused }
 // With rehearse every hold is tried in its target, with commands that do nothing.
 func Prepare(ctx context.Context, f Fleet, p *v1alpha1.BackupSchedule, s Settings, rehearse bool) (*Plan, error) {
 	plan := &Plan{Name: p.Name + "-" + rand.String(4), Policy: p, fleet: f}
-	ordered := preflight.Fleet{Members: f.Members, Fanout: f.Fanout}
+	ordered := preflight.Fleet{Members: f.Members, Fanout: f.Fanout, State: s.StateNamespace}
 	for _, m := range p.Spec.Members {
 		at := slices.IndexFunc(f.Clusters, func(c inventory.Cluster) bool { return c.Name == m.Cluster })
 		if at < 0 {

@@ -75,11 +75,13 @@ type reader struct {
 
 	member *member.Member
 	server velero.Server
+	// state is the namespace that remembers runs; empty: none does.
+	state string
 }
 
 // gather reads all that is needed, side by side. An error is a cluster that does not
 // answer.
-func gather(ctx context.Context, m *member.Member, p *v1alpha1.BackupSchedule, of v1alpha1.BackupMember, holds []v1alpha1.Hold) (*Facts, error) {
+func gather(ctx context.Context, m *member.Member, p *v1alpha1.BackupSchedule, of v1alpha1.BackupMember, holds []v1alpha1.Hold, state string) (*Facts, error) {
 	spec, err := policy.Backup(p, of)
 	if err != nil {
 		return nil, &member.Error{Reason: member.ReasonInvalid, Err: err}
@@ -90,7 +92,7 @@ func gather(ctx context.Context, m *member.Member, p *v1alpha1.BackupSchedule, o
 			Policy: p, Spec: spec, Holds: holds, Volumes: map[string]*corev1.PersistentVolume{}, Targets: map[int]*unstructured.Unstructured{},
 			Member: v1alpha1.MemberExecution{Cluster: m.Cluster().Name, Required: required, VeleroNamespace: p.Spec.Velero.Namespace, Holds: holds},
 		},
-		member: m, server: velero.Server{Member: m, Namespace: p.Spec.Velero.Namespace},
+		member: m, server: velero.Server{Member: m, Namespace: p.Spec.Velero.Namespace}, state: state,
 	}
 	if err := r.identify(ctx); err != nil {
 		return nil, err

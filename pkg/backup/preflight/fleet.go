@@ -3,6 +3,7 @@ package preflight
 import (
 	"context"
 	"strings"
+	"sync"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/policy"
@@ -24,6 +25,8 @@ type Fleet struct {
 	Clusters []inventory.Cluster
 	Members  *member.Pool
 	Fanout   fanout.Options
+	// State is the namespace of each that remembers runs.
+	State string
 }
 
 // All looks at all members of a policy at once, rehearses what is held in them, and
@@ -38,7 +41,7 @@ func All(ctx context.Context, f Fleet, p *v1alpha1.BackupSchedule, h Holder) fan
 		if err != nil {
 			return Report{}, err
 		}
-		return one(ctx, m, p, *of, h)
+		return one(ctx, m, p, *of, h, f.State)
 	})
 	shares := Shared(results)
 	for i := range results {
@@ -48,27 +51,47 @@ func All(ctx context.Context, f Fleet, p *v1alpha1.BackupSchedule, h Holder) fan
 }
 
 // one looks at one member, and rehearses what is held in it.
-func one(ctx context.Context, m *member.Member, p *v1alpha1.BackupSchedule, of v1alpha1.BackupMember, h Holder) (Report, error) {
+func one(ctx context.Context, m *member.Member, p *v1alpha1.BackupSchedule, of v1alpha1.BackupMember, h Holder, state string) (Report, error) {
 	holds, planning := h.Plan(ctx, m)
 	if planning != nil && member.IsAway(planning) {
 		return Report{}, planning
 	}
-	r, err := Look(ctx, m, p, of, holds)
+	r, err := Look(ctx, m, p, of, holds, state)
 	if err != nil {
 		return r, err
 	}
 	if planning != nil {
 		r.refuse(CheckHolds, "mend the action, or say with its clusters where it is meant for", "%v", planning)
 	}
-	for _, hold := range holds {
-		if err := h.Rehearse(ctx, m, hold); err != nil {
+	for i, err := range rehearsed(ctx, m, h, holds) {
+		if err != nil {
 			if member.IsAway(err) {
 				return r, err
 			}
+			hold := holds[i]
 			r.refuse(CheckHolds, "name a container of the pod that has a shell, or hold by scale or patch", "%s/%s cannot be held: %v", hold.Namespace, hold.Name, err)
 		}
 	}
 	return r, ctx.Err()
+}
+
+// rehearsals are how many of a member are at work at once.
+const rehearsals = 8
+
+// rehearsed rehearses all holds of a member, and returns what is wrong with each.
+func rehearsed(ctx context.Context, m *member.Member, h Holder, holds []v1alpha1.Hold) []error {
+	wrong := make([]error, len(holds))
+	turns := make(chan struct{}, rehearsals)
+	var working sync.WaitGroup
+	for i, hold := range holds {
+		turns <- struct{}{}
+		working.Go(func() {
+			defer func() { <-turns }()
+			wrong[i] = h.Rehearse(ctx, m, hold)
+		})
+	}
+	working.Wait()
+	return wrong
 }
 
 // Shared are refusals of members whose Velero writes where another's does: each takes

@@ -48,10 +48,11 @@ func (r *Report) warn(check, fix, format string, args ...any) {
 	r.Warnings = append(r.Warnings, Finding{Check: check, Message: fmt.Sprintf(format, args...), Fix: fix})
 }
 
-// Look looks at one member. An error is that it cannot be looked at: it does not answer,
-// or not as a cluster does. All else is in the report.
-func Look(ctx context.Context, m *member.Member, policy *v1alpha1.BackupSchedule, of v1alpha1.BackupMember, holds []v1alpha1.Hold) (Report, error) {
-	f, err := gather(ctx, m, policy, of, holds)
+// Look looks at one member. state is the namespace that remembers runs; empty: it is not
+// asked whether one may write there. An error is that the member cannot be looked at: it
+// does not answer, or not as a cluster does. All else is in the report.
+func Look(ctx context.Context, m *member.Member, policy *v1alpha1.BackupSchedule, of v1alpha1.BackupMember, holds []v1alpha1.Hold, state string) (Report, error) {
+	f, err := gather(ctx, m, policy, of, holds, state)
 	if err != nil {
 		return Report{}, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 )
 
 // Denial is something that the user may not do.
@@ -37,6 +38,12 @@ func (r *reader) rights(ctx context.Context) ([]right, error) {
 		{verbs: []string{"list"}, group: group, resource: "schedules", namespace: ns},
 		{verbs: []string{"create", "get"}, group: group, resource: "serverstatusrequests", namespace: ns},
 		{verbs: []string{"create", "get"}, group: group, resource: "downloadrequests", namespace: ns, without: "what Velero says of errors and volumes cannot be read"},
+	}
+	if r.state != "" { // what a run remembers, and its lock
+		list = append(list,
+			right{verbs: []string{"create", "get", "list", "update"}, resource: "secrets", namespace: r.state},
+			right{verbs: []string{"create", "patch"}, resource: "configmaps", namespace: r.state},
+			right{verbs: []string{"create", "get", "update", "delete"}, group: coordinationv1.GroupName, resource: "leases", namespace: r.state})
 	}
 	for _, namespace := range r.everywhere() {
 		list = append(list,

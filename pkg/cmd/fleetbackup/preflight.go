@@ -57,6 +57,7 @@ type preflightFlags struct {
 	clusters  *cli.ClusterFlags
 	output    cli.OutputFlags
 	policy    policyFlags
+	namespace string
 	noDeadman bool
 }
 
@@ -64,6 +65,7 @@ func (f *preflightFlags) addFlags(flags *pflag.FlagSet) {
 	f.clusters.AddFlags(flags)
 	f.output.AddFlags(flags)
 	f.policy.addFlags(flags)
+	addStateNamespace(flags, &f.namespace)
 	flags.BoolVar(&f.noDeadman, "allow-no-deadman", false, "Allow scale and patch actions, as create does with it")
 }
 
@@ -79,7 +81,7 @@ type preflightOptions struct {
 }
 
 func (f *preflightFlags) toOptions(args []string) (*preflightOptions, error) {
-	o := &preflightOptions{env: f.env, clusters: f.clusters, flags: &f.policy, settings: backup.Settings{NoDeadman: f.noDeadman, Clock: clock.New()}}
+	o := &preflightOptions{env: f.env, clusters: f.clusters, flags: &f.policy, settings: backup.Settings{StateNamespace: f.namespace, NoDeadman: f.noDeadman, Clock: clock.New()}}
 	var err error
 	if o.output, err = f.output.Parse(); err != nil {
 		return nil, err

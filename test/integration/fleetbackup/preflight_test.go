@@ -40,7 +40,7 @@ func policyOf(t *testing.T, spec velerov1.BackupSpec) *v1alpha1.BackupSchedule {
 func look(t *testing.T, cluster string, spec velerov1.BackupSpec) preflight.Report {
 	t.Helper()
 	p := policyOf(t, spec)
-	r, err := preflight.Look(t.Context(), serverOf(t, cluster).Member, p, *policy.Member(p, cluster), nil)
+	r, err := preflight.Look(t.Context(), serverOf(t, cluster).Member, p, *policy.Member(p, cluster), nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestPreflight(t *testing.T) {
 		p := policyOf(t, of)
 		config := f.RESTConfig(t, "c1")
 		config.Impersonate.UserName = "nobody-in-particular"
-		report, err := preflight.Look(t.Context(), memberOf(t, config, "c1"), p, p.Spec.Members[0], nil)
+		report, err := preflight.Look(t.Context(), memberOf(t, config, "c1"), p, p.Spec.Members[0], nil, "")
 		// Not even its namespace kube-system may be read.
 		if err == nil {
 			t.Errorf("looked at by nobody: %+v", report)
