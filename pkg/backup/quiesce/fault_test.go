@@ -2,6 +2,7 @@ package quiesce
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -239,6 +240,28 @@ func TestDeadmanKilled(t *testing.T) {
 			checked.want(t, wordUnwatched)
 			checked.wantNot(t, wordFrozen)
 			c.ask(t, s, roleFree).want(t, wordThawed)
+		})
+	}
+}
+
+// A freeze whose hold ends while it is started does not begin, and is not said to have ended.
+func TestFreezeFindsTheEnd(t *testing.T) {
+	t.Parallel()
+	for _, c := range targets(t) {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			hold := filepath.Join(c.dir, "hold")
+			if err := os.MkdirAll(filepath.Join(hold, "end"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.CommandContext(t.Context(), c.shell, append(c.script().command("freezing")[1:], hold)...)
+			cmd.Env = []string{"PATH=" + c.path}
+			if said, err := cmd.CombinedOutput(); err != nil || len(said) > 0 || c.isStill() {
+				t.Errorf("still: %t, says %q, %v", c.isStill(), said, err)
+			}
+			if _, err := os.Stat(filepath.Join(hold, "freeze.pid")); err != nil {
+				t.Error(err) // whoever ends a hold looks there
+			}
 		})
 	}
 }

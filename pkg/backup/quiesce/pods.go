@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
@@ -47,6 +48,31 @@ func (c container) plan(ctx context.Context) ([]v1alpha1.Hold, error) {
 		return nil, fmt.Errorf("no pod of namespace %s runs that %q selects", a.Namespace, a.Selector)
 	}
 	return holds, nil
+}
+
+// Whole is a *BrokenError if a pod runs by now that the policy selects, and that none of the holds is of: it may have written while all
+// else was still.
+func (r Run) Whole(ctx context.Context, m *member.Member, holds []v1alpha1.Hold) error {
+	for w, wave := range r.Policy.Spec.Quiesce {
+		for i, a := range wave.Actions {
+			of := func(uid types.UID) bool {
+				return slices.ContainsFunc(holds, func(h v1alpha1.Hold) bool { return h.Wave == w && h.Action == i && h.UID == uid })
+			}
+			if a.Exec == nil || !isFor(a, m) {
+				continue
+			}
+			pods, err := podsOf(ctx, m, a.Exec.Namespace, a.Exec.Selector)
+			if err != nil {
+				return err
+			}
+			for k := range pods {
+				if p := &pods[k]; p.Status.Phase == corev1.PodRunning && !of(p.UID) {
+					return &BrokenError{fmt.Sprintf("pod %s/%s", p.Namespace, p.Name), "it has come since"}
+				}
+			}
+		}
+	}
+	return nil
 }
 
 func hasContainer(p *corev1.Pod, name string) bool {

@@ -88,7 +88,7 @@ func (r Run) Plan(ctx context.Context, m *member.Member) ([]v1alpha1.Hold, error
 	var holds []v1alpha1.Hold
 	for w, wave := range r.Policy.Spec.Quiesce {
 		for i, a := range wave.Actions {
-			if len(a.Clusters) > 0 && !slices.Contains(a.Clusters, m.Cluster().Name) {
+			if !isFor(a, m) {
 				continue
 			}
 			does, err := r.action(m, w, i)
@@ -106,6 +106,11 @@ func (r Run) Plan(ctx context.Context, m *member.Member) ([]v1alpha1.Hold, error
 		}
 	}
 	return holds, nil
+}
+
+// isFor is true if an action is for a cluster.
+func isFor(a v1alpha1.QuiesceAction, m *member.Member) bool {
+	return len(a.Clusters) == 0 || slices.Contains(a.Clusters, m.Cluster().Name)
 }
 
 // Rehearse does all there is to a hold, but for the freeze and the release: nothing is held still. It is an error that says why it

@@ -141,6 +141,13 @@ func TestHoldByCommands(t *testing.T) {
 	if err := h.Check(t.Context(), h.member, &holds[0]); err != nil {
 		t.Error(err)
 	}
+	if err := h.Whole(t.Context(), h.member, holds); err != nil {
+		t.Error(err)
+	}
+	var stranger *quiesce.BrokenError
+	if err := h.Whole(t.Context(), h.member, holds[:1]); !errors.As(err, &stranger) || !strings.Contains(err.Error(), "till-1") {
+		t.Errorf("of a pod that nobody holds: %v", err)
+	}
 	other := h
 	other.Token = "another"
 	again := holds[1]
