@@ -31,7 +31,7 @@ const (
 	changeNoClass = "StorageClassMissing"
 )
 
-// comparisons are how many objects of a target are looked at at once.
+// comparisons are how many objects of a target are compared side by side.
 const comparisons = 8
 
 // Preview says for each target what would become of every object of the backups.

@@ -155,7 +155,7 @@ func (o *migrateOptions) run(ctx context.Context) error {
 	// The target is looked at as if the backup were there.
 	upcoming := made.Execution(o.backup)
 	upcoming.Status.Phase, upcoming.Status.Grade = v1alpha1.BackupSealed, v1alpha1.GradeAligned
-	plan, fleet, warnings, err := o.ahead(ctx, &selection, &upcoming, true)
+	plan, _, warnings, err := o.ahead(ctx, &selection, &upcoming, true)
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,8 @@ func (o *migrateOptions) run(ctx context.Context) error {
 	if err != nil || verdictOf(set) != nil {
 		return conclude(ctx, o.env, o.output, set, err)
 	}
-	if plan, fleet, _, err = o.ahead(ctx, &selection, set, false); err != nil {
+	plan, fleet, _, err := o.ahead(ctx, &selection, set, false)
+	if err != nil {
 		return fmt.Errorf("%w; %s restore %s --map %s=%s goes on from here", err, o.env.DisplayName(), set.Name, from[0].Name, to[0].Name)
 	}
 	err = o.execute(ctx, fleet, plan, newRestoreProgress(o.env))

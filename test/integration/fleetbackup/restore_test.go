@@ -37,8 +37,8 @@ type restoring struct {
 }
 
 // backedUp makes a set: in each cluster a namespace with what shop makes, a Deployment
-// and a Secret.
-func backedUp(t *testing.T, name string) *restoring {
+// and a Secret, and what else there is to be.
+func backedUp(t *testing.T, name string, also ...func(cluster string)) *restoring {
 	t.Helper()
 	r := &restoring{name: name, dir: t.TempDir(), manifest: &v1alpha1.BackupExecution{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.BackupExecutionKind},
@@ -56,6 +56,9 @@ func backedUp(t *testing.T, name string) *restoring {
 		create(t, objects(t, c, "", "v1", "secrets", name), map[string]any{
 			"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "safe"}, "stringData": map[string]any{"combination": "open sesame"},
 		})
+		for _, do := range also {
+			do(c)
+		}
 		rolledOut(t, c, name)
 		s := serverOf(t, c)
 		wanted := backupOf(t, s, "rs-"+name+"-"+c, name)
@@ -268,192 +271,65 @@ func TestRestoreFails(t *testing.T) {
 	r.wants(t, 0, []string{"restore", r.name, "-f", r.file(t)}, "every member has the word of the set")
 }
 
-// A drill leaves nothing, whether it works or not, and touches nothing else.
-func TestDrill(t *testing.T) {
-	r := backedUp(t, "drilled")
-	args := []string{"drill", r.name, "-f", r.file(t)}
-	r.wants(t, 0, args, "is ready after", "deleted: namespace drilled-drill, Restore ")
-	clean := func() {
+// A claim gets another StorageClass, in this restore alone; what does not become ready
+// in time is gone on with by the same command.
+func TestRestoreStorage(t *testing.T) {
+	const name = "stored"
+	r := backedUp(t, name, func(cluster string) {
+		create(t, objects(t, cluster, "", "v1", "persistentvolumeclaims", name), map[string]any{
+			"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": map[string]any{"name": "data"},
+			"spec": map[string]any{
+				"storageClassName": "stored-fast", "accessModes": []any{"ReadWriteOnce"},
+				"resources": map[string]any{"requests": map[string]any{"storage": "1Gi"}},
+			},
+		})
+	})
+	r.manifest.Status.Members = r.manifest.Status.Members[:1]
+	r.manifest.Spec.Policy.Spec.Members = r.manifest.Spec.Policy.Spec.Members[:1]
+	r.manifest.Status.Members[0].Volumes = []v1alpha1.BackupVolume{{Namespace: name, Claim: "data", StorageClass: "stored-fast", Method: "Native"}}
+	args := []string{"restore", name, "-f", r.file(t)}
+	r.wants(t, 5, args, "there is no StorageClass stored-fast, which PersistentVolumeClaim stored/data needs", "--storage-class-mappings stored-fast:NAME")
+	made := func(resource, group string, object map[string]any) {
 		t.Helper()
-		for _, c := range []string{"c1", "c2"} {
-			if err := gone(t, c, "drilled-drill"); err != nil {
-				t.Error(err)
-			}
-			r.has(t, c, r.name)
-			left, err := serverOf(t, c).Restores(t.Context(), "kubectl-fleet.io/restored-set="+r.name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, l := range left {
-				if l.DeletionTimestamp == nil {
-					t.Errorf("%s has Restore %s", c, l.Name)
-				}
-			}
-		}
+		in := objects(t, "c1", group, "v1", resource, "")
+		create(t, in, object)
+		called, _, _ := unstructured.NestedString(object, "metadata", "name")
+		t.Cleanup(func() { _ = in.Delete(context.WithoutCancel(t.Context()), called, metav1.DeleteOptions{}) })
 	}
-	clean()
-	r.manifest.Spec.Policy.Spec.Probes[0].Command = []string{"false"}
-	r.manifest.Spec.Policy.Spec.Probes[0].Timeout.Duration = time.Second
-	r.wants(t, 1, []string{"drill", r.name, "-f", r.file(t)}, "probe 1: it has not passed")
-	clean()
-	// A namespace of somebody else is not a drill's.
-	shop(t, "c2", "drilled-other")
-	r.wants(t, 5, append(args, "--namespace-mappings", "drilled:drilled-other"), "a drill restores into new ones alone")
-	if err := gone(t, "c2", "drilled-other"); err == nil {
-		t.Error("it is gone")
-	}
-}
-
-// A preview says what would become of each object, and no value of a Secret.
-func TestRestorePreview(t *testing.T) {
-	r := backedUp(t, "previewed")
-	for cluster, change := range map[string]string{"prices": "configmaps", "safe": "secrets"} {
-		_, err := objects(t, "c1", "", "v1", change, r.name).Patch(t.Context(), cluster, types.MergePatchType, []byte(`{"data":{"bread":"NQ=="}}`), metav1.PatchOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := objects(t, "c2", "", "v1", "configmaps", r.name).Delete(t.Context(), "prices", metav1.DeleteOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	args := []string{"restore", r.name, "-f", r.file(t), "--preview"}
-	code, out, _ := r.Run(t, 0, false, r.env, args...)
-	if code != 0 || r.Writes() != 8 { // Velero is asked for its version and where the contents are, by objects that are deleted again
-		t.Fatalf("exit code %d, %d writes\n%s", code, r.Writes(), out)
-	}
-	lines := map[string]bool{}
-	for line := range strings.Lines(out) {
-		lines[strings.Join(strings.Fields(line), " ")] = true
-	}
-	for _, want := range []string{
-		"c1 previewed configmap/prices Differs it stays as it is; it differs in data.bread",
-		"c1 previewed secret/safe Differs it stays as it is; it differs in data.bread",
-		"c1 previewed deployment.apps/till Same <none>",
-		"c1 <none> namespace/previewed Same <none>",
-		"c2 previewed configmap/prices Create <none>",
-		"c2 previewed secret/safe Same <none>",
-	} {
-		if !lines[want] {
-			t.Errorf("no line %q in\n%s", want, out)
-		}
-	}
-	code, out, _ = r.Run(t, 0, false, r.env, append(args, "--existing-resources", "update", "-o", "json")...)
-	if code != 0 || !strings.Contains(out, `"change": "Patch"`) {
-		t.Errorf("exit code %d\n%s", code, out)
-	}
-	if strings.Contains(out, "open sesame") || strings.Contains(out, "b3BlbiBzZXNhbWU") || strings.Contains(out, "NQ==") {
-		t.Errorf("it shows what a Secret has:\n%s", out)
-	}
-}
-
-// What is left of a set is compared with its manifest.
-func TestVerify(t *testing.T) {
-	r := backedUp(t, "verified")
-	verify := func(code int, texts ...string) {
-		t.Helper()
-		got, out, _ := r.Run(t, 0, false, r.env, "verify", r.name, "-f", r.file(t))
-		if got != code {
-			t.Fatalf("exit code %d, want %d\n%s", got, code, out)
-		}
-		for _, text := range texts {
-			if !strings.Contains(out, text) {
-				t.Errorf("nothing says %q\n%s", text, out)
-			}
-		}
-	}
-	verify(0, "Completed")
-	m := &r.manifest.Status.Members[0]
-	m.Backup.Items++
-	verify(7, "items, and the manifest says", "the set cannot be relied on any more")
-	m.Backup.Items--
-	m.UID = "another"
-	verify(7, "it is another cluster than the one that was backed up")
-	s := serverOf(t, "c2")
-	b, err := s.Backup(t.Context(), r.manifest.Status.Members[1].Backup.Name)
+	made("storageclasses", "storage.k8s.io", map[string]any{
+		"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": map[string]any{"name": "stored-slow"},
+		"provisioner": "kubernetes.io/no-provisioner", "volumeBindingMode": "Immediate",
+	})
+	args = append(args, "--storage-class-mappings", "stored-fast:stored-slow", "--timeout", "20s")
+	r.wants(t, 0, append(args, "--dry-run=server"), "PersistentVolumeClaim stored/data is there, and keeps its data")
+	r.lose(t, "c1")
+	r.wants(t, 4, args, "PersistentVolumeClaim stored/data: ", "Velero goes on")
+	claim, err := objects(t, "c1", "", "v1", "persistentvolumeclaims", name).Get(t.Context(), "data", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Delete(t.Context(), b); err != nil {
-		t.Fatal(err)
+	if class, _, _ := unstructured.NestedString(claim.Object, "spec", "storageClassName"); class != "stored-slow" {
+		t.Errorf("its StorageClass is %q", class)
 	}
-	verify(7, "the Backup is gone")
-}
-
-// Killed at some of its writes a restore is completed by the same command, and a drill
-// that was killed leaves nothing once another has ended.
-func TestRestoreIsKilled(t *testing.T) {
-	r := backedUp(t, "killed")
-	for _, verb := range []string{"restore", "drill"} {
-		args := []string{verb, r.name, "-f", r.file(t), "--yes"}
-		for at := 3; ; at += 6 {
-			if verb == "restore" {
-				r.lose(t, "c1", "c2")
-			}
-			_, out, reached := r.Run(t, at, at%2 == 0, r.env, args...)
-			if !reached {
-				t.Logf("%s: less than %d writes", verb, at)
-				break
-			}
-			eventually(t, func() error { // a namespace that is on its way out is waited for by the user
-				code, out2, _ := r.Run(t, 0, false, r.env, args...)
-				if code == 5 && strings.Contains(out2, "is being deleted") {
-					return errors.New(out2)
-				}
-				if code != 0 {
-					t.Fatalf("killed at write %d, the same command ends with %d\n%s\nand then\n%s", at, code, out, out2)
-				}
-				return nil
-			})
-			for _, c := range []string{"c1", "c2"} {
-				r.has(t, c, r.name)
-				if err := gone(t, c, r.name+"-drill"); err != nil {
-					t.Errorf("killed at write %d: %v", at, err)
-				}
-			}
-		}
+	restores, err := serverOf(t, "c1").Restores(t.Context(), "kubectl-fleet.io/restored-set="+name)
+	if err != nil || len(restores) != 1 {
+		t.Fatalf("%v, %v", restores, err)
 	}
-}
-
-// A namespace is brought into another cluster, and stays where it was.
-func TestMigrate(t *testing.T) {
-	r := backedUp(t, "migrated")
-	args := []string{"migrate", "--from", "c1", "--to", "c2", "-n", r.name, "--namespace-mappings", r.name + ":" + r.name + "-2"}
-	t.Cleanup(func() {
-		_ = objects(t, "c2", "", "v1", "namespaces", "").Delete(context.WithoutCancel(t.Context()), r.name+"-2", metav1.DeleteOptions{})
+	rules, err := objects(t, "c1", "", "v1", "configmaps", addon.Namespace).Get(t.Context(), restores[0].Name, metav1.GetOptions{})
+	if err != nil || len(rules.GetOwnerReferences()) != 1 || rules.GetOwnerReferences()[0].UID != restores[0].UID {
+		t.Errorf("its rules are %v, %v", rules, err)
+	}
+	// Now there is a volume.
+	made("persistentvolumes", "", map[string]any{
+		"apiVersion": "v1", "kind": "PersistentVolume", "metadata": map[string]any{"name": "stored"},
+		"spec": map[string]any{
+			"storageClassName": "stored-slow", "accessModes": []any{"ReadWriteOnce"}, "capacity": map[string]any{"storage": "1Gi"},
+			"hostPath": map[string]any{"path": "/nowhere"},
+		},
 	})
-	r.wants(t, 0, append(args, "--dry-run=server"), r.name+" -> "+r.name+"-2")
-	if err := gone(t, "c2", r.name+"-2"); err != nil {
-		t.Error(err)
-	}
-	r.wants(t, 0, args, "is ready after", "nothing was deleted in c1")
-	r.has(t, "c2", r.name+"-2")
-	r.has(t, "c1", r.name)
-	// A target that cannot is found before anything is backed up.
-	sets := func() int {
-		t.Helper()
-		all, err := serverOf(t, "c1").Backups(t.Context(), "kubectl-fleet.io/backup-policy=migrate-"+r.name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(all)
-	}
-	before := sets()
-	locations := objects(t, "c2", "velero.io", "v1", "backupstoragelocations", addon.Namespace)
-	away, err := locations.Get(t.Context(), "c1", metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := locations.Delete(t.Context(), "c1", metav1.DeleteOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		away.SetResourceVersion("")
-		if _, err := locations.Create(context.WithoutCancel(t.Context()), away, metav1.CreateOptions{}); err != nil {
-			t.Error(err)
-		}
-	})
-	r.wants(t, 5, args, "no BackupStorageLocation is at bucket velero", "nothing was changed")
-	if n := sets(); n != before {
-		t.Errorf("there are %d Backups, and were %d", n, before)
+	r.wants(t, 0, args, "it goes on with "+name+"-r", "is ready after")
+	again, err := serverOf(t, "c1").Restores(t.Context(), "kubectl-fleet.io/restored-set="+name)
+	if err != nil || len(again) != 1 {
+		t.Errorf("there are %d Restores, %v", len(again), err)
 	}
 }
