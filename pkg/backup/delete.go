@@ -133,7 +133,7 @@ func (d *Deletion) Do(ctx context.Context, f Fleet, forget bool) fanout.Results[
 	})
 	var left []string
 	if !forget {
-		left = d.unseen()
+		left = d.Unseen()
 	}
 	for _, r := range results {
 		if r.Err != nil {
@@ -160,8 +160,8 @@ func (d *Deletion) Do(ctx context.Context, f Fleet, forget bool) fanout.Results[
 	return results
 }
 
-// unseen are the members with a Backup that could not be asked.
-func (d *Deletion) unseen() []string {
+// Unseen are the members with a Backup that were not asked, or did not answer.
+func (d *Deletion) Unseen() []string {
 	var names []string
 	for _, m := range d.Set.Execution.Status.Members {
 		asked := slices.ContainsFunc(d.Parts, func(p *DeletionPart) bool { return p.UID == m.UID })

@@ -30,7 +30,7 @@ func newCmdDelete(env *cli.Env) *cobra.Command {
 
 The Velero of each member deletes the Backups that it has made, from the object store, too, and Restores of them go with them;
 what was restored stays. When all Backups are gone the clusters forget the set. If some could not be deleted it is remembered, and
-delete can be said again; --forget forgets it although members that do not answer may have theirs still.
+delete can be said again. Without all members nothing is deleted, unless --forget leaves the Backups of the others to Velero's ttl.
 
 Exit codes: 0 the set is gone; 1 nothing was deleted; 3 some of it was; 4 out of time, Velero goes on; 5 refused or not confirmed,
 nothing was changed.`,
@@ -63,7 +63,7 @@ func (f *deleteFlags) addFlags(flags *pflag.FlagSet) {
 	f.sets.addFlags(flags)
 	f.mutation.AddFlags(flags)
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "How long Velero may take")
-	flags.BoolVar(&f.forget, "forget", false, "Forget the set although members that do not answer may have Backups of it")
+	flags.BoolVar(&f.forget, "forget", false, "Delete what can be reached, and forget the set although other members may have Backups of it")
 }
 
 type deleteOptions struct {
@@ -115,6 +115,13 @@ func (o *deleteOptions) run(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	failures := append(relevant(s, unasked), failed...)
+	if unseen := deletion.Unseen(); len(unseen) > 0 && !o.forget {
+		o.env.SayFailures(failures)
+		return &cli.Error{
+			Code: cli.ExitRefused, Err: fmt.Errorf("%s may have Backups of %s, too; nothing was changed", strings.Join(unseen, ", "), o.set),
+			Hint: "select all members (-C); --forget leaves those Backups to Velero's ttl",
+		}
+	}
 	if o.mutation.DryRun != "" {
 		return o.conclude(ctx, deletion.Planned(), failures)
 	}
