@@ -95,7 +95,7 @@ func (l *Ledger) Total() int { return Total(len(l.clusters)) }
 // Total is what there is in so many clusters.
 func Total(clusters int) int { return clusters * accounts * money }
 
-// Freeze, Release and Probe are what a till is told, in a cluster.
+// Freeze is what a till is told, in a cluster: nothing is written there from then on.
 func (l *Ledger) Freeze(cluster string) string {
 	return fmt.Sprintf("touch %[1]s.hold; until test -e %[1]s.held; do sleep 0.05; done", l.file(cluster))
 }

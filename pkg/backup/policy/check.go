@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/robfig/cron/v3"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -63,13 +62,10 @@ func check(p *v1alpha1.BackupSchedule) error {
 			at(path, "it needs a command")
 		}
 	}
-	if s.Cron != "" {
-		if _, err := cron.ParseStandard(s.Cron); err != nil {
-			at("spec.cron", "%q: %v", s.Cron, err)
-		}
-	}
 	if _, err := time.LoadLocation(s.TimeZone); err != nil {
 		at("spec.timeZone", "%v", err)
+	} else if _, err := times(p); err != nil {
+		at("spec.cron", "%q: %v", s.Cron, err)
 	}
 	if s.Retention < 0 {
 		at("spec.retention", "%d: not below 0", s.Retention)

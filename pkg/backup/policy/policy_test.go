@@ -61,6 +61,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"release: [till, go]", "probe: [till]", "it needs freeze and release"},
 		{"    - exec:", "    - scale: {namespace: shop, kind: DaemonSet, name: w, to: 0}\n      exec:", "it needs one of exec, scale and patch, and has 2"},
 		{"  velero:", "  cron: '* *'\n  velero:", "spec.cron"},
+		{"  velero:", "  cron: 'TZ=UTC'\n  velero:", "timeZone"},
+		{"  velero:", "  timeZone: Nowhere/Land\n  velero:", "spec.timeZone"},
 		{"  velero:", "  maxFreeze: 2h\n  velero:", "spec.maxFreeze"},
 		{"  velero:", "  frozen: 2h\n  velero:", `unknown field "spec.frozen"`},
 	} {
@@ -86,5 +88,29 @@ func TestBackupName(t *testing.T) {
 				seen[name] = true
 			}
 		}
+	}
+}
+
+// A cron is of the policy's time zone, summer time and all.
+func TestNext(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ cron, zone, after, want string }{
+		{"0 3 * * *", "", "2026-11-21T02:59:59Z", "2026-11-21T03:00:00Z"},
+		{"0 3 * * *", "", "2026-11-21T03:00:00Z", "2026-11-22T03:00:00Z"},
+		{"0 3 * * *", "Europe/Paris", "2026-11-21T01:00:00Z", "2026-11-21T02:00:00Z"},
+		{"0 3 * * *", "Europe/Paris", "2026-07-01T00:00:00Z", "2026-07-01T01:00:00Z"},
+		{"@hourly", "", "2026-11-21T02:30:00Z", "2026-11-21T03:00:00Z"},
+	} {
+		p := &v1alpha1.BackupSchedule{Spec: v1alpha1.BackupScheduleSpec{Cron: test.cron, TimeZone: test.zone}}
+		after, err := time.Parse(time.RFC3339, test.after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if next, err := policy.Next(p, after); err != nil || next.UTC().Format(time.RFC3339) != test.want {
+			t.Errorf("%s %s after %s: %s %v, want %s", test.cron, test.zone, test.after, next, err, test.want)
+		}
+	}
+	if next, err := policy.Next(&v1alpha1.BackupSchedule{}, time.Now()); err != nil || !next.IsZero() {
+		t.Errorf("without a cron: %s %v", next, err)
 	}
 }

@@ -18,10 +18,11 @@ func NewCmdFleetbackup(env *cli.Env) *cobra.Command {
 		newCmdDrill(env),
 		newCmdGet(env),
 		newCmdLogs(env),
+		newCmdMigrate(env),
 		newCmdPreflight(env),
 		newCmdRecover(env),
-		newCmdMigrate(env),
 		newCmdRestore(env),
+		newCmdSchedule(env),
 		newCmdVerify(env),
 		version.NewCmdVersion(env),
 	)

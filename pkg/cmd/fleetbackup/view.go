@@ -31,16 +31,20 @@ func printSets(env *cli.Env, output cli.Output, sets []*v1alpha1.BackupExecution
 	table := &metav1.Table{ColumnDefinitions: printers.Columns("Set", "Policy", "State", "Members", "Frozen", "Barrier", "Cut", "Age", "Expires", "Why")}
 	for _, e := range sets {
 		s := e.Status
-		state := string(s.Phase)
-		if s.Grade != "" {
-			state = string(s.Grade)
-		}
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-			e.Name, e.Spec.Policy.Name, state, membersIn(e), span(s.FrozenMillis), span(s.BarrierWidthMillis), span(s.CutSpanMillis),
+			e.Name, e.Spec.Policy.Name, stateOf(e), membersIn(e), span(s.FrozenMillis), span(s.BarrierWidthMillis), span(s.CutSpanMillis),
 			age(s.Started), date(s.Expires), printers.OrNone(strings.Join(s.Why, "; ")),
 		}})
 	}
 	return printers.Table(env.Out, table, output.Table())
+}
+
+// stateOf is a set's grade, or how far its run is.
+func stateOf(e *v1alpha1.BackupExecution) string {
+	if e.Status.Grade != "" {
+		return string(e.Status.Grade)
+	}
+	return string(e.Status.Phase)
 }
 
 // membersIn is how many members are in the set, of all.

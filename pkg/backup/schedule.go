@@ -1,0 +1,70 @@
+package backup
+
+import (
+	"slices"
+	"time"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/policy"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/set"
+)
+
+// Due is whether a policy's next set is due.
+type Due struct {
+	// Last is the newest of its sets, or the run that may become one; nil if there is none.
+	Last *Set
+	// Next is when it is due by its cron; zero if it has no cron. A policy that has no set
+	// yet is due at once.
+	Next time.Time
+	// Now: that time has come. However many times were missed, it is one set.
+	Now bool
+}
+
+// DueOf says when a policy is due, by the sets that its members remember. A set that is
+// torn counts: it is not made again before its time.
+func DueOf(p *v1alpha1.BackupSchedule, sets []Set, now time.Time) (Due, error) {
+	due := Due{}
+	for i := range sets { // the newest first
+		s := &sets[i]
+		if s.Execution.Spec.Policy.Name == p.Name && s.Execution.Status.Phase != v1alpha1.BackupAborted {
+			due.Last = s
+			break
+		}
+	}
+	if p.Spec.Cron == "" {
+		return due, nil
+	}
+	if due.Last == nil {
+		due.Next, due.Now = now, true
+		return due, nil
+	}
+	var err error
+	due.Next, err = policy.Next(p, due.Last.Execution.Status.Started.Time)
+	due.Now = err == nil && !now.Before(due.Next)
+	return due, err
+}
+
+// Surplus are the sets of a policy that its retention does not keep: those that are
+// older than the newest ones that are complete and good enough. Without a retention
+// there are none, and Velero's ttl alone counts.
+func Surplus(p *v1alpha1.BackupSchedule, sets []Set) []Set {
+	if p.Spec.Retention == 0 {
+		return nil
+	}
+	good := 0
+	var surplus []Set
+	for _, s := range sets { // the newest first
+		e := &s.Execution
+		if e.Spec.Policy.Name != p.Name || !s.Ended() {
+			continue
+		}
+		if good >= p.Spec.Retention {
+			surplus = append(surplus, s)
+			continue
+		}
+		if e.Status.Phase == v1alpha1.BackupSealed && e.Status.Complete && set.Better(e.Status.Grade, p.Spec.MinimumGrade) {
+			good++
+		}
+	}
+	return slices.Clip(surplus)
+}
