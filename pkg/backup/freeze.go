@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/patience"
 )
 
 // errFrozenLong is a freeze that has lasted as long as the policy lets it.
@@ -89,8 +90,9 @@ func all(holds []*v1alpha1.Hold, do func(*v1alpha1.Hold) error) error {
 	return errors.Join(errs...)
 }
 
-// check asks every hold of a member whether it is still unbroken. One that is not is
-// no failure of the member: its Backup goes on, and is torn.
+// check asks every hold of a member whether it is still unbroken, and whether a pod has
+// come that nobody holds. If it is not so, or not known, that is no failure of the
+// member: its Backup goes on, and is torn.
 func (r *run) check(ctx context.Context, p *part) {
 	own := p.own()
 	holds := make([]*v1alpha1.Hold, len(own.Holds))
@@ -101,11 +103,14 @@ func (r *run) check(ctx context.Context, p *part) {
 		if h.State != v1alpha1.HoldFrozen {
 			return nil
 		}
-		if err := r.hold.Check(ctx, p.member, h); err != nil {
+		if err := patience.Try(ctx, func() error { return r.hold.Check(ctx, p.member, h) }); err != nil {
 			h.State, h.Why = v1alpha1.HoldBroken, err.Error()
 		}
 		return nil
 	})
+	if err := patience.Try(ctx, func() error { return r.hold.Whole(ctx, p.member, own.Holds) }); err != nil {
+		own.Unheld = err.Error()
+	}
 }
 
 // interrupted says what is still held, before it is released: whoever interrupts again
@@ -118,7 +123,7 @@ func (r *run) interrupted() {
 			continue
 		}
 		for _, h := range p.own().Holds {
-			if h.ArmedMillis != nil && isUnreleased(h) {
+			if h.ArmedMillis != nil && r.isUnreleased(h) {
 				held = append(held, fmt.Sprintf("%s: %s/%s", p.cluster.Name, h.Namespace, h.Name))
 				last = max(last, *h.ArmedMillis+int64(h.TTLSeconds)*1000)
 			}

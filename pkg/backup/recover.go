@@ -35,7 +35,7 @@ func Unfinished(sets []Set) []Set {
 // freezes nothing, and asks for no member's Backup. Done twice, it does nothing.
 func Recover(ctx context.Context, s Set, settings Settings, observer Observer) Recovered {
 	r := &run{
-		set: s.Execution.Name, policy: &s.Execution.Spec.Policy, settings: settings, observer: observer,
+		set: s.Execution.Name, policy: &s.Execution.Spec.Policy, settings: settings, observer: observer, others: true,
 		hold: quiesce.Run{Name: s.Execution.Name, Token: rand.String(8), Policy: &s.Execution.Spec.Policy, Now: settings.Clock.Now},
 	}
 	fail := func(err error) Recovered { return Recovered{Execution: &s.Execution, Err: err} }
@@ -128,7 +128,7 @@ func (r *run) recover(ctx context.Context, s Set) (*v1alpha1.BackupExecution, er
 func (r *run) held() []*part {
 	var held []*part
 	for _, p := range r.parts {
-		if slices.ContainsFunc(p.own().Holds, isUnreleased) {
+		if slices.ContainsFunc(p.own().Holds, r.isUnreleased) {
 			held = append(held, p)
 		}
 	}

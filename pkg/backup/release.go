@@ -22,7 +22,7 @@ func (r *run) release(ctx context.Context, parts []*part) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), policy.TTL(r.policy))
 	defer cancel()
 	members := slices.DeleteFunc(slices.Clone(parts), func(p *part) bool {
-		return p.journal == nil || !slices.ContainsFunc(p.own().Holds, isUnreleased)
+		return p.journal == nil || !slices.ContainsFunc(p.own().Holds, r.isUnreleased)
 	})
 	began := r.now()
 	for _, p := range members {
@@ -82,7 +82,7 @@ func (r *run) releaseOne(ctx context.Context, p *part, waves []wave) *AttentionE
 	var mu sync.Mutex
 	for number := range slices.Backward(waves) {
 		_ = all(holdsOf(p, number), func(h *v1alpha1.Hold) error {
-			if !isUnreleased(*h) {
+			if !r.isUnreleased(*h) {
 				return nil
 			}
 			broken, why := h.State == v1alpha1.HoldBroken, h.Why
@@ -104,5 +104,8 @@ func (r *run) releaseOne(ctx context.Context, p *part, waves []wave) *AttentionE
 	return uncertain
 }
 
-// isUnreleased is true for a hold that may still hold something.
-func isUnreleased(h v1alpha1.Hold) bool { return h.State != v1alpha1.HoldReleased }
+// isUnreleased is true for a hold that may still hold something. Of its own holds a run
+// knows which it has never asked for; of those of another process it does not.
+func (r *run) isUnreleased(h v1alpha1.Hold) bool {
+	return h.State != v1alpha1.HoldReleased && (r.others || h.ArmedMillis != nil)
+}

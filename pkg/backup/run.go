@@ -134,6 +134,8 @@ type run struct {
 	observer Observer
 	hold     quiesce.Run
 	parts    []*part
+	// others: it was begun by another process, which may have done more than it wrote down.
+	others bool
 }
 
 // live are the members that are not lost.

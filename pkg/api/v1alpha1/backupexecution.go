@@ -103,6 +103,8 @@ type MemberExecution struct {
 	// Volumes are the claims of preflight, and what became of each.
 	Volumes []BackupVolume `json:"volumes,omitempty"`
 	Holds   []Hold         `json:"holds,omitempty"`
+	// Unheld is what ran when the cut was over, and nobody held; or why that is not known.
+	Unheld string `json:"unheld,omitempty"`
 	// Canary: the set's word was written here.
 	Canary bool `json:"canary,omitempty"`
 	// Instants are by the run's clock.

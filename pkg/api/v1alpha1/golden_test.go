@@ -157,7 +157,7 @@ func kinds() map[string]any {
 					Wave: 1, Action: 2, Namespace: "shop", Name: "till-0", UID: "2f", Container: "till", ContainerID: "containerd://3f", Restarts: 1, Path: "/run/k3x9", TTLSeconds: 120,
 					ArmedMillis: new(int64(10)), Before: raw(`{"spec":{"replicas":3}}`), State: v1alpha1.HoldBroken, Why: "its deadman fired",
 				}},
-				Canary: true, CutBy: "Phase", ClockOffsetMillis: new(int64(-3)),
+				Unheld: "pod shop/till-1 runs", Canary: true, CutBy: "Phase", ClockOffsetMillis: new(int64(-3)),
 				Instants: v1alpha1.BackupInstants{Armed: new(int64(1)), Quiet: new(int64(2)), Asked: new(int64(3)), Cut: new(int64(4)), Release: new(int64(5)), Released: new(int64(6))},
 			}},
 		},

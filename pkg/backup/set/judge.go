@@ -182,6 +182,9 @@ func unheld(m *v1alpha1.MemberExecution) string {
 	if len(m.Holds) == 0 {
 		return "nothing was held still in " + m.Cluster
 	}
+	if m.Unheld != "" {
+		return m.Cluster + ": " + m.Unheld
+	}
 	if m.Instants.Quiet == nil || m.Instants.Release == nil {
 		return "since when " + m.Cluster + " was still, or until when, is not known"
 	}

@@ -46,6 +46,7 @@ func TestJudge(t *testing.T) {
 		{what: "a hold was broken", spoil: func(e *v1alpha1.BackupExecution) {
 			e.Status.Members[0].Holds[0].State, e.Status.Members[0].Holds[0].Why = v1alpha1.HoldBroken, "its container has restarted"
 		}, grade: v1alpha1.GradeTorn, complete: true, why: "its container has restarted"},
+		{what: "a pod has come that nobody holds", spoil: func(e *v1alpha1.BackupExecution) { e.Status.Members[1].Unheld = "pod till-2 runs" }, grade: v1alpha1.GradeTorn, complete: true, why: "west: pod till-2 runs"},
 		{what: "nobody knows whether it was released", spoil: func(e *v1alpha1.BackupExecution) { e.Status.Members[0].Holds[0].State = v1alpha1.HoldFrozen }, grade: v1alpha1.GradeTorn, complete: true, why: "not known"},
 		{what: "an instant was not written down", spoil: func(e *v1alpha1.BackupExecution) { e.Status.Members[1].Instants.Cut = nil }, grade: v1alpha1.GradeTorn, complete: true, why: "is not known"},
 		{what: "the clock is in doubt", doubt: "it slept", grade: v1alpha1.GradeTorn, complete: true, why: "it slept"},
