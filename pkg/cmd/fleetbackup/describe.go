@@ -44,7 +44,7 @@ released. The bars mark when everything was still, and when the first was releas
 }
 
 func (f *setFlags) describe(ctx context.Context, output cli.Output, name string) error {
-	sets, failures, done, err := f.list(ctx)
+	sets, failures, done, err := f.listNamed(ctx, name)
 	if err != nil {
 		return err
 	}

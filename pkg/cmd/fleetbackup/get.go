@@ -2,23 +2,30 @@ package fleetbackup
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/policy"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 )
 
 func newCmdGet(env *cli.Env) *cobra.Command {
 	flags := &setFlags{env: env, clusters: cli.NewClusterFlags(env)}
+	foreign := false
 	cmd := &cobra.Command{
 		Use:   "get [SET]",
 		Short: "List the sets that the clusters remember",
 		Long: `List the sets that the clusters remember, the newest first, with what each is worth. A run that has not come to its end shows
-how far it is. A set is found as long as one of its members is there.`,
+how far it is. A set is found as long as one of its members is there.
+
+With --foreign also what others made is shown, as far as it belongs together: Backups of Velero's that have one name in several
+clusters, or one that ends with the cluster's, and those of Kurator, with those that failed. They are Independent. restore,
+describe and verify take them by their name, too.`,
 		Example: `  # All of the fleet
   kubectl fleetbackup get --fleet prod
 
@@ -30,10 +37,11 @@ how far it is. A set is found as long as one of its members is there.`,
 			if err != nil {
 				return err
 			}
-			return flags.get(ctx, output, args)
+			return flags.get(ctx, output, foreign, args)
 		}),
 	}
 	flags.addFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&foreign, "foreign", false, "Show also what velero backup create and Kurator made")
 	return cmd
 }
 
@@ -53,18 +61,40 @@ func (f *setFlags) addFlags(flags *pflag.FlagSet) {
 
 // list asks all selected clusters. done says the warnings of the servers, in the end.
 func (f *setFlags) list(ctx context.Context) (sets []backup.Set, failures []fanout.Failure, done func(), err error) {
+	return f.listAlso(ctx, func([]backup.Set) bool { return false })
+}
+
+// listNamed is list, and what others have made if no set of ours has that name.
+func (f *setFlags) listNamed(ctx context.Context, name string) (sets []backup.Set, failures []fanout.Failure, done func(), err error) {
+	return f.listAlso(ctx, func(sets []backup.Set) bool {
+		_, err := backup.Find(sets, name)
+		return err != nil
+	})
+}
+
+func (f *setFlags) listAlso(ctx context.Context, foreign func([]backup.Set) bool) (sets []backup.Set, failures []fanout.Failure, done func(), err error) {
 	selection, err := f.clusters.Select(ctx)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	line := selection.ShowWaiting(f.env)
-	sets, failures = backup.List(ctx, fleetOf(&selection), f.namespace)
+	fleet := fleetOf(&selection)
+	sets, failures = backup.List(ctx, fleet, f.namespace)
+	if foreign(sets) {
+		others, failed := backup.Foreign(ctx, fleet, policy.DefaultVeleroNamespace)
+		sets = append(sets, others...)
+		for _, f := range failed { // who did not answer the first question is named already
+			if !slices.ContainsFunc(failures, func(known fanout.Failure) bool { return known.Cluster == f.Cluster }) {
+				failures = append(failures, f)
+			}
+		}
+	}
 	line.Done()
 	return sets, failures, func() { selection.Warnings.Say(f.env) }, ctx.Err()
 }
 
-func (f *setFlags) get(ctx context.Context, output cli.Output, args []string) error {
-	sets, failures, done, err := f.list(ctx)
+func (f *setFlags) get(ctx context.Context, output cli.Output, foreign bool, args []string) error {
+	sets, failures, done, err := f.listAlso(ctx, func([]backup.Set) bool { return foreign })
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 )
 
 // maxManifest bounds what is read, in bytes.
@@ -36,7 +37,13 @@ func (f *manifestFlags) find(ctx context.Context, env *cli.Env, clusters *cli.Cl
 		return f.read(env, name)
 	}
 	asked := setFlags{env: env, clusters: clusters, namespace: f.namespace}
-	sets, failures, done, err := asked.list(ctx)
+	list := asked.list
+	if at.IsZero() {
+		list = func(ctx context.Context) ([]backup.Set, []fanout.Failure, func(), error) {
+			return asked.listNamed(ctx, name)
+		}
+	}
+	sets, failures, done, err := list(ctx)
 	if err != nil {
 		return nil, err
 	}
