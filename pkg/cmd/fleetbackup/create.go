@@ -185,12 +185,19 @@ func concluded(ctx context.Context, env *cli.Env, e *v1alpha1.BackupExecution, e
 	verdict := verdictOf(e)
 	again := env.DisplayName() + " recover " + e.Name
 	switch {
+	case err == nil && e.Status.Phase == v1alpha1.BackupFinishing:
+		env.Note("Velero goes on; %s seals the set", again)
+		return verdict
 	case err == nil:
 		return verdict
+	case isA[*backup.RefusedError](err):
+		return &cli.Error{Code: cli.ExitRefused, Err: err}
 	case isA[*backup.AttentionError](err):
 		return &cli.Error{Code: cli.ExitAttention, Err: err, Hint: again + " releases it; its deadman does so by itself"}
 	case isA[*backup.TimeoutError](err):
 		return &cli.Error{Code: cli.ExitTimeout, Err: err, Hint: again + " seals the set when they have"}
+	case ctx.Err() != nil && e.Status.Phase == v1alpha1.BackupAborted:
+		return &cli.Error{Code: cli.ExitInterrupted, Err: err}
 	case ctx.Err() != nil:
 		return &cli.Error{Code: cli.ExitInterrupted, Err: err, Hint: "everything was released; " + again + " waits for what Velero was asked for, and seals it"}
 	case isA[*backup.SilentError](err):
