@@ -41,17 +41,17 @@ func (r *run) create(ctx context.Context, plan *Plan) (*v1alpha1.BackupExecution
 		r.interrupted()
 	}
 	released := r.release(ctx, r.parts) // once more: what was released already is not asked
-	if err != nil && released != nil {
+	switch {
+	case released != nil:
 		r.end(ctx, v1alpha1.BackupReleasing) // for recover
-		return r.merged(), errors.Join(err, released)
-	}
-	if err != nil {
+		return r.merged(), errors.Join(context.Cause(ctx), err, released)
+	case err != nil:
 		r.end(ctx, v1alpha1.BackupAborted)
 		return r.merged(), &AbortedError{Err: err}
 	}
 	r.end(ctx, v1alpha1.BackupFinishing)
-	if released != nil || ctx.Err() != nil {
-		return r.merged(), errors.Join(context.Cause(ctx), released)
+	if ctx.Err() != nil {
+		return r.merged(), context.Cause(ctx)
 	}
 	if r.settings.Detach {
 		return r.merged(), nil

@@ -41,6 +41,8 @@ func (r *run) freeze(ctx context.Context) {
 				}
 			}
 			if err != nil {
+				p.lost = err // before others are stopped because of it
+				r.observer.Lost(p.cluster.Name, err)
 				if p.required {
 					stop(errOther)
 				}

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,9 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/policy"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/preflight"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/quiesce"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/set"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
@@ -105,7 +108,50 @@ func Prepare(ctx context.Context, f Fleet, p *v1alpha1.BackupSchedule, s Setting
 		plan.Members = append(plan.Members, is)
 		plan.CutBudget = max(plan.CutBudget, is.CutBudget)
 	}
-	return plan, nil
+	plan.refuseUnfinished(ctx, s)
+	return plan, ctx.Err()
+}
+
+// refuseUnfinished refuses members that a run has not come to its end in: what it holds
+// would be let go by its own deadman, or by recover, while this one relies on it.
+func (p *Plan) refuseUnfinished(ctx context.Context, s Settings) {
+	var clusters []inventory.Cluster
+	byName := map[string]*PlannedMember{}
+	for i := range p.Members {
+		if m := &p.Members[i]; m.Err == nil {
+			clusters = append(clusters, m.cluster)
+			byName[m.Cluster] = m
+		}
+	}
+	for _, r := range fanout.Collect(ctx, clusters, p.fleet.Fanout, func(ctx context.Context, c inventory.Cluster) ([]*set.Journal, error) {
+		m := byName[c.Name]
+		return set.LoadAll(ctx, state.Store{Member: m.member, Namespace: cmp.Or(s.StateNamespace, DefaultStateNamespace)}, m.Member.UID)
+	}) {
+		m := byName[r.Cluster.Name]
+		if r.Err != nil {
+			m.Err = r.Err
+			continue
+		}
+		for _, j := range r.Value {
+			if mayHold(j) {
+				m.Refusals = append(m.Refusals, preflight.Finding{
+					Check: "Runs", Message: fmt.Sprintf("the run of %s has not come to its end, and may hold something still", j.Name),
+					Fix: "wait for it, or bring it to its end: recover " + j.Name,
+				})
+			}
+		}
+	}
+}
+
+// mayHold is true for a run that may hold something in the cluster.
+func mayHold(j *set.Journal) bool {
+	switch j.Status.Phase {
+	case v1alpha1.BackupFreezing, v1alpha1.BackupCutting, v1alpha1.BackupReleasing:
+		own := j.Own()
+		return own == nil || len(own.Holds) > 0
+	case v1alpha1.BackupFinishing, v1alpha1.BackupSealed, v1alpha1.BackupAborted:
+	}
+	return false
 }
 
 // unrehearsed finds what would be held, and tries nothing in it.

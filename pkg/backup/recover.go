@@ -81,12 +81,17 @@ func (r *run) recover(ctx context.Context, s Set) (*v1alpha1.BackupExecution, er
 		return r.reseal(ctx, e)
 	}
 	held := r.held()
-	if err := r.release(ctx, held); err != nil {
+	before := make([]v1alpha1.BackupInstants, len(held))
+	for i, p := range held {
+		before[i] = p.own().Instants
+	}
+	err := r.release(ctx, held)
+	for i, p := range held {
+		p.own().Instants = before[i] // what was added is of another clock
+	}
+	if err != nil {
 		r.end(ctx, v1alpha1.BackupReleasing)
 		return r.merged(), err
-	}
-	for _, p := range held {
-		p.own().Instants.Released = nil // of another clock
 	}
 	for _, p := range r.parts {
 		for i := range p.journal.Status.Members {
@@ -153,5 +158,5 @@ func (r *run) reseal(ctx context.Context, e *v1alpha1.BackupExecution) (*v1alpha
 type SilentError struct{ Clusters []string }
 
 func (e *SilentError) Error() string {
-	return fmt.Sprintf("%s may have taken part, and nothing is known of it now: what it holds is released by its deadmen; recover again when it answers", strings.Join(e.Clusters, ", "))
+	return fmt.Sprintf("%s may have taken part, and nothing is known of it now: what it holds is released by its deadmen; recover again with it, once it is selected and answers", strings.Join(e.Clusters, ", "))
 }

@@ -40,7 +40,9 @@ func (r *run) release(ctx context.Context, parts []*part) error {
 		group.Go(func() {
 			failures[i] = r.releaseOne(ctx, p, waves)
 			p.own().Instants.Released = new(r.now())
-			r.observer.Released(p.cluster.Name, millis(*p.own().Instants.Released-began))
+			if failures[i].Err == nil {
+				r.observer.Released(p.cluster.Name, millis(*p.own().Instants.Released-began))
+			}
 		})
 	}
 	group.Wait()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
@@ -186,45 +187,60 @@ func (r *run) requiredLost() error {
 	return errors.Join(all...)
 }
 
-// lock takes the locks of all members, in the order of their UIDs: two runs never
-// wait for one another.
+// lock takes the locks of all members: the first in the order of their UIDs before the
+// others, so that of two runs one is refused there; the others side by side, since who
+// was killed has left one in each, and each is waited for until it counts as dead.
 func (r *run) lock(ctx context.Context) error {
-	ordered := slices.Clone(r.parts)
+	ordered := r.live()
 	slices.SortFunc(ordered, func(a, b *part) int { return strings.Compare(string(a.uid), string(b.uid)) })
-	for _, p := range ordered {
-		if p.lost != nil {
-			continue
+	for _, some := range [][]*part{ordered[:min(1, len(ordered))], ordered[min(1, len(ordered)):]} {
+		errs := make([]error, len(some))
+		var group sync.WaitGroup
+		for i, p := range some {
+			group.Go(func() { errs[i] = r.lockOne(ctx, p) })
 		}
-		err := p.store.EnsureNamespace(ctx)
-		var held context.Context
-		if err == nil {
-			held, p.lock, err = p.store.Acquire(ctx, lockName(r.policy.Name), r.settings.By)
-		}
-		_, locked := errors.AsType[*state.LockedError](err)
-		switch {
-		case err == nil:
-			p.alive = func(ctx context.Context) (context.Context, func()) {
-				working, cancel := context.WithCancelCause(ctx)
-				stop := context.AfterFunc(held, func() { cancel(context.Cause(held)) })
-				return working, func() { stop(); cancel(nil) }
+		group.Wait()
+		for i, p := range some {
+			_, locked := errors.AsType[*state.LockedError](errs[i])
+			switch {
+			case errs[i] == nil:
+			case locked || p.required || ctx.Err() != nil:
+				return fmt.Errorf("%s: %w", p.cluster.Name, errs[i])
+			default:
+				p.lost = errs[i]
+				r.observer.Lost(p.cluster.Name, errs[i])
 			}
-		case locked || p.required || ctx.Err() != nil:
-			return fmt.Errorf("%s: %w", p.cluster.Name, err)
-		default:
-			p.lost = err
-			r.observer.Lost(p.cluster.Name, err)
 		}
+	}
+	return nil
+}
+
+func (r *run) lockOne(ctx context.Context, p *part) error {
+	if err := p.store.EnsureNamespace(ctx); err != nil {
+		return err
+	}
+	held, lock, err := p.store.Acquire(ctx, lockName(r.policy.Name), r.settings.By)
+	if err != nil {
+		return err
+	}
+	p.lock = lock
+	p.alive = func(ctx context.Context) (context.Context, func()) {
+		working, cancel := context.WithCancelCause(ctx)
+		stop := context.AfterFunc(held, func() { cancel(context.Cause(held)) })
+		return working, func() { stop(); cancel(nil) }
 	}
 	return nil
 }
 
 // unlock gives the locks back.
 func (r *run) unlock(ctx context.Context) {
+	var group sync.WaitGroup
 	for _, p := range r.parts {
 		if p.lock != nil {
-			p.lock.Release(ctx)
+			group.Go(func() { p.lock.Release(ctx) })
 		}
 	}
+	group.Wait()
 }
 
 func lockName(policy string) string { return "backup." + policy }

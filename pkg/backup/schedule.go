@@ -13,6 +13,8 @@ import (
 type Due struct {
 	// Last is the newest of its sets, or the run that may become one; nil if there is none.
 	Last *Set
+	// Unfinished is one that has not come to its end, at work or dead; nil if there is none.
+	Unfinished *Set
 	// Next is when it is due by its cron; zero if it has no cron. A policy that has no set
 	// yet is due at once.
 	Next time.Time
@@ -26,9 +28,14 @@ func DueOf(p *v1alpha1.BackupSchedule, sets []Set, now time.Time) (Due, error) {
 	due := Due{}
 	for i := range sets { // the newest first
 		s := &sets[i]
-		if s.Execution.Spec.Policy.Name == p.Name && s.Execution.Status.Phase != v1alpha1.BackupAborted {
+		if s.Execution.Spec.Policy.Name != p.Name || s.Execution.Status.Phase == v1alpha1.BackupAborted {
+			continue
+		}
+		if due.Last == nil {
 			due.Last = s
-			break
+		}
+		if due.Unfinished == nil && !s.Ended() {
+			due.Unfinished = s
 		}
 	}
 	if p.Spec.Cron == "" {

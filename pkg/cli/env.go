@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"golang.org/x/term"
 	"k8s.io/client-go/util/homedir"
@@ -34,6 +35,9 @@ type Env struct {
 	OutTerminal, ErrTerminal bool
 	// Getenv reads an environment variable.
 	Getenv func(string) string
+
+	// left: an end now leaves something that a person must see to.
+	left *atomic.Bool
 }
 
 func processEnv() *Env {
@@ -43,6 +47,7 @@ func processEnv() *Env {
 		OutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		ErrTerminal: term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb",
 		Getenv:      os.Getenv,
+		left:        &atomic.Bool{},
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 func Main(newCommand func(*Env) *cobra.Command) ExitCode {
 	env := processEnv()
 	env.collectLate()
-	ctx, stop := interruptible(context.Background())
+	ctx, stop := interruptible(context.Background(), env)
 	defer stop()
 	root := newCommand(env)
 	env.Plugin = root.Name()
@@ -28,9 +28,13 @@ func Main(newCommand func(*Env) *cobra.Command) ExitCode {
 	return env.conclude(ctx, ran, err)
 }
 
+// Leaves says that a second interruption from now on leaves something that a person
+// must see to.
+func (e *Env) Leaves() { e.left.Store(true) }
+
 // interruptible ends the context on the first SIGINT, SIGTERM or SIGHUP, with
 // ErrInterrupted as the cause. The second ends the process at once.
-func interruptible(parent context.Context) (context.Context, func()) {
+func interruptible(parent context.Context, env *Env) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -38,6 +42,9 @@ func interruptible(parent context.Context) (context.Context, func()) {
 		<-signals
 		cancel(ErrInterrupted)
 		<-signals
+		if env.left.Load() {
+			os.Exit(int(ExitAttention))
+		}
 		os.Exit(int(ExitInterrupted))
 	}()
 	return ctx, func() { signal.Stop(signals) }

@@ -41,8 +41,8 @@ type BackupPreflight struct {
 
 // BackupFinding is what a check has found in a member.
 type BackupFinding struct {
-	// Check is Rights, Velero, Location, Queue, Schedule, Holds, Volumes, Budget or
-	// NotLookedAt.
+	// Check is Rights, Velero, Location, Queue, Schedule, Holds, Namespaces, Volumes,
+	// Budget, Runs or NotLookedAt.
 	Check   string `json:"check"`
 	Message string `json:"message"`
 	// Fix is what a person can do about it.

@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"slices"
 	"time"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
@@ -41,6 +42,19 @@ func (f *Facts) judgeBudget(r *Report) {
 	}
 }
 
+// judgeNamespaces refuses names that nobody has: a Backup of one is PartiallyFailed,
+// after all was held still for it.
+func (f *Facts) judgeNamespaces(r *Report) {
+	if f.Namespaces == nil { // nobody may know
+		return
+	}
+	for _, n := range f.Spec.IncludedNamespaces {
+		if !isPattern(n) && !slices.Contains(f.Namespaces, n) {
+			r.refuse(CheckNamespaces, "mend includedNamespaces, for this member alone with its velero", "there is no namespace %q", n)
+		}
+	}
+}
+
 // Judge says what follows from the facts.
 func (f *Facts) Judge() Report {
 	r := Report{Member: f.Member}
@@ -50,6 +64,7 @@ func (f *Facts) Judge() Report {
 	f.judgeLocation(&r)
 	f.judgeQueue(&r)
 	f.judgeSchedules(&r)
+	f.judgeNamespaces(&r)
 	f.judgeVolumes(&r)
 	f.judgeBudget(&r) // of the volumes
 	f.judgeHolds(&r)  // of the budget

@@ -21,8 +21,10 @@ const (
 	CheckSchedule = "Schedule"
 	CheckHolds    = "Holds"
 	CheckVolumes  = "Volumes"
-	CheckBudget   = "Budget"
-	CheckOptional = "NotLookedAt"
+	// CheckNamespaces is about those that the policy names.
+	CheckNamespaces = "Namespaces"
+	CheckBudget     = "Budget"
+	CheckOptional   = "NotLookedAt"
 )
 
 // Report is what was found in one member.

@@ -30,6 +30,12 @@ func Verify(ctx context.Context, f Fleet, e *v1alpha1.BackupExecution, now time.
 					ObjectMeta: metav1.ObjectMeta{Name: e.Name, Annotations: map[string]string{v1alpha1.ClusterAnnotation: c.Name}},
 					Backup:     is.Backup.Name, Location: is.Location.Name,
 				}}
+				switch {
+				case e.Status.Phase != v1alpha1.BackupSealed:
+					v.problem("the run is %s: it is no set before it is sealed", e.Status.Phase)
+				case e.Status.Grade == v1alpha1.GradeTorn:
+					v.problem("the set is torn: %s", strings.Join(e.Status.Why, "; "))
+				}
 				return v.check, v.all(ctx)
 			}
 		}

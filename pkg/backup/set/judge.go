@@ -99,6 +99,9 @@ func in(e *v1alpha1.BackupExecution) []*v1alpha1.MemberExecution {
 // whose proof fails.
 func grade(e *v1alpha1.BackupExecution, doubt string) (v1alpha1.BackupGrade, *v1alpha1.MemberExecution, string) {
 	members := in(e)
+	if len(members) == 0 && len(e.Spec.Policy.Spec.Quiesce) == 0 {
+		return v1alpha1.GradeIndependent, nil, "no member has a Backup that can be relied on"
+	}
 	if len(members) == 0 {
 		return v1alpha1.GradeTorn, nil, "no member has a Backup that can be relied on"
 	}

@@ -130,7 +130,7 @@ func (p *byHub) apply(ctx context.Context, strategy propagate.Strategy, rendered
 		return p.showPlan(view)
 	case p.plan.Idle():
 		p.sayNoGate(strategy)
-		return p.print(view.planned(), nil)
+		return p.conclude(ctx, view, propagate.RunHub(ctx, p.fleet, p.plan, strategy, newRunProgress(p.env))) // it may have to give a lock back
 	}
 	if err := p.ask(ctx, view, do); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -183,7 +184,7 @@ func conclude(ctx context.Context, env *cli.Env, output cli.Output, e *v1alpha1.
 // concluded is what a run comes to; nil: it is as was asked for.
 func concluded(ctx context.Context, env *cli.Env, e *v1alpha1.BackupExecution, err error) *cli.Error {
 	verdict := verdictOf(e)
-	again := env.DisplayName() + " recover " + e.Name
+	again := recovering(env, e)
 	switch {
 	case err == nil && e.Status.Phase == v1alpha1.BackupFinishing:
 		env.Note("Velero goes on; %s seals the set", again)
@@ -193,7 +194,7 @@ func concluded(ctx context.Context, env *cli.Env, e *v1alpha1.BackupExecution, e
 	case isA[*backup.RefusedError](err):
 		return &cli.Error{Code: cli.ExitRefused, Err: err}
 	case isA[*backup.AttentionError](err):
-		return &cli.Error{Code: cli.ExitAttention, Err: err, Hint: again + " releases it; its deadman does so by itself"}
+		return &cli.Error{Code: cli.ExitAttention, Err: err, Hint: again + " tries again, as its deadman does; if the policy's release cannot work, thaw it by hand"}
 	case isA[*backup.TimeoutError](err):
 		return &cli.Error{Code: cli.ExitTimeout, Err: err, Hint: again + " seals the set when they have"}
 	case ctx.Err() != nil && e.Status.Phase == v1alpha1.BackupAborted:
@@ -209,6 +210,15 @@ func concluded(ctx context.Context, env *cli.Env, e *v1alpha1.BackupExecution, e
 	}
 	verdict.Err = err
 	return verdict
+}
+
+// recovering is the command that brings a run to its end.
+func recovering(env *cli.Env, e *v1alpha1.BackupExecution) string {
+	var names []string
+	for _, m := range e.Status.Members {
+		names = append(names, m.Cluster)
+	}
+	return env.DisplayName() + " recover " + e.Name + " -C " + strings.Join(names, ",")
 }
 
 // verdictOf is the exit code that a set comes to by itself; nil: it is as was asked for.

@@ -87,9 +87,7 @@ func describeSet(w io.Writer, e *v1alpha1.BackupExecution) {
 		}
 		field("Grade", fmt.Sprintf("%s, %s, %s members", s.Grade, complete, membersIn(e)))
 	}
-	for i, why := range s.Why {
-		field([]string{"Why", ""}[min(i, 1)], why)
-	}
+	field("Why", whyOf(e))
 	if s.FrozenMillis != nil {
 		field("Frozen", fmt.Sprintf("%s; barrier width %s; cut span %s", span(s.FrozenMillis), span(s.BarrierWidthMillis), span(s.CutSpanMillis)))
 	}

@@ -63,6 +63,11 @@ func (f *policyFlags) read(args []string) (p *v1alpha1.BackupSchedule, name stri
 			return nil, "", cli.UsageError(fmt.Errorf("--%s says what the policy says, too: leave one of them away", flag))
 		}
 	}
+	for _, flag := range []string{"clusters", "cluster-selector"} {
+		if f.given.Changed(flag) {
+			return nil, "", cli.UsageError(fmt.Errorf("the policy names its members: leave --%s away", flag))
+		}
+	}
 	in := f.env.In
 	if f.file != "-" {
 		file, err := os.Open(f.file)

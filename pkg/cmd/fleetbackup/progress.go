@@ -62,7 +62,8 @@ func (p *progress) Backup(cluster string, b v1alpha1.MemberBackup) {
 
 // Interrupted implements backup.Observer.
 func (p *progress) Interrupted(holds []string, deadline time.Time) {
-	p.say("interrupted: releasing %s; if that is interrupted, too, their deadmen do it by %s", strings.Join(holds, ", "), deadline.Format(time.TimeOnly))
+	p.env.Leaves()
+	p.say("interrupted: releasing %s; if that is interrupted, too, their deadmen do it by %s", strings.Join(holds, ", "), deadline.Format(time.RFC3339))
 }
 
 // Lost implements backup.Observer.

@@ -39,8 +39,11 @@ func newCmdScheduleRunDue(env *cli.Env) *cobra.Command {
 		Short: "Make a policy's next set if it is due, and delete those that its retention does not keep",
 		Long: `Make a policy's next set if it is due, and delete those that its retention does not keep.
 
-The last set that a member remembers says when the next is due. However many times were missed, one set is made; a torn one is not
+The last set that a member remembers says when the next is due; a policy that has none yet is due at once. However many times were missed, one set is made; a torn one is not
 made again before its time. A run that died is not followed by another: recover ends it first.
+
+A retention of N keeps the N newest sets of the policy's name that are complete and of its minimum grade, and all that are newer than
+the last of these; older ones are deleted, whoever made them.
 
 The exit codes are those of create; 0 if nothing is due.`,
 		Example: `  # In a crontab, every five minutes
@@ -82,9 +85,8 @@ func (o *createOptions) runDue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if due.Last != nil && !due.Last.Ended() {
-		name := due.Last.Execution.Name
-		return &cli.Error{Code: cli.ExitRefused, Err: fmt.Errorf("the run of %s has not come to its end; nothing was changed", name), Hint: o.env.DisplayName() + " recover " + name + " ends it"}
+	if s := due.Unfinished; s != nil {
+		return &cli.Error{Code: cli.ExitRefused, Err: fmt.Errorf("the run of %s has not come to its end; nothing was changed", s.Execution.Name), Hint: recovering(o.env, &s.Execution) + " ends it"}
 	}
 	if !due.Now {
 		o.env.Note("%s is due at %s", o.policy.Name, due.Next.UTC().Format(time.RFC3339))

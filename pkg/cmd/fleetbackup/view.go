@@ -33,10 +33,18 @@ func printSets(env *cli.Env, output cli.Output, sets []*v1alpha1.BackupExecution
 		s := e.Status
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
 			e.Name, e.Spec.Policy.Name, stateOf(e), membersIn(e), span(s.FrozenMillis), span(s.BarrierWidthMillis), span(s.CutSpanMillis),
-			age(s.Started), date(s.Expires), printers.OrNone(strings.Join(s.Why, "; ")),
+			age(s.Started), date(s.Expires), printers.OrNone(whyOf(e)),
 		}})
 	}
 	return printers.Table(env.Out, table, output.Table())
+}
+
+// whyOf is why a set is no better, or why it is none yet.
+func whyOf(e *v1alpha1.BackupExecution) string {
+	if p := e.Status.Phase; p != v1alpha1.BackupSealed && p != v1alpha1.BackupAborted {
+		return "it has not come to its end: somebody is at work on it, or recover ends it"
+	}
+	return strings.Join(e.Status.Why, "; ")
 }
 
 // stateOf is a set's grade, or how far its run is.
