@@ -124,6 +124,7 @@ func TestPreflight(t *testing.T) {
 		}
 	})
 	t.Run("silent Velero", func(t *testing.T) {
+		shop(t, "c2", "ready")
 		killVelero(t, "c2")
 		wantRefused(t, look(t, "c2", of).Refusals, "Velero: Velero in namespace velero has not answered a ServerStatusRequest for 15s")
 	})
