@@ -26,6 +26,9 @@ func (p *Plan) Create(ctx context.Context, s Settings, observer Observer) (*v1al
 	}
 	defer r.unlock(context.WithoutCancel(ctx))
 	if err := r.lock(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		return nil, &RefusedError{Err: err}
 	}
 	return r.create(ctx, p)

@@ -25,7 +25,7 @@ func (r *run) finish(ctx context.Context) (*v1alpha1.BackupExecution, error) {
 			return err
 		}
 		note(p.own(), b)
-		p.volumes(ctx)
+		p.volumes(ctx, b)
 		return nil
 	})
 	if waiting.Err() != nil {
@@ -50,11 +50,13 @@ func (r *run) made() []*part {
 }
 
 // volumes notes what became of each volume of preflight. What Velero says of them is
-// in the object store, which may be out of reach from here: then it is not known.
-func (p *part) volumes(ctx context.Context) {
+// in the object store, which may be out of reach from here: then the Backup's own counts
+// are all that is known.
+func (p *part) volumes(ctx context.Context, b *velerov1.Backup) {
 	own := p.own()
 	taken, err := p.velero.BackupVolumes(ctx, own.Backup.Name)
 	if err != nil {
+		set.Uncounted(own, b.Status.CSIVolumeSnapshotsCompleted+b.Status.VolumeSnapshotsCompleted, err)
 		return
 	}
 	for i := range own.Volumes {
@@ -104,7 +106,7 @@ func (p *part) give(ctx context.Context, e *v1alpha1.BackupExecution) error {
 		if err != nil {
 			return err
 		}
-		b, err = p.velero.AwaitBackup(ctx, b.Name, func(b *velerov1.Backup) bool { return velero.IsTerminal(b.Status.Phase) }, func(*velerov1.Backup) {})
+		b, err = p.velero.AwaitBackup(ctx, b.Name, func(b *velerov1.Backup) bool { return velero.IsTerminal(b.Status.Phase) }, nil)
 		if err != nil {
 			return fmt.Errorf("its bucket: %w", err)
 		}

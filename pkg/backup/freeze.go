@@ -40,6 +40,9 @@ func (r *run) freeze(ctx context.Context) {
 					at.Armed = h.ArmedMillis
 				}
 			}
+			if err != nil && ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
 			if err != nil {
 				p.lost = err // before others are stopped because of it
 				r.observer.Lost(p.cluster.Name, err)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/rand"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
@@ -15,6 +14,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/quiesce"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/set"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
 )
 
@@ -107,7 +107,7 @@ func (r *run) recover(ctx context.Context, s Set) (*v1alpha1.BackupExecution, er
 	begun := false
 	r.each(ctx, r.live(), func(ctx context.Context, p *part) error {
 		b, err := p.velero.Backup(ctx, p.own().Backup.Name)
-		if apierrors.IsNotFound(err) {
+		if member.IsObjectNotFound(err) {
 			return nil
 		}
 		if err == nil {

@@ -8,14 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
-)
-
-// The methods by which Velero takes a volume.
-const (
-	byCSI        = "CSI"
-	byFileSystem = "FileSystem"
-	byNone       = "None"
 )
 
 // storage is what a target has for volumes.
@@ -35,7 +29,7 @@ func (l *look) portable(part *v1alpha1.RestoreMember, has storage) {
 	classes, drivers := map[string]bool{}, map[string]bool{}
 	var elsewhere, files int
 	for _, v := range part.Volumes {
-		if v.Skipped != "" || v.Method == byNone {
+		if v.Skipped != "" || v.Method == velero.ByNone {
 			l.warn("volume", "the backup of %s has no data of PersistentVolumeClaim %s/%s%s", part.Source, v.Namespace, v.Claim, colon(v.Skipped))
 			continue
 		}
@@ -45,9 +39,9 @@ func (l *look) portable(part *v1alpha1.RestoreMember, has storage) {
 			l.refuse("StorageClass", fmt.Sprintf("--storage-class-mappings %s:NAME, or make one of that name", v.StorageClass), "there is no StorageClass %s, which PersistentVolumeClaim %s/%s needs", class, v.Namespace, v.Claim)
 		}
 		switch {
-		case v.Method == byFileSystem:
+		case v.Method == velero.ByFileSystem:
 			files++
-		case v.Method == byCSI && !v.Moved:
+		case v.Method == velero.ByCSI && !v.Moved:
 			if !has.drivers[v.Driver] && !drivers[v.Driver] {
 				drivers[v.Driver] = true
 				l.refuse("CSI driver", "install it, or back up with snapshotMoveData", "there is no CSI driver %s, whose snapshots the backup of %s has", v.Driver, part.Source)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/policy"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
 )
 
 // Judge says what a run has come to: its grade, whether it is complete, and why it is
@@ -244,6 +245,24 @@ func measure(e *v1alpha1.BackupExecution) {
 	for _, m := range in(e) {
 		if at := m.Backup.Expires; !at.IsZero() && (s.Expires.IsZero() || at.Before(&s.Expires)) {
 			s.Expires = at
+		}
+	}
+}
+
+// Uncounted notes what is known of a member's volumes where Velero's list of them cannot
+// be read, for a reason: each that was to be a snapshot is one, if there are as many. Of
+// the others nothing is known, and what is not known did not happen.
+func Uncounted(m *v1alpha1.MemberExecution, snapshots int, why error) {
+	isSnapshot := func(v v1alpha1.BackupVolume) bool { return v.Method == velero.ByCSI || v.Method == velero.ByNative }
+	wanted := 0
+	for _, v := range m.Volumes {
+		if isSnapshot(v) {
+			wanted++
+		}
+	}
+	for i := range m.Volumes {
+		if v := &m.Volumes[i]; !isSnapshot(*v) || snapshots < wanted {
+			v.Skipped = "what became of them is not known: " + why.Error()
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package set_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -79,6 +80,36 @@ func TestJudge(t *testing.T) {
 		set.Judge(e, test.doubt)
 		if why := strings.Join(e.Status.Why, "; "); e.Status.Grade != test.grade || e.Status.Complete != test.complete || !strings.Contains(why, test.why) {
 			t.Errorf("%s: %s, complete %t, %q", test.what, e.Status.Grade, e.Status.Complete, why)
+		}
+	}
+}
+
+// A set is not complete because nobody could look.
+func TestUncounted(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		methods   []string
+		snapshots int
+		skipped   int
+	}{
+		{[]string{"CSI", "Native"}, 2, 0},
+		{[]string{"CSI", "Native"}, 1, 2},
+		{[]string{"CSI", "FileSystem", "None"}, 1, 2},
+		{nil, 0, 0},
+	} {
+		m := &v1alpha1.MemberExecution{}
+		for _, method := range test.methods {
+			m.Volumes = append(m.Volumes, v1alpha1.BackupVolume{Method: method})
+		}
+		set.Uncounted(m, test.snapshots, errors.New("no route"))
+		skipped := 0
+		for _, v := range m.Volumes {
+			if v.Skipped != "" {
+				skipped++
+			}
+		}
+		if skipped != test.skipped {
+			t.Errorf("%v and %d snapshots: %d are not known, want %d", test.methods, test.snapshots, skipped, test.skipped)
 		}
 	}
 }
