@@ -4,7 +4,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build testbed demo demo-backup test bench proof check lint generate clean
+.PHONY: help build dist testbed demo demo-backup test bench proof check lint generate clean
 
 # One set of settings for everything, so that nothing is compiled twice.
 export CGO_ENABLED := 0
@@ -20,6 +20,9 @@ help: ## List the targets
 
 build: ## Build the three plugins into bin/
 	$(GOBUILD) -o bin/ ./cmd/...
+
+dist: ## Make a release of the commit into dist/: archives for all platforms, checksums, bills of materials, a krew index
+	go run ./docs/gen/dist
 
 testbed: ## Build bin/testbed, which runs real clusters on this machine
 	go build -buildvcs=false -o bin/testbed ./test/testbed
@@ -37,8 +40,9 @@ bench: testbed ## Measure us beside our peers; RUNS=5, ONLY=REGEX of the titles
 	@.ci/bench -runs '$(or $(RUNS),5)' -only '$(ONLY)'
 
 proof: testbed ## Run the long matrices (minutes each); their dated results are in docs/proof
-	bin/testbed build --with karmada
-	go test -count=1 -v -timeout 60m ./test/proof/...
+	bin/testbed build --with karmada --with capi
+	go test -count=1 -v -parallel 6 -timeout 90m ./test/proof/...
+	KUBECTL_FLEET_RELEASE_EVERYWHERE=1 go test -count=1 -v -timeout 120m ./test/release
 
 check: ## Run everything that is checked and is no test
 	@.ci/check

@@ -5,37 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/kubectl-fleet/kubectl-fleet/docs/gen/family"
 )
-
-func TestPluginValidate(t *testing.T) {
-	good := plugin{Name: "fleet", Binary: "kubectl-fleet", Short: "See many clusters as one", Long: "Long.\n"}
-	if err := good.validate(); err != nil {
-		t.Errorf("a good plugin: %v", err)
-	}
-	for want, change := range map[string]func(*plugin){
-		"kubectl-NAME":             func(p *plugin) { p.Binary = "fleet" },
-		"1 to 50":                  func(p *plugin) { p.Short = strings.Repeat("x", 51) },
-		"as every entry":           func(p *plugin) { p.Short = "A kubectl plugin" },
-		"no sentence":              func(p *plugin) { p.Short += "." },
-		"long is empty":            func(p *plugin) { p.Long = "" },
-		"81 characters, more":      func(p *plugin) { p.Long = strings.Repeat("x", 81) + "\n" },
-		"81 characters, more than": func(p *plugin) { p.Caveats = strings.Repeat("x", 81) },
-	} {
-		p := good
-		change(&p)
-		if err := p.validate(); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v, want one with %q", err, want)
-		}
-	}
-}
-
-func TestManifestOfWindows(t *testing.T) {
-	f := family{Archive: "https://example.com/{version}/{binary}_{os}_{arch}.{ext}"}
-	m := newManifestPlatform(f, plugin{Binary: "kubectl-fleet"}, platform{OS: "windows", Arch: "arm64"})
-	if m.Bin != "kubectl-fleet.exe" || m.Files[0].From != m.Bin || m.URI != "https://example.com/v0.0.0/kubectl-fleet_windows_arm64.zip" {
-		t.Errorf("%+v", m)
-	}
-}
 
 // What write leaves, compare accepts; and compare names every kind of drift.
 func TestTree(t *testing.T) {
@@ -71,7 +43,7 @@ func TestTree(t *testing.T) {
 // The repository's own description is good, and a page of the reference tells
 // nothing of the machine that wrote it.
 func TestRepository(t *testing.T) {
-	f, err := readFamily("../..")
+	f, err := family.Read("../..")
 	if err != nil {
 		t.Fatal(err)
 	}

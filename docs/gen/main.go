@@ -9,6 +9,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+
+	"github.com/kubectl-fleet/kubectl-fleet/docs/gen/family"
 )
 
 func main() {
@@ -22,15 +24,15 @@ func main() {
 }
 
 func run(root string, check bool) error {
-	family, err := readFamily(root)
+	f, err := family.Read(root)
 	if err != nil {
 		return err
 	}
 	generated := tree{}
-	if err := addManifests(generated, family); err != nil {
+	if err := addManifests(generated, f); err != nil {
 		return err
 	}
-	if err := addReference(generated, family); err != nil {
+	if err := addReference(generated, f); err != nil {
 		return err
 	}
 	if check {

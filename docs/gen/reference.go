@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
+	"github.com/kubectl-fleet/kubectl-fleet/docs/gen/family"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/fleet"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/fleetbackup"
@@ -33,7 +34,7 @@ func constructors() map[string]func(*cli.Env) *cobra.Command {
 }
 
 // addReference adds a page for every command, and their index.
-func addReference(t tree, f family) error {
+func addReference(t tree, f family.Family) error {
 	// Defaults of flags must not tell whose machine wrote the page.
 	for name, value := range map[string]string{"HOME": "$HOME", "KUBECACHEDIR": "", "KUBECONFIG": ""} {
 		if err := os.Setenv(name, value); err != nil {
@@ -49,7 +50,7 @@ func addReference(t tree, f family) error {
 		}
 		root := newRoot(p, construct)
 		if root.Short != p.Short {
-			errs = append(errs, fmt.Errorf("%s: Short is %q, and short in %s %q: they must be one", p.Name, root.Short, familyFile, p.Short))
+			errs = append(errs, fmt.Errorf("%s: Short is %q, and short in %s %q: they must be one", p.Name, root.Short, family.File, p.Short))
 		}
 		fmt.Fprintf(index, "\n## [%s](%s)\n\n%s\n", root.CommandPath(), page(root), strings.TrimSpace(p.Long))
 		if !slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() != "version" }) {
@@ -71,7 +72,7 @@ logged).
 `
 
 // newRoot makes a plugin's command as its users see it.
-func newRoot(p plugin, construct func(*cli.Env) *cobra.Command) *cobra.Command {
+func newRoot(p family.Plugin, construct func(*cli.Env) *cobra.Command) *cobra.Command {
 	root := construct(&cli.Env{
 		Plugin: p.Binary, In: strings.NewReader(""), Out: io.Discard, ErrOut: io.Discard,
 		Getenv: func(string) string { return "" },

@@ -11,10 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/policy"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/set"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/patience"
 )
 
 // Create makes a set as it was planned. What it returns is what is known of the set,
@@ -70,7 +67,7 @@ func (r *run) capture(ctx context.Context, budget time.Duration) error {
 	}
 	most, late := r.policy.Spec.MaxFreeze.Duration, errFrozenLong
 	if len(r.policy.Spec.Quiesce) == 0 { // nobody waits but we
-		most, late = r.settings.Timeout, &TimeoutError{Set: r.set, Timeout: r.settings.Timeout}
+		most, late = r.settings.Timeout, fmt.Errorf("it was not done within %s (--timeout)", r.settings.Timeout)
 	}
 	frozen, end := context.WithTimeoutCause(ctx, most, late)
 	defer end()
@@ -81,6 +78,10 @@ func (r *run) capture(ctx context.Context, budget time.Duration) error {
 	}
 	if err := r.canary(frozen); err != nil {
 		return err
+	}
+	at := metav1.Now()
+	for _, p := range r.live() {
+		p.journal.Status.At = at
 	}
 	r.save(frozen, r.live(), v1alpha1.BackupCutting) // the instants so far, and that Backups are about to be made
 	if err := r.impossible(frozen); err != nil {
@@ -123,49 +124,6 @@ func (r *run) width() time.Duration {
 	}
 	return millis(slices.Max(quiet) - slices.Min(quiet))
 }
-
-// cut asks for all Backups at once, and waits until each is cut. If all actions are
-// hard, a member is released as soon as its own is.
-func (r *run) cut(ctx context.Context) {
-	hard := policy.AllHard(r.policy)
-	r.each(ctx, r.live(), func(ctx context.Context, p *part) error {
-		own := p.own()
-		own.Instants.Asked = new(r.now())
-		var made *velerov1.Backup
-		err := patience.Try(ctx, func() (err error) {
-			made, err = p.velero.CreateBackup(ctx, p.newBackup())
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("its Backup could not be made: %w", err)
-		}
-		own.Backup.UID = made.UID
-		over := func(b *velerov1.Backup) bool {
-			return velero.IsCut(b.Status.Phase) || velero.IsTerminal(b.Status.Phase)
-		}
-		is, err := p.velero.AwaitBackup(ctx, own.Backup.Name, over, r.tell(p))
-		switch {
-		case err != nil && ctx.Err() != nil:
-			return nil //nolint:nilerr // it may be a good Backup; its cut is not known, and so it is torn
-		case err != nil:
-			return err
-		case !velero.IsCut(is.Status.Phase): // it has failed: cut or not, it is missing
-			note(own, is)
-			return nil
-		}
-		own.Instants.Cut, own.CutBy = new(r.now()), cutByPhase
-		r.observer.Cut(p.cluster.Name, millis(*own.Instants.Cut-*own.Instants.Asked))
-		note(own, is)
-		r.check(ctx, p)
-		if hard {
-			_ = r.release(ctx, []*part{p}) // tried again, and said, in the end
-		}
-		return nil
-	})
-}
-
-// cutByPhase: a Backup has left InProgress.
-const cutByPhase = "Phase"
 
 // newBackup is the member's Backup, as it is asked for.
 func (p *part) newBackup() *velerov1.Backup {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/policy"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/set"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
 )
@@ -21,11 +23,15 @@ func (r *run) finish(ctx context.Context) (*v1alpha1.BackupExecution, error) {
 	defer cancel()
 	r.each(waiting, r.made(), func(ctx context.Context, p *part) error {
 		b, err := p.velero.AwaitBackup(ctx, p.own().Backup.Name, func(b *velerov1.Backup) bool { return velero.IsTerminal(b.Status.Phase) }, r.tell(p))
-		if err != nil {
+		switch {
+		case err != nil && waiting.Err() != nil:
+			return nil //nolint:nilerr // it is not lost: its Backup goes on
+		case err != nil:
 			return err
 		}
 		note(p.own(), b)
 		p.volumes(ctx, b)
+		p.selected(ctx, b)
 		return nil
 	})
 	if waiting.Err() != nil {
@@ -49,9 +55,9 @@ func (r *run) made() []*part {
 	return made
 }
 
-// volumes notes what became of each volume of preflight. What Velero says of them is
-// in the object store, which may be out of reach from here: then the Backup's own counts
-// are all that is known.
+// volumes notes what became of each volume of preflight, and of those that have come
+// since. What Velero says of them is in the object store, which may be out of reach from
+// here: then the Backup's own counts are all that is known.
 func (p *part) volumes(ctx context.Context, b *velerov1.Backup) {
 	own := p.own()
 	taken, err := p.velero.BackupVolumes(ctx, own.Backup.Name)
@@ -59,15 +65,24 @@ func (p *part) volumes(ctx context.Context, b *velerov1.Backup) {
 		set.Uncounted(own, b.Status.CSIVolumeSnapshotsCompleted+b.Status.VolumeSnapshotsCompleted, err)
 		return
 	}
-	for i := range own.Volumes {
-		v := &own.Volumes[i]
-		v.Skipped = "Velero did not take it"
-		for _, t := range taken {
-			if t.Namespace == v.Namespace && t.Claim == v.Claim {
-				v.Method, v.Handle, v.Moved, v.Skipped = t.Method, t.Handle, t.Moved, t.Skipped
-			}
-		}
+	set.Count(own, taken)
+}
+
+// selected notes a Backup whose selector has found nothing: Velero calls one of the
+// Namespaces alone Completed. Where the list of what it has cannot be read, the number of
+// its items says as much if the policy names the namespaces.
+func (p *part) selected(ctx context.Context, b *velerov1.Backup) {
+	if b.Spec.LabelSelector == nil && len(b.Spec.OrLabelSelectors) == 0 {
+		return
 	}
+	own := p.own()
+	has, err := p.velero.BackupContents(ctx, b.Name)
+	if err != nil {
+		own.Backup.Unselected = own.Backup.Items <= len(b.Spec.IncludedNamespaces) && !slices.ContainsFunc(b.Spec.IncludedNamespaces, policy.IsPattern)
+		return
+	}
+	delete(has, "v1/Namespace")
+	own.Backup.Unselected = len(has) == 0
 }
 
 // seal judges what is known, and writes it where it survives the loss of any one

@@ -28,6 +28,7 @@ func (r *run) freeze(ctx context.Context) {
 			if len(holds) == 0 {
 				return nil
 			}
+			r.observer.Freezing(p.cluster.Name)
 			err := all(holds, func(h *v1alpha1.Hold) error {
 				if err := r.hold.Freeze(ctx, p.member, h); err != nil {
 					return fmt.Errorf("%s/%s: %w", h.Namespace, h.Name, err)

@@ -112,6 +112,15 @@ func Prepare(ctx context.Context, f Fleet, p *v1alpha1.BackupSchedule, s Setting
 	return plan, ctx.Err()
 }
 
+// membersOf names the clusters of a run, as -C takes them.
+func membersOf(j *set.Journal) string {
+	var names []string
+	for _, m := range j.Status.Members {
+		names = append(names, m.Cluster)
+	}
+	return strings.Join(names, ",")
+}
+
 // refuseUnfinished refuses members that a run has not come to its end in: what it holds
 // would be let go by its own deadman, or by recover, while this one relies on it.
 func (p *Plan) refuseUnfinished(ctx context.Context, s Settings) {
@@ -136,7 +145,7 @@ func (p *Plan) refuseUnfinished(ctx context.Context, s Settings) {
 			if mayHold(j) {
 				m.Refusals = append(m.Refusals, preflight.Finding{
 					Check: "Runs", Message: fmt.Sprintf("the run of %s has not come to its end, and may hold something still", j.Name),
-					Fix: "wait for it, or bring it to its end: recover " + j.Name,
+					Fix: "wait for it, or bring it to its end: recover " + j.Name + " -C " + membersOf(j),
 				})
 			}
 		}

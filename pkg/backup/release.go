@@ -1,9 +1,9 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -95,15 +95,24 @@ func (r *run) releaseOne(ctx context.Context, p *part, waves []wave) *AttentionE
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				uncertain.Holds = append(uncertain.Holds, fmt.Sprintf("%s: %s/%s", p.cluster.Name, h.Namespace, h.Name))
+				uncertain.Holds = append(uncertain.Holds, r.unreleased(p, *h))
 				uncertain.Err = errors.Join(uncertain.Err, err)
 			}
 			return nil
 		})
 		waves[number].done()
 	}
-	slices.Sort(uncertain.Holds)
+	slices.SortFunc(uncertain.Holds, func(a, b Unreleased) int { return cmp.Compare(a.Name(), b.Name()) })
 	return uncertain
+}
+
+// unreleased is what is known of a hold that could not be released.
+func (r *run) unreleased(p *part, h v1alpha1.Hold) Unreleased {
+	u := Unreleased{Cluster: p.cluster, Hold: h, Action: r.policy.Spec.Quiesce[h.Wave].Actions[h.Action]}
+	if h.ArmedMillis != nil && h.TTLSeconds > 0 && !r.others {
+		u.Deadline = time.Now().Add(millis(*h.ArmedMillis + int64(h.TTLSeconds)*1000 - r.now()))
+	}
+	return u
 }
 
 // isUnreleased is true for a hold that may still hold something. Of its own holds a run

@@ -51,6 +51,8 @@ type Settings struct {
 
 // Observer hears how a run goes on, from several goroutines at once.
 type Observer interface {
+	// Freezing: holds of a member are about to be armed and frozen.
+	Freezing(cluster string)
 	// Frozen: all holds of a member are still.
 	Frozen(cluster string, holds int, took time.Duration)
 	// Barrier: everything is still.
@@ -70,19 +72,38 @@ type Observer interface {
 
 // AttentionError is something that a person must see to: what may be held still.
 type AttentionError struct {
-	// Holds are such as "east: shop/till-0".
-	Holds []string
+	Holds []Unreleased
 	Err   error
 }
 
 func (e *AttentionError) Error() string {
-	return fmt.Sprintf("%s may still be frozen: %v", strings.Join(e.Holds, ", "), e.Err)
+	names := make([]string, len(e.Holds))
+	for i, h := range e.Holds {
+		names[i] = h.Name()
+	}
+	return fmt.Sprintf("%s may still be frozen: %v", strings.Join(names, ", "), e.Err)
 }
 
 func (e *AttentionError) Unwrap() error { return e.Err }
 
 // Reason classifies the failure.
 func (*AttentionError) Reason() member.Reason { return member.ReasonUnhealthy }
+
+// Unreleased is a hold that is not known to be released.
+type Unreleased struct {
+	Cluster inventory.Cluster
+	Hold    v1alpha1.Hold
+	// Action is what it is of, and has the command or the change that releases it.
+	Action v1alpha1.QuiesceAction
+	// Deadline is when its deadman releases it at the latest; zero if it has none, or if
+	// another process armed it.
+	Deadline time.Time
+}
+
+// Name is such as "east: shop/till-0".
+func (u *Unreleased) Name() string {
+	return fmt.Sprintf("%s: %s/%s", u.Cluster.Name, u.Hold.Namespace, u.Hold.Name)
+}
 
 // AbortedError is a run that came to no set. Nothing is held still.
 type AbortedError struct{ Err error }

@@ -144,10 +144,15 @@ func (f *ClusterFlags) members(shared bool, warn func(inventory.Cluster, string)
 	return member.NewPool(member.Options{
 		Timeout:   f.timeout,
 		CacheDir:  *f.config.CacheDir,
-		UserAgent: userAgent(f.env.Plugin),
+		UserAgent: f.env.userAgent(),
 		Shared:    shared,
 		Warn:      warn,
 	})
+}
+
+// Narrowed is true if flags mean some of the clusters that are listed.
+func (f *ClusterFlags) Narrowed() bool {
+	return f.flags.Changed("clusters") || f.flags.Changed("cluster-selector") || f.flags.Changed("context")
 }
 
 // Chosen is an error of usage unless something says which clusters are meant: a

@@ -47,6 +47,28 @@ func TestConfirm(t *testing.T) {
 	}
 }
 
+// More than ten deletions need their number, in however many clusters.
+func TestConfirmDeletions(t *testing.T) {
+	for _, test := range []struct {
+		clusters, deletions int
+		answer              string
+		agreed              bool
+	}{
+		{1, 10, "y\n", true}, {1, 11, "y\n", false}, {1, 11, "11\n", true},
+		{3, 10, "3\n", true}, {3, 11, "3\n", false}, {3, 11, "11\n", true},
+	} {
+		var said bytes.Buffer
+		m := Mutation{env: &Env{In: strings.NewReader(test.answer), ErrOut: &said}}
+		err := m.Confirm(t.Context(), Question{Plan: func(io.Writer) error { return nil }, Do: "Prune", Clusters: test.clusters, Deletions: test.deletions})
+		if (err == nil) != test.agreed {
+			t.Errorf("%+v: %v", test, err)
+		}
+		if many := "It deletes 11 objects. Type 11 to go on"; strings.Contains(said.String(), many) != (test.deletions > 10) {
+			t.Errorf("%+v: the person saw %q", test, said.String())
+		}
+	}
+}
+
 // Nothing behind the line is read: it is the next question's.
 func TestConfirmReadsOneLine(t *testing.T) {
 	in := strings.NewReader("y\nn\n")

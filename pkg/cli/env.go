@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/term"
@@ -36,6 +37,10 @@ type Env struct {
 	// Getenv reads an environment variable.
 	Getenv func(string) string
 
+	// command is the words of the one that runs, such as "schedule list".
+	command string
+	// printsRoles: the plugin has the command rbac.
+	printsRoles bool
 	// left: an end now leaves something that a person must see to.
 	left *atomic.Bool
 }
@@ -73,4 +78,10 @@ func (e *Env) Who() string {
 		host = "somewhere"
 	}
 	return name + "@" + host
+}
+
+// verb is the first word of the command that runs.
+func (e *Env) verb() string {
+	verb, _, _ := strings.Cut(e.command, " ")
+	return verb
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
-// hintFor is the next thing to try after failures with a reason; f is one of them.
-func hintFor(reason member.Reason, f fanout.Failure, plugin string) string {
+// hintFor is the next thing to try after failures with a reason; f is one of them, and
+// rights is for a lack of those.
+func hintFor(reason member.Reason, f fanout.Failure, plugin, rights string) string {
 	cluster, alone := f.Cluster, "-C "+f.Cluster
 	if _, hub, is := strings.Cut(cluster, "="); is { // no member name has that: an inventory
 		alone = "--context " + hub
@@ -35,7 +36,7 @@ func hintFor(reason member.Reason, f fanout.Failure, plugin string) string {
 	case member.ReasonUnauthorized:
 		return "the server does not accept the credentials of that context: log in again"
 	case member.ReasonForbidden:
-		return "kubectl auth can-i --list with that context shows what you may do"
+		return rights
 	case member.ReasonMisconfigured:
 		return "kubectl config get-contexts lists the contexts; -C '^" + cluster + "' leaves this cluster out"
 	case member.ReasonWrongCluster:
@@ -50,6 +51,15 @@ func hintFor(reason member.Reason, f fanout.Failure, plugin string) string {
 		member.ReasonRefused, member.ReasonUnhealthy, member.ReasonGateFailed, member.ReasonCanceled, member.ReasonInternal:
 	}
 	return ""
+}
+
+// hintOfRights is for whoever may not do what a command needs.
+func (e *Env) hintOfRights() string {
+	hint := "kubectl auth can-i --list with that context shows what you may do"
+	if e.printsRoles {
+		hint = strings.TrimSpace(e.DisplayName()+" rbac "+e.verb()) + " prints the roles that it needs; " + hint
+	}
+	return hint
 }
 
 // hintForListed is for a cluster that a hub lists: how it is reached is written

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
 )
 
@@ -59,6 +60,11 @@ func prepare(root *cobra.Command, env *Env) {
 	root.SetErr(env.ErrOut)
 	// "kubectl fleet", not "kubectl-fleet", in usage, help and suggestions.
 	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: env.DisplayName()}
+	_, _, err := root.Find([]string{"rbac"})
+	env.printsRoles = err == nil
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		env.command = strings.TrimPrefix(cmd.CommandPath(), root.CommandPath()+" ")
+	}
 	addLogFlags(root.PersistentFlags(), env)
 	refuseUnknown(root)
 	addCompletion(root, env)
@@ -95,6 +101,9 @@ func (e *Env) conclude(ctx context.Context, cmd *cobra.Command, err error) ExitC
 		code = ExitOK
 	case errors.As(err, &coded):
 		code, hint, err = coded.Code, coded.Hint, coded.Err
+		if code == ExitUsage && hint == "" {
+			hint = durationHint(err)
+		}
 	case !errors.As(err, &ran):
 		code, hint = ExitUsage, usageHint(cmd, err)
 	}
@@ -109,6 +118,9 @@ func (e *Env) conclude(ctx context.Context, cmd *cobra.Command, err error) ExitC
 	}
 	if err != nil {
 		_, _ = fmt.Fprintf(e.ErrOut, "error: %s\n", printers.Escape(err.Error()))
+		if hint == "" && member.LacksRights(err) {
+			hint = e.hintOfRights()
+		}
 	}
 	if hint != "" {
 		_, _ = fmt.Fprintf(e.ErrOut, "hint: %s\n", printers.Escape(hint))

@@ -24,6 +24,11 @@ const (
 // AddFlags binds the flags.
 func (f *MutationFlags) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.yes, "yes", false, "Do not ask before anything is changed")
+	f.AddDryRun(flags)
+}
+
+// AddDryRun binds --dry-run alone, for a command that asks nobody.
+func (f *MutationFlags) AddDryRun(flags *pflag.FlagSet) {
 	flags.StringVar(&f.dryRun, "dry-run", DryRunNone, `"none", "client" or "server": but for none, check all and change nothing`)
 }
 

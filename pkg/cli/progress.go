@@ -1,6 +1,13 @@
 package cli
 
-import "github.com/kubectl-fleet/kubectl-fleet/pkg/progress"
+import (
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/progress"
+)
 
 // Waiting is the line that names the clusters still waited for. The zero value
 // shows nothing.
@@ -35,4 +42,19 @@ func (w Waiting) Done() {
 	if w.line != nil {
 		w.line.Done()
 	}
+}
+
+// ShowBoard shows some lines at the end of the terminal, as they are at a time, until Done
+// is called. It is nil where no person looks.
+func (e *Env) ShowBoard(lines func(now time.Time) []string) *progress.Board {
+	if !e.ErrTerminal {
+		return nil
+	}
+	size := func() (width, height int) {
+		if file, is := e.ErrOut.(*os.File); is {
+			width, height, _ = term.GetSize(int(file.Fd())) // 0 where it is not known
+		}
+		return width, height
+	}
+	return progress.NewBoard(e.ErrOut, size, lines)
 }

@@ -24,6 +24,15 @@ func (f *ClusterFlags) Said() string {
 	return words.String()
 }
 
+// SaidKubeconfig is the flag by which the user named a kubeconfig, as kubectl and the
+// plugins take it: with a space before it, or empty.
+func (f *ClusterFlags) SaidKubeconfig() string {
+	if !f.flags.Changed("kubeconfig") {
+		return ""
+	}
+	return " --kubeconfig " + ShellWord(*f.config.KubeConfig)
+}
+
 // ShellWord is a text as one word of a shell's command.
 func ShellWord(text string) string {
 	if regexp.MustCompile(`^[\w@%+=:,./-]+$`).MatchString(text) {

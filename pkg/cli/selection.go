@@ -53,7 +53,23 @@ func (f *ClusterFlags) selected(ctx context.Context, names ...string) (Selection
 	if err != nil {
 		return Selection{}, UsageError(err)
 	}
+	return f.chosen(ctx, selector)
+}
+
+// SelectListed is Select for all that are listed, whichever of them the flags mean.
+// --context means one all the same.
+func (f *ClusterFlags) SelectListed(ctx context.Context) (Selection, error) {
+	selection, err := f.chosen(ctx, inventory.Selector{})
+	if err == nil {
+		selection.logIn(ctx)
+	}
+	return selection, err
+}
+
+// chosen are the clusters that a selector means.
+func (f *ClusterFlags) chosen(ctx context.Context, selector inventory.Selector) (Selection, error) {
 	selection := Selection{Warnings: &Warnings{}}
+	var err error
 	if selection.Fanout, err = f.fanout(); err != nil {
 		return Selection{}, UsageError(err)
 	}

@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -13,7 +15,6 @@ import (
 // help.
 func refuseUnknown(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
 		if cmd.HasSubCommands() && !cmd.Runnable() {
 			cmd.Args, cmd.DisableFlagsInUseLine = cobra.NoArgs, true
@@ -57,5 +58,22 @@ func usageHint(cmd *cobra.Command, err error) string {
 	if bare, is := errors.AsType[*pflag.ValueRequiredError](err); is && bare.GetSpecifiedName() == "dry-run" {
 		return "--dry-run=client or --dry-run=server shows the plan and changes nothing, --dry-run=none changes; see " + help
 	}
+	if hint := durationHint(err); hint != "" {
+		return hint + "; see " + help
+	}
 	return "see " + help
+}
+
+// durationHint says in hours what was said in days or weeks; empty for another error.
+func durationHint(err error) string {
+	said := regexp.MustCompile(`unknown unit \\?"([dw])\\?" in duration \\?"(\d+)([dw])\\?"`).FindStringSubmatch(fmt.Sprint(err))
+	if len(said) == 0 || said[1] != said[3] {
+		return ""
+	}
+	n, err := strconv.Atoi(said[2])
+	if err != nil {
+		return ""
+	}
+	hours := map[string]int{"d": 24, "w": 7 * 24}[said[1]]
+	return fmt.Sprintf("hours are the longest unit of a duration: %s is %dh", said[2]+said[1], n*hours)
 }

@@ -42,10 +42,14 @@ func PluginVersion(plugin string) v1alpha1.Version {
 	return v
 }
 
-// userAgent is how API servers' audit logs see us.
-func userAgent(plugin string) string {
-	v := PluginVersion(plugin)
-	agent := plugin + "/" + v.Version + " (" + v.Platform + ")"
+// userAgent is how API servers' audit logs see us: the plugin, and its command.
+func (e *Env) userAgent() string {
+	v := PluginVersion(e.Plugin)
+	about := v.Platform
+	if e.command != "" {
+		about += "; " + e.command
+	}
+	agent := e.Plugin + "/" + v.Version + " (" + about + ")"
 	if v.Commit != "" {
 		agent += " " + v.Commit
 	}

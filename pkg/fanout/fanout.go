@@ -53,13 +53,14 @@ type Result[T any] struct {
 // is cancelled; Each returns only when every call of fn has.
 func Each[T any](ctx context.Context, cs []inventory.Cluster, o Options, fn Func[T]) iter.Seq2[int, Result[T]] {
 	return func(yield func(int, Result[T]) bool) {
-		run := newRun(ctx, cs, o, fn)
+		run := newRun(ctx, cs, o, func(ctx context.Context, c inventory.Cluster) (any, error) { return fn(ctx, c) })
 		defer run.stop()
 		for range cs {
 			i := <-run.finished
-			result := run.results[i]
-			run.results[i] = Result[T]{} // the caller's alone from here on
-			if !yield(i, result) {
+			r := run.results[i]
+			run.results[i] = Result[any]{} // the caller's alone from here on
+			value, _ := r.Value.(T)        // an interface that is nil has no type
+			if !yield(i, Result[T]{Cluster: r.Cluster, Value: value, Err: r.Err, Elapsed: r.Elapsed}) {
 				return
 			}
 		}
@@ -75,18 +76,19 @@ func Collect[T any](ctx context.Context, cs []inventory.Cluster, o Options, fn F
 	return results
 }
 
-// run is one fan-out at work.
-type run[T any] struct {
+// run is one fan-out at work. It does not know the type of the values: the compiler would
+// make all of it anew for each.
+type run struct {
 	options  Options
-	fn       Func[T]
+	fn       Func[any]
 	clusters []inventory.Cluster
-	results  []Result[T]
+	results  []Result[any]
 	finished chan int // indexes into results, each once
 	cancel   context.CancelCauseFunc
 	workers  sync.WaitGroup
 }
 
-func newRun[T any](parent context.Context, cs []inventory.Cluster, o Options, fn Func[T]) *run[T] {
+func newRun(parent context.Context, cs []inventory.Cluster, o Options, fn Func[any]) *run {
 	if o.Concurrency <= 0 {
 		o.Concurrency = DefaultConcurrency
 	}
@@ -94,9 +96,9 @@ func newRun[T any](parent context.Context, cs []inventory.Cluster, o Options, fn
 		o.Observer = silent{}
 	}
 	ctx, cancel := context.WithCancelCause(parent)
-	r := &run[T]{
+	r := &run{
 		options: o, fn: fn, clusters: cs, cancel: cancel,
-		results:  make([]Result[T], len(cs)),
+		results:  make([]Result[any], len(cs)),
 		finished: make(chan int, len(cs)), // room for all: a worker never waits for the reader
 	}
 	next := make(chan int)
@@ -117,14 +119,14 @@ func newRun[T any](parent context.Context, cs []inventory.Cluster, o Options, fn
 }
 
 // stop cancels what is still at work and waits for it.
-func (r *run[T]) stop() {
+func (r *run) stop() {
 	r.cancel(context.Canceled)
 	r.workers.Wait()
 }
 
-func (r *run[T]) work(ctx context.Context, i int) {
+func (r *run) work(ctx context.Context, i int) {
 	c := r.clusters[i]
-	result := Result[T]{Cluster: c}
+	result := Result[any]{Cluster: c}
 	if ctx.Err() != nil {
 		result.Err = &SkippedError{Cause: context.Cause(ctx)}
 	} else {
@@ -141,7 +143,7 @@ func (r *run[T]) work(ctx context.Context, i int) {
 	r.finished <- i
 }
 
-func (r *run[T]) call(ctx context.Context, c inventory.Cluster) (value T, err error) {
+func (r *run) call(ctx context.Context, c inventory.Cluster) (value any, err error) {
 	if r.options.Timeout > 0 {
 		deadline := &DeadlineError{Timeout: r.options.Timeout}
 		var cancel context.CancelFunc

@@ -95,6 +95,21 @@ func IsObjectNotFound(err error) bool {
 	return details != nil && details.Name != ""
 }
 
+// DeniedError is rights that the user does not have, found out before they were
+// needed. It says which.
+type DeniedError struct{ Err error }
+
+func (e *DeniedError) Error() string { return e.Err.Error() }
+
+func (e *DeniedError) Unwrap() error { return e.Err }
+
+// LacksRights is true where rights of the user are what is missing, whatever came of
+// that.
+func LacksRights(err error) bool {
+	_, denied := errors.AsType[*DeniedError](err)
+	return denied || apierrors.IsForbidden(err) || err != nil && ReasonOf(err) == ReasonForbidden
+}
+
 // IsAway is true while a cluster does not answer, or not now: what time may heal.
 func IsAway(err error) bool {
 	switch ReasonOf(err) { //nolint:exhaustive // these alone pass by themselves

@@ -27,7 +27,7 @@ type HubRequest struct {
 // PlanHub plans on a hub. Nothing is written.
 func PlanHub(ctx context.Context, f Fleet, r HubRequest) (*hub.Plan, []fanout.Failure) {
 	return planBy(ctx, f, r.Hub, func(m *member.Member, clusters []inventory.Cluster) (*hub.Plan, error) {
-		return hub.PlanHub(ctx, m, hub.Request{Rendered: r.Rendered, Weights: r.Weights, Options: r.Options, Clusters: clusters})
+		return hub.PlanHub(ctx, m, hub.Request{Rendered: r.Rendered, Weights: r.Weights, Options: r.Options, Clusters: clusters, Reach: f.Members.Member})
 	})
 }
 
@@ -35,7 +35,7 @@ func PlanHub(ctx context.Context, f Fleet, r HubRequest) (*hub.Plan, []fanout.Fa
 // it.
 func PlanHubRollback(ctx context.Context, f Fleet, by inventory.Cluster, o direct.Options, to int) (*hub.Plan, []fanout.Failure) {
 	return planBy(ctx, f, by, func(m *member.Member, clusters []inventory.Cluster) (*hub.Plan, error) {
-		return hub.PlanRollback(ctx, hub.Kept{Hub: m, Clusters: clusters, Options: o}, to)
+		return hub.PlanRollback(ctx, hub.Kept{Hub: m, Clusters: clusters, Reach: f.Members.Member, Options: o}, to)
 	})
 }
 
@@ -43,7 +43,7 @@ func PlanHubRollback(ctx context.Context, f Fleet, by inventory.Cluster, o direc
 // it.
 func PlanHubWithdraw(ctx context.Context, f Fleet, by inventory.Cluster, o direct.Options) (*hub.Plan, []fanout.Failure) {
 	return planBy(ctx, f, by, func(m *member.Member, clusters []inventory.Cluster) (*hub.Plan, error) {
-		return hub.PlanWithdraw(ctx, hub.Kept{Hub: m, Clusters: clusters, Options: o})
+		return hub.PlanWithdraw(ctx, hub.Kept{Hub: m, Clusters: clusters, Reach: f.Members.Member, Options: o})
 	})
 }
 
@@ -60,7 +60,7 @@ func PlanHubResume(ctx context.Context, f Fleet, by inventory.Cluster, o direct.
 	r := &HubResumption{}
 	var failed []fanout.Failure
 	r.Plan, failed = planBy(ctx, f, by, func(m *member.Member, clusters []inventory.Cluster) (plan *hub.Plan, err error) {
-		plan, r.Run, err = hub.PlanResume(ctx, hub.Kept{Hub: m, Clusters: clusters, Options: o})
+		plan, r.Run, err = hub.PlanResume(ctx, hub.Kept{Hub: m, Clusters: clusters, Reach: f.Members.Member, Options: o})
 		return plan, err
 	})
 	if r.Plan == nil {

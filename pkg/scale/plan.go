@@ -133,6 +133,7 @@ func (p *planned) plan(ctx context.Context, cluster string, r Request, count int
 	if note := autoscaler(p.snapshot); note != "" {
 		plan.NotModelled = append(plan.NotModelled, note)
 	}
+	plan.NotModelled = append(plan.NotModelled, p.snapshot.Unseen...)
 	nodes := p.chosen
 	if count < len(nodes.nodes) {
 		// With fewer that leave there is only more room: the first ones still can.
@@ -167,7 +168,11 @@ func (p *planned) fill(plan *v1alpha1.ScalePlan, nodes chosen, r Request) {
 	for _, n := range p.field.Workers {
 		zones[n.Labels[corev1.LabelTopologyZone]]++
 	}
-	numbers := waves(nodes.nodes, zones, p.budgets, max(1, r.Parallel))
+	often := refills
+	if r.KeepNodes {
+		often = refillsKept
+	}
+	numbers := waves(nodes.nodes, zones, p.budgets, max(1, r.Parallel), often)
 	type inWave struct {
 		wave   int
 		budget *budget.Budget
@@ -264,6 +269,9 @@ func (p *planned) most(ctx context.Context, plan *v1alpha1.ScalePlan, least int)
 	}
 	good, bad := least, len(p.field.Candidates)+1
 	plan.Limit = "no more nodes are considered"
+	if len(blocked) > 0 {
+		plan.Limit = "all others are blocked"
+	}
 	for step := 1; good+1 < bad; step *= 2 {
 		k := min(good+step, bad-1)
 		if bad <= len(p.field.Candidates) {

@@ -5,10 +5,14 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/candidate"
 )
 
-// refills is how often a budget may have to be refilled while a wave is emptied. Its
-// nodes share what budgets allow, and pods that wait for their turn run as before; but
-// all of a wave are removed together, so that a slow budget holds up the others.
-const refills = 4
+// How often a budget may have to be refilled while a wave is emptied. Its nodes share
+// what budgets allow, and pods that wait for their turn run as before; but all of a wave
+// are removed together, so that a slow budget holds up the others. Where they are kept
+// nobody waits.
+const (
+	refills     = 4
+	refillsKept = 1 << 20
+)
 
 // waves shares nodes out to waves, in their order. The nodes of a wave are of one
 // zone, at most a third of its workers, at most parallel, and together need no more
@@ -16,7 +20,7 @@ const refills = 4
 // wave, and later when all its pods are healthy again, for which each wave waits. A
 // node that needs more by itself has a wave of its own. The result has a number from 1
 // for each node.
-func waves(nodes []candidate.Candidate, workers map[string]int, budgets *budget.Index, parallel int) []int {
+func waves(nodes []candidate.Candidate, workers map[string]int, budgets *budget.Index, parallel, often int) []int {
 	numbers := make([]int, len(nodes))
 	needs := make([]map[*budget.Budget]int, len(nodes))
 	for i, n := range nodes {
@@ -30,7 +34,7 @@ func waves(nodes []candidate.Candidate, workers map[string]int, budgets *budget.
 			if numbers[i] != 0 {
 				continue
 			}
-			if size > 0 && (n.Zone() != zone || size >= parallel || size >= third(workers[zone]) || overdraws(used, needs[i], wave == 1)) {
+			if size > 0 && (n.Zone() != zone || size >= parallel || size >= third(workers[zone]) || overdraws(used, needs[i], often, wave == 1)) {
 				continue
 			}
 			zone = n.Zone()
@@ -40,7 +44,7 @@ func waves(nodes []candidate.Candidate, workers map[string]int, budgets *budget.
 			for b, need := range needs[i] {
 				used[b] += need
 			}
-			if alone(needs[i], wave == 1) {
+			if overdraws(nil, needs[i], often, wave == 1) { // by itself
 				break
 			}
 		}
@@ -53,17 +57,14 @@ func third(workers int) int { return max(1, (workers+2)/3) }
 
 // overdraws is true if a node would need more of a budget, beside what is used, than
 // it spares in some refills.
-func overdraws(used, need map[*budget.Budget]int, now bool) bool {
+func overdraws(used, need map[*budget.Budget]int, often int, now bool) bool {
 	for b, n := range need {
-		if used[b]+n > refills*spare(b, now) {
+		if used[b]+n > often*spare(b, now) {
 			return true
 		}
 	}
 	return false
 }
-
-// alone is true for a node that needs more than a budget spares in some refills.
-func alone(need map[*budget.Budget]int, now bool) bool { return overdraws(nil, need, now) }
 
 // spare is what a budget allows at once. One that allows nothing now is waited for.
 func spare(b *budget.Budget, now bool) int {

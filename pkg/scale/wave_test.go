@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"testing"
@@ -46,18 +47,20 @@ func TestWaves(t *testing.T) {
 		workers  int
 		spare    int
 		parallel int
+		refills  int // 0: as where nodes are removed
 		want     []int
 	}{
 		"one wave, which refills its budget":  {nodes: []candidate.Candidate{leaving("a", "z", 2), leaving("b", "z", 2), leaving("c", "z", 4)}, workers: 30, spare: 2, parallel: 10, want: []int{1, 1, 1}},
 		"not more often than is bearable":     {nodes: []candidate.Candidate{leaving("a", "z", 6), leaving("b", "z", 3), leaving("c", "z", 2)}, workers: 30, spare: 2, parallel: 10, want: []int{1, 2, 1}},
 		"alone, if it needs too much itself":  {nodes: []candidate.Candidate{leaving("a", "z", 9), leaving("b", "z", 0), leaving("c", "z", 9)}, workers: 30, spare: 2, parallel: 10, want: []int{1, 2, 3}},
+		"however often, if nodes are kept":    {nodes: []candidate.Candidate{leaving("a", "z", 9), leaving("b", "z", 0), leaving("c", "z", 9)}, workers: 30, spare: 2, parallel: 10, refills: refillsKept, want: []int{1, 1, 1}},
 		"one zone after the other":            {nodes: []candidate.Candidate{leaving("a", "y", 1), leaving("b", "z", 1), leaving("c", "y", 1)}, workers: 30, spare: 2, parallel: 10, want: []int{1, 2, 1}},
 		"no more than may be emptied at once": {nodes: []candidate.Candidate{leaving("a", "z", 1), leaving("b", "z", 1), leaving("c", "z", 1)}, workers: 30, spare: 2, parallel: 2, want: []int{1, 1, 2}},
 		"a third of a small zone":             {nodes: []candidate.Candidate{leaving("a", "z", 1), leaving("b", "z", 1), leaving("c", "z", 1)}, workers: 6, spare: 2, parallel: 10, want: []int{1, 1, 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := waves(c.nodes, map[string]int{"y": c.workers, "z": c.workers}, spares(c.spare), c.parallel)
+			got := waves(c.nodes, map[string]int{"y": c.workers, "z": c.workers}, spares(c.spare), c.parallel, cmp.Or(c.refills, refills))
 			if !slices.Equal(got, c.want) {
 				t.Errorf("waves %v, want %v", got, c.want)
 			}

@@ -19,7 +19,7 @@ import (
 
 func main() {
 	folder := flag.String("bed", "", "the testbed's folder")
-	programs := flag.String("bin", "bin/bench", "where kubectl-fleet, download, writes, standin and smallest are")
+	programs := flag.String("bin", "bin/bench", "where the plugins, download, writes, standin and smallest are")
 	runs := flag.Int("runs", 5, "how often each program runs")
 	only := flag.String("only", "", "regular expression of the titles to measure")
 	flag.Parse()
@@ -64,6 +64,11 @@ func run(ctx context.Context, folder, programs, only string, runs int) error {
 	scenarios := slices.Concat(l.scenarios(), propagating.scenarios(), draining.scenarios())
 	if hub, err := newHubLab(l); err == nil {
 		scenarios = append(scenarios, hub.scenarios()...)
+	} else {
+		fmt.Fprintln(os.Stderr, "note:", err)
+	}
+	if backups, err := newBackupLab(l); err == nil {
+		scenarios = append(scenarios, backups.scenarios()...)
 	} else {
 		fmt.Fprintln(os.Stderr, "note:", err)
 	}

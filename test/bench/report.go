@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -72,8 +73,12 @@ func printResults(s scenario, m []results) {
 	say("")
 }
 
-// spread shows the least, the median and the most of sorted values.
+// spread shows the least, the median and the most of sorted values; a dash if they are
+// no numbers: there is nothing to count.
 func spread(values []float64, format string) string {
+	if math.IsNaN(values[len(values)-1]) {
+		return "–"
+	}
 	if len(values) == 1 {
 		return fmt.Sprintf(format, values[0])
 	}

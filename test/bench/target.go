@@ -37,6 +37,18 @@ func fasterThan(factor float64, other int) target {
 	}
 }
 
+// lateBy: at most as late after another program as a column of the first one's counts has
+// milliseconds.
+func lateBy(name string, column, other int) target {
+	return target{
+		text: fmt.Sprintf("at most what it was %s longer than #%d", name, other+1),
+		keeps: func(m []results) (string, bool) {
+			late, may := seconds(m[0].wall()-m[other].wall()), m[0].counted(column)/1000
+			return fmt.Sprintf("%+.2f s, %s for %.2f s", late, name, may), late <= may
+		},
+	}
+}
+
 // memoryWithin: at most such a part of the memory of another program.
 func memoryWithin(factor float64, other int) target {
 	return target{

@@ -23,7 +23,7 @@ import (
 )
 
 // patience ends what hangs. It is no measure of speed.
-const patience = 2 * time.Minute
+const patience = 3 * time.Minute
 
 // Estate is nodes and a namespace of one test in one cluster.
 type Estate struct {
@@ -34,15 +34,20 @@ type Estate struct {
 	Name string
 }
 
-// New makes nodes that only pods of this test run on, in two zones.
+// New makes nodes that only pods of this test run on, in the fleet that tests share.
 func New(t testing.TB, cluster string, nodes int) *Estate {
 	t.Helper()
-	shared := testfleet.Shared(t)
-	client, err := kubernetes.NewForConfig(shared.RESTConfig(t, cluster))
+	return In(t, testfleet.Shared(t), cluster, nodes)
+}
+
+// In makes nodes that only pods of this test run on.
+func In(t testing.TB, fleet *testfleet.Fleet, cluster string, nodes int) *Estate {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(fleet.RESTConfig(t, cluster))
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &Estate{Fleet: shared, Client: client, Cluster: cluster, Name: "scale-" + strings.ToLower(rand.Text()[:8])}
+	e := &Estate{Fleet: fleet, Client: client, Cluster: cluster, Name: "scale-" + strings.ToLower(rand.Text()[:8])}
 	ctx := t.Context()
 	if _, err := client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: e.Name}}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)

@@ -35,6 +35,9 @@ func (s *store) answerAsVelero(o *unstructured.Unstructured) {
 		status["downloadURL"] = s.artifacts + text("spec", "target", "kind") + "/" + text("spec", "target", "name") + "?signature=secret"
 	case "Backup":
 		now := time.Now().UTC()
+		if text("spec", "storageLocation") == "" {
+			_ = unstructured.SetNestedField(o.Object, "default", "spec", "storageLocation")
+		}
 		status["phase"], status["progress"] = "Completed", map[string]any{"totalItems": int64(3), "itemsBackedUp": int64(3)}
 		status["startTimestamp"], status["completionTimestamp"] = now.Format(time.RFC3339), now.Format(time.RFC3339)
 		status["expiration"] = now.AddDate(0, 0, 30).Format(time.RFC3339)

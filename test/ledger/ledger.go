@@ -5,31 +5,20 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 )
 
-const (
-	// accounts are in each cluster, with as much money each to begin with.
-	accounts, money = 4, 1000
-	balanceKey      = "balance"
-	// outKey has the transfers that have left an account and are not known to have come,
-	// inKey those that have come and are not known to be known.
-	outKey, inKey = "out", "in"
-)
+// accounts are in each cluster, with as much money each to begin with.
+const accounts, money = 4, 1000
 
 // transfer is money on its way.
 type transfer struct {
@@ -43,7 +32,9 @@ type Ledger struct {
 	folder    string
 	clusters  []string
 	failed    func(error)
+	kept      Kept
 	clients   map[string]*kubernetes.Clientset
+	books     map[string]books
 	gates     map[string]*sync.RWMutex
 	transfers atomic.Int64
 	stop      context.CancelFunc
@@ -52,22 +43,19 @@ type Ledger struct {
 
 // Begin makes accounts in clusters, and moves money between them until End. folder is
 // where a till's commands speak with it. What goes wrong meanwhile is told to failed.
-func Begin(ctx context.Context, namespace, folder string, configs map[string]*rest.Config, failed func(error), clusters ...string) (*Ledger, error) {
-	l := &Ledger{namespace: namespace, folder: folder, clusters: clusters, failed: failed, clients: map[string]*kubernetes.Clientset{}, gates: map[string]*sync.RWMutex{}}
+func (k Kept) Begin(ctx context.Context, namespace, folder string, configs map[string]*rest.Config, failed func(error), clusters ...string) (*Ledger, error) {
+	l := &Ledger{
+		namespace: namespace, folder: folder, clusters: clusters, failed: failed, kept: k,
+		clients: map[string]*kubernetes.Clientset{}, books: map[string]books{}, gates: map[string]*sync.RWMutex{},
+	}
 	for _, c := range clusters {
 		client, err := kubernetes.NewForConfig(configs[c])
 		if err != nil {
 			return nil, err
 		}
-		l.clients[c], l.gates[c] = client, &sync.RWMutex{}
-		for i := range accounts {
-			account := &corev1.ConfigMap{
-				ObjectMeta: metav1.ObjectMeta{Name: name(i), Labels: map[string]string{"app": "ledger"}},
-				Data:       map[string]string{balanceKey: strconv.Itoa(money), outKey: "{}", inKey: "{}"},
-			}
-			if _, err := client.CoreV1().ConfigMaps(namespace).Create(ctx, account, metav1.CreateOptions{}); err != nil {
-				return nil, err
-			}
+		l.clients[c], l.books[c], l.gates[c] = client, k.books(client, namespace), &sync.RWMutex{}
+		if err := l.books[c].open(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", c, err)
 		}
 	}
 	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -158,14 +146,14 @@ func (l *Ledger) move(ctx context.Context, from string) {
 			cluster, account string
 			do               func(*account)
 		}{
-			{from, source, func(a *account) { a.balance -= t.Amount; a.out[id] = t }},
-			{to, target, func(a *account) { a.balance += t.Amount; a.in[id] = true }},
-			{from, source, func(a *account) { delete(a.out, id) }},
-			{to, target, func(a *account) { delete(a.in, id) }},
+			{from, source, func(a *account) { a.Balance -= t.Amount; a.Out[id] = t }},
+			{to, target, func(a *account) { a.Balance += t.Amount; a.In[id] = true }},
+			{from, source, func(a *account) { delete(a.Out, id) }},
+			{to, target, func(a *account) { delete(a.In, id) }},
 		}
 		for _, s := range steps {
 			l.gates[s.cluster].RLock()
-			err := l.change(ctx, s.cluster, s.account, s.do)
+			err := l.books[s.cluster].change(ctx, s.account, s.do)
 			l.gates[s.cluster].RUnlock()
 			if err != nil && ctx.Err() == nil {
 				l.failed(fmt.Errorf("%s: %w", s.cluster, err))
@@ -176,65 +164,32 @@ func (l *Ledger) move(ctx context.Context, from string) {
 	}
 }
 
-// account is one account as it is read.
-type account struct {
-	balance int
-	out     map[string]transfer
-	in      map[string]bool
-}
-
-func (l *Ledger) change(ctx context.Context, cluster, named string, do func(*account)) error {
-	client := l.clients[cluster].CoreV1().ConfigMaps(l.namespace)
-	for {
-		object, err := client.Get(ctx, named, metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		a, err := parse(object)
-		if err != nil {
-			return err
-		}
-		do(a)
-		a.write(object)
-		if _, err = client.Update(ctx, object, metav1.UpdateOptions{}); err == nil {
-			return nil
-		}
-		if ctx.Err() != nil || !apierrors.IsConflict(err) {
-			return err
-		}
-	}
-}
-
 // Sum is what all accounts of a namespace hold together, over all clusters, and how
 // many transfers are under way.
 func (l *Ledger) Sum(ctx context.Context, namespace string) (sum, inFlight int, err error) {
-	return Sum(ctx, namespace, l.clusters, l.clients)
+	return l.kept.Sum(ctx, namespace, l.clusters, l.clients)
 }
 
 // Sum is the same of a ledger that is not at work. at has, for each cluster that it was
 // of, the one that it is in now.
-func Sum(ctx context.Context, namespace string, clusters []string, at map[string]*kubernetes.Clientset) (sum, inFlight int, err error) {
+func (k Kept) Sum(ctx context.Context, namespace string, clusters []string, at map[string]*kubernetes.Clientset) (sum, inFlight int, err error) {
 	all := map[string]*account{}
 	for _, c := range clusters {
-		list, err := at[c].CoreV1().ConfigMaps(namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=ledger"})
+		some, err := k.books(at[c], namespace).read(ctx)
 		if err != nil {
-			return 0, 0, err
+			return 0, 0, fmt.Errorf("%s: %w", c, err)
 		}
-		if len(list.Items) != accounts {
-			return 0, 0, fmt.Errorf("%s has %d accounts, and not %d", c, len(list.Items), accounts)
+		if len(some) != accounts {
+			return 0, 0, fmt.Errorf("%s has %d accounts, and not %d", c, len(some), accounts)
 		}
-		for i := range list.Items {
-			a, err := parse(&list.Items[i])
-			if err != nil {
-				return 0, 0, err
-			}
-			all[c+"/"+list.Items[i].Name] = a
+		for named, a := range some {
+			all[c+"/"+named] = a
 		}
 	}
 	for _, a := range all {
-		sum += a.balance
-		for id, t := range a.out {
-			if !all[t.To].in[id] { // else it has come
+		sum += a.Balance
+		for id, t := range a.Out {
+			if !all[t.To].In[id] { // else it has come
 				sum += t.Amount
 				inFlight++
 			}
@@ -244,27 +199,3 @@ func Sum(ctx context.Context, namespace string, clusters []string, at map[string
 }
 
 func name(i int) string { return fmt.Sprintf("account-%d", i) }
-
-func parse(object *corev1.ConfigMap) (*account, error) {
-	a := &account{}
-	var err error
-	if a.balance, err = strconv.Atoi(object.Data[balanceKey]); err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal([]byte(object.Data[outKey]), &a.out); err != nil {
-		return nil, err
-	}
-	return a, json.Unmarshal([]byte(object.Data[inKey]), &a.in)
-}
-
-func (a *account) write(object *corev1.ConfigMap) {
-	out, err := json.Marshal(a.out)
-	if err != nil {
-		panic(err) // of what was JSON before
-	}
-	in, err := json.Marshal(a.in)
-	if err != nil {
-		panic(err)
-	}
-	object.Data = map[string]string{balanceKey: strconv.Itoa(a.balance), outKey: string(out), inKey: string(in)}
-}

@@ -20,6 +20,9 @@ spec:
 	for _, c := range l.clusters {
 		fmt.Fprintf(&text, "  - {cluster: %s}\n", c)
 	}
+	if l.kept == InVolumes { // and nothing else is in the application
+		text.WriteString("  cut: Volumes\n")
+	}
 	text.WriteString("  quiesce:\n  - actions:\n")
 	for _, c := range l.clusters {
 		fmt.Fprintf(&text, `    - clusters: [%s]

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,13 +13,14 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/karmada"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/metrics"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/node"
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/snapshots"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/velero"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/bed"
 )
 
 // addons are all there are, in the order in which they start.
 func addons() []addon.Addon {
-	return []addon.Addon{metrics.Addon{}, karmada.Addon{}, capi.Addon{}, velero.Addon{}, node.Addon{}}
+	return []addon.Addon{metrics.Addon{}, karmada.Addon{}, capi.Addon{}, snapshots.Addon{}, velero.Addon{}, node.Addon{}}
 }
 
 func newUp(g *global) *cobra.Command {
@@ -91,18 +93,21 @@ func parseVersions(pairs []string) (map[string]string, error) {
 	return versions, nil
 }
 
+// chooseAddons finds add-ons by name, in the order in which they start. Snapshots are there for Velero to take.
 func chooseAddons(wanted []string) ([]addon.Addon, error) {
-	known := map[string]addon.Addon{}
-	for _, a := range addons() {
-		known[a.Name()] = a
-	}
-	var chosen []addon.Addon
 	for _, name := range wanted {
-		a, ok := known[name]
-		if !ok {
+		if !slices.Contains(addonNames(), name) {
 			return nil, fmt.Errorf("--with %q: no such add-on; there are: %s", name, strings.Join(addonNames(), ", "))
 		}
-		chosen = append(chosen, a)
+	}
+	if slices.Contains(wanted, snapshots.Addon{}.Name()) {
+		wanted = append(wanted, velero.Addon{}.Name())
+	}
+	var chosen []addon.Addon
+	for _, a := range addons() {
+		if slices.Contains(wanted, a.Name()) {
+			chosen = append(chosen, a)
+		}
 	}
 	return chosen, nil
 }

@@ -21,6 +21,10 @@ func TestChooseAddons(t *testing.T) {
 	if got, err := chooseAddons([]string{"metrics"}); err != nil || len(got) != 1 || got[0].Name() != "metrics" {
 		t.Errorf("chooseAddons = %v, %v", got, err)
 	}
+	got, err := chooseAddons([]string{"velero", "snapshots"})
+	if err != nil || len(got) != 2 || got[0].Name() != "snapshots" || got[1].Name() != "velero" {
+		t.Errorf("chooseAddons = %v, %v: Velero must find snapshots when it starts, and start once", got, err)
+	}
 	if _, err := chooseAddons([]string{"nonsense"}); err == nil {
 		t.Error("an unknown add-on is taken")
 	}

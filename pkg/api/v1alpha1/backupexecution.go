@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"time"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -66,12 +68,18 @@ const (
 type BackupExecutionStatus struct {
 	Phase   BackupPhase `json:"phase"`
 	Started metav1.Time `json:"started,omitzero"`
+	// At is the point in time that the set is of, by the clock of who made it: when all
+	// was still, or when all Backups were about to be asked for. Nothing is proved by it.
+	At metav1.Time `json:"at,omitzero"`
 	// Sealed is when it became a set.
 	Sealed metav1.Time `json:"sealed,omitzero"`
 	// Expires is when Velero deletes the first of its Backups.
 	Expires metav1.Time `json:"expires,omitzero"`
 	// Grade and what follows are empty before it is sealed.
 	Grade BackupGrade `json:"grade,omitempty"`
+	// Covers is what the grade is of: empty for all that is in the Backups; Volumes if it
+	// is of their data alone in some member.
+	Covers BackupCut `json:"covers,omitempty"`
 	// Complete: no member is missing, and no volume.
 	Complete bool `json:"complete,omitempty"`
 	// Why are sentences: why the grade is not better, and who is missing.
@@ -109,11 +117,34 @@ type MemberExecution struct {
 	Canary bool `json:"canary,omitempty"`
 	// Instants are by the run's clock.
 	Instants BackupInstants `json:"instants,omitzero"`
-	// CutBy is Phase or Volumes: by which sign the cut was known to be over.
-	CutBy string `json:"cutBy,omitempty"`
-	// ClockOffsetMillis is what the cluster's clock was ahead by. Nothing depends on it.
+	// CutBy is by which sign the cut was known to be over.
+	CutBy CutSign `json:"cutBy,omitempty"`
+	// Uncut is why that is not believed any more.
+	Uncut string `json:"uncut,omitempty"`
+	// ClockOffsetMillis is what the cluster's clock was ahead by. Only when Backups expire is
+	// told with it.
 	ClockOffsetMillis *int64 `json:"clockOffsetMillis,omitempty"`
 }
+
+// Expires is when its Velero deletes a Backup, by the clock of whoever made the set: the
+// cluster's own may be an hour off.
+func (m *MemberExecution) Expires(by metav1.Time) metav1.Time {
+	if by.IsZero() || m.ClockOffsetMillis == nil {
+		return by
+	}
+	return metav1.NewTime(by.Add(-time.Duration(*m.ClockOffsetMillis) * time.Millisecond))
+}
+
+// CutSign is by what a cut was known to be over.
+type CutSign string
+
+// The signs of a cut.
+const (
+	// CutByPhase: the Backup has left InProgress.
+	CutByPhase CutSign = "Phase"
+	// CutByVolumes: every volume's snapshot had a handle.
+	CutByVolumes CutSign = "Volumes"
+)
 
 // StorageLocation is where a member's Velero writes.
 type StorageLocation struct {
@@ -128,13 +159,15 @@ type MemberBackup struct {
 	Name string    `json:"name"`
 	UID  types.UID `json:"uid,omitempty"`
 	// Phase is Velero's.
-	Phase    string      `json:"phase,omitempty"`
-	Reason   string      `json:"reason,omitempty"`
-	Items    int         `json:"items,omitempty"`
-	Total    int         `json:"total,omitempty"`
-	Errors   int         `json:"errors,omitempty"`
-	Warnings int         `json:"warnings,omitempty"`
-	Expires  metav1.Time `json:"expires,omitzero"`
+	Phase  string `json:"phase,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	Items  int    `json:"items,omitempty"`
+	Total  int    `json:"total,omitempty"`
+	// Unselected: it has nothing but Namespaces, and was to have what a selector finds.
+	Unselected bool        `json:"unselected,omitempty"`
+	Errors     int         `json:"errors,omitempty"`
+	Warnings   int         `json:"warnings,omitempty"`
+	Expires    metav1.Time `json:"expires,omitzero"`
 }
 
 // BackupVolume is a PersistentVolumeClaim within a Backup.
@@ -147,6 +180,8 @@ type BackupVolume struct {
 	Method string `json:"method"`
 	// Handle is the snapshot's, at the storage.
 	Handle string `json:"handle,omitempty"`
+	// Taken is when it was taken, by the storage's own clock. Nothing depends on it.
+	Taken metav1.MicroTime `json:"taken,omitzero"`
 	// Moved: its data are copied to the location afterwards.
 	Moved   bool   `json:"moved,omitempty"`
 	Skipped string `json:"skipped,omitempty"`

@@ -35,14 +35,15 @@ type BackupPreflight struct {
 	CutSeconds int `json:"cutSeconds"`
 	// MaxFreezeSeconds is how long anything may be held still.
 	MaxFreezeSeconds int `json:"maxFreezeSeconds"`
-	// ClockOffsetMillis is what the cluster's clock is ahead by. Nothing depends on it.
+	// ClockOffsetMillis is what the cluster's clock is ahead by. Only when Backups expire is told
+	// with it.
 	ClockOffsetMillis *int64 `json:"clockOffsetMillis,omitempty"`
 }
 
 // BackupFinding is what a check has found in a member.
 type BackupFinding struct {
-	// Check is Rights, Velero, Location, Queue, Schedule, Holds, Namespaces, Volumes,
-	// Budget, Runs or NotLookedAt.
+	// Check is Rights, Velero, Location, Queue, Schedule, Holds, Namespaces, Selector,
+	// Volumes, Budget, Runs or NotLookedAt.
 	Check   string `json:"check"`
 	Message string `json:"message"`
 	// Fix is what a person can do about it.

@@ -26,6 +26,9 @@ type BackupScheduleSpec struct {
 	// MaxFreeze bounds how long anything is held still; 90 s unless set. The deadman of
 	// a hold ends it half a minute later, whatever has become of us.
 	MaxFreeze metav1.Duration `json:"maxFreeze,omitzero"`
+	// Cut is what is cut while all is still: Backup, all that is in it, unless set; or
+	// Volumes, their data alone.
+	Cut BackupCut `json:"cut,omitempty"`
 	// Quiesce are waves of actions, released in reverse. Without any, nothing is held
 	// still, and a set is aligned at best.
 	Quiesce []QuiesceWave `json:"quiesce,omitempty"`
@@ -47,6 +50,19 @@ type BackupScheduleSpec struct {
 	// where there is something to quiesce, else Aligned.
 	MinimumGrade BackupGrade `json:"minimumGrade,omitempty"`
 }
+
+// BackupCut is what must be cut before anything is released.
+type BackupCut string
+
+// What is cut while all is still.
+const (
+	// CutBackup is all that is in a Backup: it has left InProgress.
+	CutBackup BackupCut = "Backup"
+	// CutVolumes is the data of the volumes: each claim that preflight found has a
+	// snapshot with a handle, and nothing else has. Velero goes on to read objects after
+	// that. What is no snapshot, or another one, is cut as the Backup is.
+	CutVolumes BackupCut = "Volumes"
+)
 
 // BackupMember is one cluster of the application.
 type BackupMember struct {

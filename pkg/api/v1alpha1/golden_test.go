@@ -86,7 +86,7 @@ func kinds() map[string]any {
 		Blocked: []v1alpha1.BlockedNode{{Name: "n-40", Blockers: []v1alpha1.Blocker{{
 			Reason: "PermanentBudget", Pod: "db/pg-0", Object: "PodDisruptionBudget db/pg", Message: "minAvailable 1 of 1 can never allow it", Fix: "scale pg to 2",
 		}}}},
-		Passed:      []v1alpha1.PassedNode{{Name: "n-03", Why: "control plane"}},
+		Passed:      []v1alpha1.PassedNode{{Name: "n-03", Why: "control plane"}, {Name: "n-04", Why: "it is in maintenance", Fix: "wait"}},
 		Budgets:     []v1alpha1.BudgetNeed{{Namespace: "shop", Name: "web", UID: "4f", Generation: 2, Allowed: 4, Need: 6, Rounds: 2}},
 		NotModelled: []string{"preemption"}, Hash: "5f",
 	}
@@ -146,12 +146,12 @@ func kinds() map[string]any {
 		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "shop-k3x9"},
 		Spec: v1alpha1.BackupExecutionSpec{Policy: *schedule, PolicyHash: "5f", By: "ops@bastion", Version: "v0.1.0"},
 		Status: v1alpha1.BackupExecutionStatus{
-			Phase: v1alpha1.BackupSealed, Started: at, Sealed: at, Expires: at, Grade: v1alpha1.GradeTorn, Complete: true, Why: []string{"its deadman fired"},
+			Phase: v1alpha1.BackupSealed, Started: at, At: at, Sealed: at, Expires: at, Grade: v1alpha1.GradeTorn, Complete: true, Why: []string{"its deadman fired"},
 			BarrierWidthMillis: new(int64(700)), CutSpanMillis: new(int64(1800)), FrozenMillis: new(int64(9400)), Canary: "k3x9",
 			Members: []v1alpha1.MemberExecution{{
 				Cluster: "east", UID: "0c1e", Required: true, Missing: "its Backup is Failed", KubernetesVersion: "v1.36.3", VeleroVersion: "v1.18.3", VeleroNamespace: "velero",
 				Location: v1alpha1.StorageLocation{Name: "default", Provider: "aws", Bucket: "b", Prefix: "east"},
-				Backup:   v1alpha1.MemberBackup{Name: "fb-shop-k3x9-east", UID: "1f", Phase: "Failed", Reason: "no space", Items: 411, Total: 412, Errors: 1, Warnings: 2, Expires: at},
+				Backup:   v1alpha1.MemberBackup{Name: "fb-shop-k3x9-east", UID: "1f", Phase: "Failed", Reason: "no space", Items: 411, Total: 412, Unselected: true, Errors: 1, Warnings: 2, Expires: at},
 				Volumes:  []v1alpha1.BackupVolume{{Namespace: "shop", Claim: "data", StorageClass: "fast", Driver: "ebs.csi.aws.com", Method: "CSI", Handle: "snap-1", Moved: true, Skipped: "no"}},
 				Holds: []v1alpha1.Hold{{
 					Wave: 1, Action: 2, Namespace: "shop", Name: "till-0", UID: "2f", Container: "till", ContainerID: "containerd://3f", Restarts: 1, Path: "/run/k3x9", TTLSeconds: 120,
@@ -166,7 +166,7 @@ func kinds() map[string]any {
 	restore := &v1alpha1.RestoreExecution{
 		TypeMeta: meta, ObjectMeta: metav1.ObjectMeta{Name: "shop-k3x9"},
 		Spec: v1alpha1.RestoreExecutionSpec{
-			Set: "shop-k3x9", Grade: v1alpha1.GradeQuiesced, Purpose: v1alpha1.RestoreForDrill,
+			Set: "shop-k3x9", Grade: v1alpha1.GradeQuiesced, Purpose: v1alpha1.RestoreForDrill, LeftOut: []string{"west"},
 			Members: []v1alpha1.RestoreMember{{
 				Source: "east", SourceUID: "0c1e", Target: "west", TargetUID: "1c1e", Wave: 1, DependsOn: []string{"apac"}, Backup: "fb-shop-k3x9-east",
 				Location: execution.Status.Members[0].Location, VeleroNamespace: "velero", Namespaces: []string{"shop"},

@@ -34,12 +34,16 @@ const (
 
 // RestoreExecutionSpec is what was to be done.
 type RestoreExecutionSpec struct {
-	// Set is the one that is restored, and Grade its own.
+	// Set is the one that is restored; Grade is its own, and Covers what that is of.
 	Set     string         `json:"set"`
 	Grade   BackupGrade    `json:"grade,omitempty"`
+	Covers  BackupCut      `json:"covers,omitempty"`
 	Purpose RestorePurpose `json:"purpose"`
 	// Members are its parts, in their order.
 	Members []RestoreMember `json:"members"`
+	// LeftOut are members of the set that are not restored: the set has no backup of them,
+	// or others were chosen.
+	LeftOut []string `json:"leftOut,omitempty"`
 	// NamespaceMappings are new names of namespaces, StorageClassMappings of
 	// StorageClasses.
 	NamespaceMappings    map[string]string `json:"namespaceMappings,omitempty"`

@@ -112,6 +112,8 @@ type Blocker struct {
 type PassedNode struct {
 	Name string `json:"name"`
 	Why  string `json:"why"`
+	// Fix is what would let it be considered, where somebody can do something.
+	Fix string `json:"fix,omitempty"`
 }
 
 // BudgetNeed is what a plan needs of a PodDisruptionBudget.

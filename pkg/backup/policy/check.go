@@ -21,7 +21,7 @@ const maxName = 24
 func check(p *v1alpha1.BackupSchedule) error {
 	var wrong []error
 	at := func(path, format string, args ...any) {
-		wrong = append(wrong, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...)))
+		wrong = append(wrong, &FieldError{Path: path, Err: fmt.Errorf(format, args...)})
 	}
 	for _, e := range validation.IsDNS1123Label(p.Name) {
 		at("metadata.name", "%q: %s", p.Name, e)
@@ -30,10 +30,22 @@ func check(p *v1alpha1.BackupSchedule) error {
 		at("metadata.name", "%q has %d characters: at most %d", p.Name, len(p.Name), maxName)
 	}
 	s := &p.Spec
-	checkMembers(p, at)
+	// below is what is wrong in a part that is read by itself.
+	below := func(path string, err error) {
+		named := false
+		each(err, func(field *FieldError) {
+			named = true
+			at(strings.TrimSuffix(path+"."+field.Path, "."), "%w", field.Err)
+		})
+		if err != nil && !named {
+			at(path, "%w", err)
+		}
+	}
+	checkMembers(p, at, below)
 	if s.MaxFreeze.Duration < time.Second || s.MaxFreeze.Duration > time.Hour {
 		at("spec.maxFreeze", "%s: from 1s to 1h", s.MaxFreeze.Duration)
 	}
+	checkCut(s, at)
 	for i, wave := range s.Quiesce {
 		if len(wave.Actions) == 0 {
 			at(fmt.Sprintf("spec.quiesce[%d]", i), "it has no actions")
@@ -78,7 +90,20 @@ func check(p *v1alpha1.BackupSchedule) error {
 
 type complain func(path, format string, args ...any)
 
-func checkMembers(p *v1alpha1.BackupSchedule, at complain) {
+func checkCut(s *v1alpha1.BackupScheduleSpec, at complain) {
+	switch {
+	case !slices.Contains([]v1alpha1.BackupCut{"", v1alpha1.CutBackup, v1alpha1.CutVolumes}, s.Cut):
+		at("spec.cut", "%q: Backup or Volumes", s.Cut)
+	case s.Cut == v1alpha1.CutVolumes && len(s.Quiesce) == 0:
+		at("spec.cut", "it says when what is held still is released: it needs spec.quiesce")
+	}
+}
+
+// checkMembers checks the members, and what is asked of the Velero of each. What is wrong
+// in the template is wrong once, and not in each of them.
+func checkMembers(p *v1alpha1.BackupSchedule, at complain, below func(string, error)) {
+	_, wrong := Backup(p, v1alpha1.BackupMember{})
+	below("spec.velero.template", wrong)
 	if len(p.Spec.Members) == 0 {
 		at("spec.members", "there are none")
 	}
@@ -96,8 +121,11 @@ func checkMembers(p *v1alpha1.BackupSchedule, at complain) {
 		required = required || *m.Required
 		checkClusters(p, m.DependsOn, path+".dependsOn", at)
 		spec, err := Backup(p, m)
-		if err != nil {
-			at("spec.velero.template of "+m.Cluster, "%v", err)
+		switch {
+		case wrong != nil:
+			continue
+		case err != nil:
+			below(path+".velero", err)
 			continue
 		}
 		if *spec.DefaultVolumesToFsBackup && len(p.Spec.Quiesce) > 0 {

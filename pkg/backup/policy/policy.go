@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,7 +15,6 @@ import (
 	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
@@ -37,26 +35,17 @@ const (
 // error.
 func Load(text []byte) (*v1alpha1.BackupSchedule, error) {
 	p := &v1alpha1.BackupSchedule{}
-	text, err := yaml.YAMLToJSONStrict(text)
+	asJSON, err := yaml.YAMLToJSONStrict(text)
 	if err != nil {
 		return nil, err
 	}
-	if err := strictly(text, p); err != nil {
-		return nil, err
+	if err := strictly(asJSON, p); err != nil {
+		return nil, located(text, err)
 	}
 	if p.Kind != v1alpha1.BackupScheduleKind || p.APIVersion != v1alpha1.APIVersion {
 		return nil, fmt.Errorf("it is %s %s: want %s %s", p.APIVersion, p.Kind, v1alpha1.APIVersion, v1alpha1.BackupScheduleKind)
 	}
-	return p, Complete(p)
-}
-
-// strictly decodes JSON, and names all fields that it does not know.
-func strictly(text []byte, into any) error {
-	unknown, err := kjson.UnmarshalStrict(text, into)
-	if err != nil {
-		return err
-	}
-	return errors.Join(unknown...)
+	return p, located(text, Complete(p))
 }
 
 // Complete sets what was left out, and says all that is wrong.
@@ -131,6 +120,9 @@ func Member(p *v1alpha1.BackupSchedule, cluster string) *v1alpha1.BackupMember {
 func For(clusters []string, cluster string) bool {
 	return len(clusters) == 0 || slices.Contains(clusters, cluster)
 }
+
+// IsPattern is true for the name of a namespace that stands for several.
+func IsPattern(name string) bool { return strings.ContainsAny(name, "*?[{") }
 
 // AllHard is true if whatever is held cannot change what is stored, so that members
 // may be released one by one.

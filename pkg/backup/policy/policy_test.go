@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
+
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/policy"
 )
@@ -54,7 +56,13 @@ func TestLoadRefuses(t *testing.T) {
 		{"required: false", "required: true, dependsOn: [apac]", `"dependsOn" already set`},
 		{"dependsOn: [east]", "dependsOn: [apac]", "dependsOn goes round: apac -> apac"},
 		{"dependsOn: [east]", "dependsOn: [eu]", `spec.members[1].dependsOn: "eu" is no member`},
-		{"ttl: 720h", "ttls: 720h", `unknown field "ttls"`},
+		{"ttl: 720h", "ttls: 720h", `spec.velero.template.ttls: unknown field`},
+		{"ttl: 720h", "ttl: 30d", `spec.velero.template.ttl: want a duration such as 90s or 720h, and it is "30d" (time: unknown unit "d" in duration "30d")`},
+		{"required: false", "required: maybe", `spec.members[1].required: want true or false, and it is "maybe"`},
+		{"dependsOn: [east]", "dependsOn: east", `spec.members[1].dependsOn: want a list, and it is "east"`},
+		{"  velero:", "  maxFreeze: 90\n  velero:", "spec.maxFreeze: want a duration such as 90s or 720h, and it is 90"},
+		{"  velero:", "  retention: many\n  velero:", `spec.retention: want a whole number, and it is "many"`},
+		{"  velero:", "  probes: {namespace: shop}\n  velero:", "spec.probes: want a list, and it is an object"},
 		{"ttl: 720h", "ttl: 720h, defaultVolumesToFsBackup: true", "live file system"},
 		{"selector: app=till", "selector: ''", "it is empty"},
 		{"selector: app=till", "selector: 'a in'", "selector"},
@@ -64,12 +72,54 @@ func TestLoadRefuses(t *testing.T) {
 		{"  velero:", "  cron: 'TZ=UTC'\n  velero:", "timeZone"},
 		{"  velero:", "  timeZone: Nowhere/Land\n  velero:", "spec.timeZone"},
 		{"  velero:", "  maxFreeze: 2h\n  velero:", "spec.maxFreeze"},
-		{"  velero:", "  frozen: 2h\n  velero:", `unknown field "spec.frozen"`},
+		{"  velero:", "  cut: Disks\n  velero:", `spec.cut: "Disks": Backup or Volumes`},
+		{"  velero:", "  frozen: 2h\n  velero:", "spec.frozen: unknown field"},
 	} {
 		_, err := policy.Load([]byte(strings.Replace(shop, test.from, test.to, 1)))
-		if err == nil || !strings.Contains(err.Error(), test.want) {
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "cannot unmarshal") {
 			t.Errorf("%s instead of %s: %v, want %s", test.to, test.from, err, test.want)
 		}
+	}
+}
+
+// Every mistake has its line; what is missing has that of what it is missing in. One of the
+// template is one, however many members there are.
+func TestLoadNamesLines(t *testing.T) {
+	t.Parallel()
+	_, err := policy.Load([]byte(`apiVersion: kubectl-fleet.io/v1alpha1
+kind: BackupSchedule
+metadata: {name: shop}
+spec:
+  members: [{cluster: east}, {cluster: west}, {cluster: apac, velero: {snapshotVolumes: perhaps}}]
+  velero:
+    template:
+      ttl: 30d
+  quiesce:
+  - actions:
+    - exec:
+        namespace: shop
+        selector: app=till
+        freeze: [till, hold]
+  timeZone: Nowhere/Land
+`))
+	want := `line 8: spec.velero.template.ttl: want a duration such as 90s or 720h, and it is "30d" (time: unknown unit "d" in duration "30d")
+line 11: spec.quiesce[0].actions[0].exec: it needs freeze and release
+line 15: spec.timeZone: unknown time zone Nowhere/Land`
+	if err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+// Where nothing is held still there is nothing to be released sooner.
+func TestCutNeedsQuiesce(t *testing.T) {
+	t.Parallel()
+	p, err := policy.Of("shop", []string{"east"}, "velero", velerov1.BackupSpec{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Spec.Cut = v1alpha1.CutVolumes
+	if err := policy.Complete(p); err == nil || !strings.Contains(err.Error(), "spec.cut: ") {
+		t.Errorf("cut: Volumes with nothing to be released: %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/policy"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
 )
 
@@ -49,7 +50,7 @@ func (f *Facts) judgeNamespaces(r *Report) {
 		return
 	}
 	for _, n := range f.Spec.IncludedNamespaces {
-		if !isPattern(n) && !slices.Contains(f.Namespaces, n) {
+		if !policy.IsPattern(n) && !slices.Contains(f.Namespaces, n) {
 			r.refuse(CheckNamespaces, "mend includedNamespaces, for this member alone with its velero", "there is no namespace %q", n)
 		}
 	}
@@ -65,7 +66,9 @@ func (f *Facts) Judge() Report {
 	f.judgeQueue(&r)
 	f.judgeSchedules(&r)
 	f.judgeNamespaces(&r)
+	f.judgeSelected(&r) // of the namespaces
 	f.judgeVolumes(&r)
+	f.judgeAgent(&r)  // of the volumes
 	f.judgeBudget(&r) // of the volumes
 	f.judgeHolds(&r)  // of the budget
 	return r

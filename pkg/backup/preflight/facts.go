@@ -4,7 +4,6 @@ import (
 	"context"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -34,7 +33,10 @@ type Facts struct {
 	// Problems are what could not be looked at, by check.
 	Problems []Problem
 
-	Server    ServerOptions
+	Server ServerOptions
+	Agent  AgentState
+	// Elsewhere are namespaces that have a Velero where ours has none that answers.
+	Elsewhere []string
 	Location  *velerov1.BackupStorageLocation
 	Natives   int // VolumeSnapshotLocations
 	Backups   []*velerov1.Backup
@@ -47,6 +49,8 @@ type Facts struct {
 	Pods       []*corev1.Pod
 	Classes    []SnapshotClass
 	Scalers    []*autoscalingv2.HorizontalPodAutoscaler
+	// Selected is what the Backup's selectors find; nil if it has none.
+	Selected *Selected
 	// Targets are the objects that holds scale or patch, by their place in Holds.
 	Targets map[int]*unstructured.Unstructured
 }
@@ -147,9 +151,11 @@ func (r *reader) parts() []part {
 		{CheckLocation, true, "where Velero writes", r.readLocation},
 		{CheckQueue, true, "which Backups there are", r.readBackups},
 		{CheckSchedule, true, "which Schedules there are", r.readSchedules},
+		{CheckSelector, true, "what the selector finds", r.readSelected},
 		{CheckVolumes, true, "the volumes", r.readVolumes},
 		{CheckVolumes, false, "VolumeSnapshotClasses", r.readClasses},
 		{CheckVolumes, false, "VolumeSnapshotLocations", r.readNatives},
+		{CheckVolumes, false, "Velero's node agent", r.readAgent},
 		{CheckHolds, true, "the pods", r.readPods},
 		{CheckHolds, false, "HorizontalPodAutoscalers, which may undo what is scaled", r.readScalers},
 		{CheckHolds, true, "what is scaled or patched", r.readTargets},
@@ -173,13 +179,11 @@ func (s scope) has(namespace string) bool {
 
 // literal are the namespaces of a scope that names each; nil for another.
 func (s scope) literal() []string {
-	if s.all() || slices.ContainsFunc(s.include, isPattern) {
+	if s.all() || slices.ContainsFunc(s.include, policy.IsPattern) {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(s.include), func(n string) bool { return matches(s.exclude, n) })
 }
-
-func isPattern(name string) bool { return strings.ContainsAny(name, "*?[") }
 
 // matches reads patterns as Velero does. One that cannot be read may mean anything.
 func matches(patterns []string, name string) bool {

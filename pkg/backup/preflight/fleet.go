@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 
@@ -61,7 +62,7 @@ func one(ctx context.Context, m *member.Member, p *v1alpha1.BackupSchedule, of v
 		return r, err
 	}
 	if planning != nil {
-		r.refuse(CheckHolds, "mend the action, or say with its clusters where it is meant for", "%v", planning)
+		r.refuse(CheckHolds, fixOf(planning, "mend the action, or say with its clusters where it is meant for"), "%v", planning)
 	}
 	for i, err := range rehearsed(ctx, m, h, holds) {
 		if err != nil {
@@ -69,10 +70,22 @@ func one(ctx context.Context, m *member.Member, p *v1alpha1.BackupSchedule, of v
 				return r, err
 			}
 			hold := holds[i]
-			r.refuse(CheckHolds, "name a container of the pod that has a shell, or hold by scale or patch", "%s/%s cannot be held: %v", hold.Namespace, hold.Name, err)
+			r.refuse(CheckHolds, fixOf(err, "see whether kubectl exec runs a shell there; if it cannot, name another container, or hold by scale or patch"), "%s/%s cannot be held: %v", hold.Namespace, hold.Name, err)
 		}
 	}
 	return r, ctx.Err()
+}
+
+// fixOf is what an error says can be done about it, or else what mostly can.
+func fixOf(err error, otherwise string) string {
+	type fixable interface {
+		error
+		Fix() string
+	}
+	if e, is := errors.AsType[fixable](err); is {
+		return e.Fix()
+	}
+	return otherwise
 }
 
 // rehearsals are how many of a member are at work at once.

@@ -143,6 +143,18 @@ func TestJudgeRefuses(t *testing.T) {
 		"silent": {func(f *preflight.Facts) {
 			f.Problems = []preflight.Problem{{Check: preflight.CheckVelero, Matters: true, Err: &velero.SilentError{Namespace: "velero", Request: "ServerStatusRequest", After: time.Second}}}
 		}, "Velero: Velero in namespace velero has not answered a ServerStatusRequest for 1s"},
+		"silent, and there is another": {func(f *preflight.Facts) {
+			f.Elsewhere = []string{"backups"}
+			f.Problems = []preflight.Problem{
+				{Check: preflight.CheckVelero, Matters: true, Err: &velero.SilentError{Namespace: "velero", Request: "ServerStatusRequest", After: time.Second}},
+				{Check: preflight.CheckLocation, Matters: true, Err: &velero.NoLocationError{}},
+			}
+		}, "Velero: Velero in namespace velero has not answered"},
+		"nothing is selected": {func(f *preflight.Facts) {
+			f.Spec.LabelSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "tail"}}
+			f.Selected = &preflight.Selected{}
+			f.Claims = nil
+		}, "Selector: nothing in namespace shop has the labels app=tail"},
 		"no location": {func(f *preflight.Facts) {
 			f.Location = nil
 			f.Problems = []preflight.Problem{{Check: preflight.CheckLocation, Matters: true, Err: &velero.NoLocationError{Name: "far", Others: []string{"near"}}}}
@@ -215,6 +227,12 @@ func TestJudgeRefuses(t *testing.T) {
 		"two classes": {func(f *preflight.Facts) {
 			f.Classes = []preflight.SnapshotClass{{Name: "fast", Driver: driver}, {Name: "slow", Driver: driver}}
 		}, "Volumes: Velero finds no VolumeSnapshotClass for driver disks.example.org"},
+		"nobody moves": {func(f *preflight.Facts) {
+			f.Spec.SnapshotMoveData, f.Agent.Known = new(true), true
+		}, "Volumes: no DaemonSet in namespace "},
+		"no mover is ready": {func(f *preflight.Facts) {
+			f.Spec.SnapshotMoveData, f.Agent = new(true), preflight.AgentState{Known: true, Name: "node-agent"}
+		}, "Volumes: Velero's node agent, which reads the data of volumes, is ready on no node"},
 		"too many volumes": {func(f *preflight.Facts) {
 			for i := range 40 {
 				name := fmt.Sprintf("data%d", i)
@@ -283,6 +301,20 @@ func TestJudgeWarns(t *testing.T) {
 			f.Spec.LabelSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "till"}}
 			f.Spec.SnapshotVolumes = new(false)
 		}, "Volumes: the data of shop/data"},
+		"somebody else's mover": {func(f *preflight.Facts) {
+			f.Spec.SnapshotMoveData, f.Spec.DataMover, f.Agent.Known = new(true), "other", true
+		}, "Volumes: no DaemonSet in namespace "},
+		"moved": {func(f *preflight.Facts) {
+			f.Spec.SnapshotMoveData, f.Agent = new(true), preflight.AgentState{Known: true, Name: "node-agent", Ready: 2}
+		}, ""},
+		"not moved":        {func(f *preflight.Facts) { f.Agent.Known = true }, ""},
+		"cut with volumes": {func(f *preflight.Facts) { f.Policy.Spec.Cut = v1alpha1.CutVolumes }, ""},
+		"cut without": {func(f *preflight.Facts) {
+			f.Policy.Spec.Cut, f.Claims = v1alpha1.CutVolumes, nil
+		}, "Volumes: there are no volumes: it is released when its Backup is cut"},
+		"cut of others": {func(f *preflight.Facts) {
+			f.Policy.Spec.Cut, f.Server.CSI, f.Natives = v1alpha1.CutVolumes, false, 1
+		}, "Volumes: shop/data is not taken by a CSI snapshot: all is released when the Backup is cut"},
 		"nothing held": {func(f *preflight.Facts) { f.Spec.DefaultVolumesToFsBackup = new(true); f.Holds = nil }, "Volumes: the files of shop/data are copied while they are written to"},
 	} {
 		f := good()

@@ -23,8 +23,10 @@ const (
 	CheckVolumes  = "Volumes"
 	// CheckNamespaces is about those that the policy names.
 	CheckNamespaces = "Namespaces"
-	CheckBudget     = "Budget"
-	CheckOptional   = "NotLookedAt"
+	// CheckSelector is about the labels of what is backed up.
+	CheckSelector = "Selector"
+	CheckBudget   = "Budget"
+	CheckOptional = "NotLookedAt"
 )
 
 // Report is what was found in one member.

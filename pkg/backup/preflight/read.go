@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
@@ -55,6 +57,10 @@ func builtin(gv schema.GroupVersion, plural, kind string, namespaced bool) membe
 func (r *reader) readStatus(ctx context.Context) error {
 	status, err := r.server.Status(ctx)
 	r.Member.VeleroVersion = status.ServerVersion
+	_, silent := errors.AsType[*velero.SilentError](err)
+	if silent || member.IsObjectNotFound(err) {
+		r.Elsewhere = r.server.Elsewhere(ctx)
+	}
 	return err
 }
 
@@ -197,7 +203,7 @@ func (f *Facts) action(h v1alpha1.Hold) *v1alpha1.QuiesceAction {
 
 // readClasses reads the VolumeSnapshotClasses. A cluster without the kind has none.
 func (r *reader) readClasses(ctx context.Context) error {
-	resource := builtin(schema.GroupVersion{Group: "snapshot.storage.k8s.io", Version: "v1"}, "volumesnapshotclasses", "VolumeSnapshotClass", false)
+	resource := builtin(schema.GroupVersion{Group: velero.SnapshotGroup, Version: "v1"}, "volumesnapshotclasses", "VolumeSnapshotClass", false)
 	for page, err := range r.member.Objects(ctx, member.ListRequest{Resource: resource, Limit: pageSize}) {
 		if apierrors.IsNotFound(err) {
 			return nil

@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -9,6 +10,9 @@ import (
 	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
 )
 
 // Denial is something that the user may not do.
@@ -50,6 +54,7 @@ func (r *reader) rights(ctx context.Context) ([]right, error) {
 			right{verbs: []string{"list"}, resource: "persistentvolumeclaims", namespace: namespace},
 			right{verbs: []string{"list"}, resource: "pods", namespace: namespace})
 	}
+	list = append(list, r.snapshotRights()...)
 	for _, h := range r.Holds {
 		a := r.action(h)
 		if a != nil && a.Exec != nil {
@@ -66,6 +71,19 @@ func (r *reader) rights(ctx context.Context) ([]right, error) {
 		}
 	}
 	return list, nil
+}
+
+// snapshotRights are those to see that volumes are cut.
+func (r *reader) snapshotRights() []right {
+	if r.Policy.Spec.Cut != v1alpha1.CutVolumes {
+		return nil
+	}
+	const without = "that the volumes are cut cannot be seen: all is held still until the Backup is"
+	list := []right{{verbs: []string{"get"}, group: velero.SnapshotGroup, resource: "volumesnapshotcontents", without: without}}
+	for _, namespace := range r.everywhere() {
+		list = append(list, right{verbs: []string{"list"}, group: velero.SnapshotGroup, resource: "volumesnapshots", namespace: namespace, without: without})
+	}
+	return list
 }
 
 // everywhere are the namespaces of the scope, or the empty one for all.
@@ -143,15 +161,16 @@ func (f *Facts) judgeRights(r *Report) {
 		verbs[t] = append(verbs[t], d.Verb)
 	}
 	for _, t := range order {
-		where := "in namespace " + t.namespace
-		if t.namespace == "" {
-			where = "in all namespaces"
-		}
 		may := strings.Join(verbs[t], ", ")
+		where, role := "in namespace "+t.namespace, "a Role in "+t.namespace
+		if t.namespace == "" {
+			where, role = "in all namespaces", "a ClusterRole"
+		}
+		role += fmt.Sprintf(" with %s on %s, bound to you", may, t.resource)
 		if !t.matters {
-			r.warn(CheckRights, "a Role with these verbs, bound to you", "you may not %s %s %s: %s", may, t.resource, where, t.lost)
+			r.warn(CheckRights, role, "you may not %s %s %s: %s", may, t.resource, where, t.lost)
 			continue
 		}
-		r.refuse(CheckRights, "a Role with these verbs, bound to you", "you may not %s %s %s", may, t.resource, where)
+		r.refuse(CheckRights, role, "you may not %s %s %s", may, t.resource, where)
 	}
 }

@@ -3,6 +3,7 @@ package preflight
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
 // ServerOptions are those that Velero was started with.
@@ -102,16 +104,27 @@ func (f *Facts) judgeProblems(r *Report) {
 				r.refuse(CheckVelero, "install Velero, or leave the member out", "%v", p.Err)
 			}
 		case isSilent:
-			r.refuse(CheckVelero, "look at its pod in namespace "+silent.Namespace+", or at spec.velero.namespace of the policy", "%v", p.Err)
+			r.refuse(CheckVelero, f.whereVelero("look at its pod in namespace "+silent.Namespace+", or name another with --velero-namespace or spec.velero.namespace"), "%v", p.Err)
+		case p.Check == CheckVelero && p.Matters && member.IsObjectNotFound(p.Err): // the namespace
+			r.refuse(CheckVelero, f.whereVelero("name Velero's with --velero-namespace or spec.velero.namespace, or install it"), "there is no namespace %s", f.Member.VeleroNamespace)
+		case isMissing && len(f.Elsewhere) > 0: // said already
 		case isMissing:
 			r.refuse(CheckLocation, "name one that is there in velero.template.storageLocation, or make it", "%v", missing)
 		case p.Matters && f.isDenied(p.Err):
 		case p.Matters:
-			r.refuse(p.Check, "see what the cluster says", "%s cannot be looked at: %v", p.What, p.Err)
+			r.refuse(p.Check, "try again; -v=6 shows the requests", "%s cannot be looked at: %v", p.What, p.Err)
 		default:
 			r.warn(CheckOptional, "", "not known: %s: %v", p.What, p.Err)
 		}
 	}
+}
+
+// whereVelero says where there is a Velero, or else what mostly helps.
+func (f *Facts) whereVelero(otherwise string) string {
+	if len(f.Elsewhere) == 0 {
+		return otherwise
+	}
+	return fmt.Sprintf("Velero is in namespace %s: --velero-namespace %s, or spec.velero.namespace of the policy", strings.Join(f.Elsewhere, " and "), f.Elsewhere[0])
 }
 
 // isDenied is true for the error of a request that the rights say is refused.

@@ -80,10 +80,7 @@ func (f *Facts) volumes() []v1alpha1.BackupVolume {
 // selected is true for a claim with the labels of the Backup's selectors, or of a pod
 // that has them and uses it.
 func (f *Facts) selected(c *corev1.PersistentVolumeClaim) bool {
-	selectors := slices.Clone(f.Spec.OrLabelSelectors)
-	if f.Spec.LabelSelector != nil {
-		selectors = append(selectors, f.Spec.LabelSelector)
-	}
+	selectors := selectorsOf(f.Spec)
 	if len(selectors) == 0 {
 		return true
 	}
@@ -193,7 +190,24 @@ func (f *Facts) judgeVolumes(r *Report) {
 			r.refuse(CheckVolumes, "make one, or mark one of several with label "+classLabel, "Velero finds no VolumeSnapshotClass for driver %s, which %s is of", v.Driver, name)
 		}
 	}
+	f.judgeCut(r)
 	if f.Spec.ResourcePolicy != nil {
 		r.warn(CheckVolumes, "", "ConfigMap %s may say otherwise how volumes are taken: it is not looked at", f.Spec.ResourcePolicy.Name)
+	}
+}
+
+// judgeCut warns where the volumes will be no sign of the cut although the policy wants
+// it: what is held still is released later then, and no worse.
+func (f *Facts) judgeCut(r *Report) {
+	if f.Policy.Spec.Cut != v1alpha1.CutVolumes {
+		return
+	}
+	if len(r.Member.Volumes) == 0 {
+		r.warn(CheckVolumes, "", "there are no volumes: it is released when its Backup is cut (cut: Volumes)")
+	}
+	for _, v := range r.Member.Volumes {
+		if v.Method != velero.ByCSI {
+			r.warn(CheckVolumes, "", "%s/%s is not taken by a CSI snapshot: all is released when the Backup is cut (cut: Volumes)", v.Namespace, v.Claim)
+		}
 	}
 }

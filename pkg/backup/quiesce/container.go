@@ -36,6 +36,9 @@ func (c container) freeze(ctx context.Context, h *v1alpha1.Hold) error {
 	if at, is := said.word(wordArmed); is {
 		h.State, h.Path = v1alpha1.HoldArmed, at
 	}
+	if rest, is := said.word(wordLacks); is {
+		return remedied("name a container of the pod that has "+rest+", such as a sidecar, or hold by scale or patch", "the container lacks %s", rest)
+	}
 	if why, is := said.unfrozen(); is {
 		return errors.New(why)
 	}
@@ -119,11 +122,11 @@ func (c container) rehearse(ctx context.Context, h v1alpha1.Hold) error {
 	rest, probed := said.word(wordUnfrozen)
 	switch {
 	case said.has(wordFrozen) && len(s.probe) > 0:
-		err = errors.New("its probe says that it is still already")
+		err = remedied("release it, or mend the probe: it must fail while nothing is held", "its probe says that it is still already")
 	case said.has(wordFrozen):
 		err = nil
 	case probed && (strings.HasSuffix(rest, " 126") || strings.HasSuffix(rest, " 127")):
-		err = errors.New(said.with("its probe does not run"))
+		err = remedied("mend the probe: the container does not run its command", "%s", said.with("its probe does not run"))
 	case probed:
 		err = nil
 	default:

@@ -59,7 +59,7 @@ func (o object) mayHold(ctx context.Context, now *unstructured.Unstructured) err
 		return err
 	}
 	if m != nil {
-		return &member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf("%s %s is held still by the run %s, which is to be recovered first", now.GetKind(), o.name, m.Run)}
+		return &member.Error{Reason: member.ReasonRefused, Err: remedied("recover "+m.Run+" releases it", "%s %s is held still by the run %s, which is to be recovered first", now.GetKind(), o.name, m.Run)}
 	}
 	if o.admit == nil {
 		return nil

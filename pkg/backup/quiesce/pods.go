@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -29,15 +30,19 @@ func (c container) plan(ctx context.Context) ([]v1alpha1.Hold, error) {
 			continue
 		}
 		if p.DeletionTimestamp != nil {
-			return nil, fmt.Errorf("pod %s/%s is about to go: wait until it has", p.Namespace, p.Name)
+			return nil, remedied("try again when it has gone", "pod %s/%s is about to go", p.Namespace, p.Name)
 		}
 		name := cmp.Or(a.Container, p.Spec.Containers[0].Name)
 		if !hasContainer(p, name) {
-			return nil, fmt.Errorf("pod %s/%s has no container %q", p.Namespace, p.Name, name)
+			var names []string
+			for _, has := range slices.Concat(p.Spec.Containers, p.Spec.InitContainers) {
+				names = append(names, has.Name)
+			}
+			return nil, remedied("name one of its containers: "+strings.Join(names, ", "), "pod %s/%s has no container %q", p.Namespace, p.Name, name)
 		}
 		status, err := runs(p, name)
 		if err != nil {
-			return nil, err
+			return nil, remedied("try again when it runs: kubectl describe pod says why it does not", "%w", err)
 		}
 		holds = append(holds, v1alpha1.Hold{
 			Namespace: p.Namespace, Name: p.Name, UID: p.UID,
@@ -45,7 +50,7 @@ func (c container) plan(ctx context.Context) ([]v1alpha1.Hold, error) {
 		})
 	}
 	if len(holds) == 0 {
-		return nil, fmt.Errorf("no pod of namespace %s runs that %q selects", a.Namespace, a.Selector)
+		return nil, remedied("mend its namespace or selector, or say with its clusters where it is meant for", "no pod of namespace %s runs that %q selects", a.Namespace, a.Selector)
 	}
 	return holds, nil
 }

@@ -47,6 +47,23 @@ func (e *BrokenError) Error() string { return e.What + " is not held still: " + 
 // Reason classifies the failure.
 func (*BrokenError) Reason() member.Reason { return member.ReasonUnhealthy }
 
+// RemedyError is an error of which it is known what a person can do about it.
+type RemedyError struct {
+	Err    error
+	Remedy string
+}
+
+func (e *RemedyError) Error() string { return e.Err.Error() }
+
+func (e *RemedyError) Unwrap() error { return e.Err }
+
+// Fix is the remedy.
+func (e *RemedyError) Fix() string { return e.Remedy }
+
+func remedied(remedy, format string, args ...any) error {
+	return &RemedyError{fmt.Errorf(format, args...), remedy}
+}
+
 // FreezeError is something that could not be held still.
 type FreezeError struct {
 	What string

@@ -62,7 +62,7 @@ func (s scale) unscaled(ctx context.Context, _ *unstructured.Unstructured) error
 				return err
 			}
 			if target := h.Spec.ScaleTargetRef; target.Kind == s.action.Kind && target.Name == s.action.Name {
-				return &member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf("HorizontalPodAutoscaler %s would scale %s %s up again", h.Name, target.Kind, target.Name)}
+				return &member.Error{Reason: member.ReasonRefused, Err: remedied("hold it by exec, or take the autoscaler away for the time", "HorizontalPodAutoscaler %s would scale %s %s up again", h.Name, target.Kind, target.Name)}
 			}
 		}
 	}

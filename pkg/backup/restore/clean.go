@@ -160,7 +160,7 @@ func (w *cleaner) namespace(ctx context.Context, name string, r *velerov1.Restor
 
 // others deletes what a Restore has made outside of namespaces.
 func (w *cleaner) others(ctx context.Context, r *velerov1.Restore) error {
-	types, err := typesOf(ctx, w.member)
+	types, err := velero.Types(ctx, w.member)
 	if err != nil {
 		return &LeftError{"what Restore " + r.Name + " has made", err}
 	}

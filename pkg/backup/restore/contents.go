@@ -3,7 +3,6 @@ package restore
 import (
 	"archive/tar"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,12 +18,8 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
 )
 
-const (
-	// maxObject bounds one object of a backup, in bytes. An API server takes less.
-	maxObject = 8 << 20
-	// maxList bounds the list of what a backup has, in bytes.
-	maxList = 64 << 20
-)
+// maxObject bounds one object of a backup, in bytes. An API server takes less.
+const maxObject = 8 << 20
 
 // contents yields the objects of a Backup, one after the other as they come: there is
 // never more than one in memory. Where its tarball cannot be read, their names alone
@@ -82,15 +77,9 @@ func isObject(path string) bool {
 // listed yields the names of a Backup's objects: apiVersion, kind and name is all that
 // they have.
 func listed(ctx context.Context, server velero.Server, backup string, yield func(*unstructured.Unstructured, error) bool) {
-	body, err := server.Artifact(ctx, velerov1.DownloadTargetKindBackupResourceList, backup)
+	list, err := server.BackupContents(ctx, backup)
 	if err != nil {
 		yield(nil, err)
-		return
-	}
-	defer func() { _ = body.Close() }()
-	list := map[string][]string{} // such as apps/v1/Deployment: shop/till
-	if err := json.NewDecoder(io.LimitReader(body, maxList)).Decode(&list); err != nil {
-		yield(nil, fmt.Errorf("list of Backup %s: %w", backup, err))
 		return
 	}
 	for _, kind := range slices.Sorted(maps.Keys(list)) {

@@ -3,6 +3,7 @@ package restore
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
@@ -40,6 +41,8 @@ type Observer interface {
 	Waits(target, what string)
 	// Reached: a member has come to another phase.
 	Reached(p v1alpha1.RestoreProgress)
+	// Moved: a member has come further within its phase.
+	Moved(p v1alpha1.RestoreProgress)
 }
 
 // look is a look at one target.
@@ -133,7 +136,11 @@ func (l *look) answers(ctx context.Context, server velero.Server) (bool, error) 
 	case reason == member.ReasonUnreachable, reason == member.ReasonUnauthorized:
 		return false, err
 	}
-	l.refuse("Velero", "velero install, or scale its Deployment up", "no answer from Velero in namespace %s: %v", server.Namespace, err)
+	fix := "velero install, or scale its Deployment up"
+	if elsewhere := server.Elsewhere(ctx); len(elsewhere) > 0 {
+		fix = fmt.Sprintf("the set was made by a Velero in namespace %s, and here it is in %s: restore into a cluster that has it there", server.Namespace, strings.Join(elsewhere, " and "))
+	}
+	l.refuse("Velero", fix, "no answer from Velero in namespace %s: %v", server.Namespace, err)
 	return false, nil
 }
 

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/policy"
 )
 
 // namespacesOf are the namespaces that a member's Backup was asked to have, and
@@ -29,8 +29,7 @@ func namespacesOf(e *v1alpha1.BackupExecution, m v1alpha1.MemberExecution) ([]st
 			included = *given.IncludedNamespaces
 		}
 	}
-	isGlob := func(name string) bool { return strings.ContainsAny(name, "*?[{") }
-	if len(included) == 0 || slices.ContainsFunc(included, isGlob) {
+	if len(included) == 0 || slices.ContainsFunc(included, policy.IsPattern) {
 		return nil, nil
 	}
 	names := map[string]bool{}

@@ -115,7 +115,7 @@ func (o *one) change(how func(*v1alpha1.RestoreProgress)) {
 // reach writes down what is about to be done.
 func (o *one) reach(ctx context.Context, phase v1alpha1.RestorePhase, why string) error {
 	o.change(func(p *v1alpha1.RestoreProgress) { p.Phase, p.Why = phase, why })
-	o.whole.observer.Reached(*o.progress)
+	o.whole.observer.Reached(o.is())
 	return o.save(ctx)
 }
 
@@ -133,6 +133,14 @@ func (o *one) ended(ctx context.Context, phase v1alpha1.RestorePhase, why error)
 func (o *one) waits(what string) {
 	o.change(func(p *v1alpha1.RestoreProgress) { p.Why = what })
 	o.whole.observer.Waits(o.cluster.Name, what)
+	o.whole.observer.Moved(o.is())
+}
+
+// is how far the member has come.
+func (o *one) is() v1alpha1.RestoreProgress {
+	o.whole.mu.Lock()
+	defer o.whole.mu.Unlock()
+	return *o.progress
 }
 
 // waited is what was waited for last.
@@ -167,6 +175,7 @@ func (o *one) restore(ctx context.Context) error {
 	done, err := server.AwaitRestore(ctx, wanted.Name, func(r *velerov1.Restore) bool { return velero.IsRestoreTerminal(r.Status.Phase) },
 		func(r *velerov1.Restore) {
 			o.change(func(p *v1alpha1.RestoreProgress) { taken(&p.Restore, r) })
+			o.whole.observer.Moved(o.is())
 			if r.Status.Phase != last && !velero.IsRestoreTerminal(r.Status.Phase) {
 				last = r.Status.Phase
 				o.waits(fmt.Sprintf("Restore %s is %s", r.Name, orNew(r.Status.Phase)))

@@ -68,7 +68,7 @@ func PlanOf(e *v1alpha1.BackupExecution, r Request) (*v1alpha1.RestoreExecution,
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.RestoreExecutionKind},
 		ObjectMeta: metav1.ObjectMeta{Name: r.Run},
 		Spec: v1alpha1.RestoreExecutionSpec{
-			Set: e.Name, Grade: e.Status.Grade, Purpose: r.Purpose,
+			Set: e.Name, Grade: e.Status.Grade, Covers: e.Status.Covers, Purpose: r.Purpose,
 			NamespaceMappings: r.Namespaces, StorageClassMappings: r.StorageClasses, ExistingResources: existingKept,
 			Canary: e.Spec.Policy.Spec.Canary, CanaryWord: e.Status.Canary, Probes: e.Spec.Policy.Spec.Probes, By: r.By, Version: r.Version,
 		},
@@ -82,6 +82,7 @@ func PlanOf(e *v1alpha1.BackupExecution, r Request) (*v1alpha1.RestoreExecution,
 	}
 	for _, m := range e.Status.Members {
 		if m.Missing != "" {
+			x.Spec.LeftOut = append(x.Spec.LeftOut, m.Cluster)
 			continue
 		}
 		part := v1alpha1.RestoreMember{

@@ -3,13 +3,10 @@ package restore
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
-	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
@@ -63,7 +60,7 @@ func (o *one) selector() string {
 
 // restored are the types of which the Restore has made anything.
 func (o *one) restored(ctx context.Context) ([]member.Resource, error) {
-	all, err := typesOf(ctx, o.member)
+	all, err := velero.Types(ctx, o.member)
 	if err != nil {
 		return nil, err
 	}
@@ -97,26 +94,6 @@ func (o *one) count(ctx context.Context, r member.Resource) (int, error) {
 		n += len(page)
 	}
 	return n, nil
-}
-
-// typesOf are the types of a cluster, each once, without those that are no objects of
-// anybody's.
-func typesOf(ctx context.Context, m *member.Member) ([]member.Resource, error) {
-	all, err := m.ListableTypes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	seen := map[schema.GroupResource]bool{}
-	return slices.DeleteFunc(all, func(r member.Resource) bool {
-		again := seen[r.GroupResource()]
-		seen[r.GroupResource()] = true
-		return again || slices.Contains(passing(), r.GroupResource().String()) || r.Group == "metrics.k8s.io" || r.Group == velerov1.SchemeGroupVersion.Group
-	}), nil
-}
-
-// passing are types whose objects come and go by themselves.
-func passing() []string {
-	return []string{"events", "events.events.k8s.io", "endpoints", "endpointslices.discovery.k8s.io", "componentstatuses", "leases.coordination.k8s.io"}
 }
 
 // notReady are the types of which something is not as it should be, and the first of

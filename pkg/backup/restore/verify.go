@@ -91,7 +91,7 @@ func (v *verifier) backup(b *velerov1.Backup) {
 		v.check.Items = p.ItemsBackedUp
 	}
 	if b.Status.Expiration != nil {
-		v.check.Expires = *b.Status.Expiration
+		v.check.Expires = v.is.Expires(*b.Status.Expiration)
 	}
 	if b.Status.Phase != velerov1.BackupPhaseCompleted {
 		v.problem("the Backup is %s", b.Status.Phase)

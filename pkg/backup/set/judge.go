@@ -3,12 +3,12 @@ package set
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/policy"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
 )
 
 // Judge says what a run has come to: its grade, whether it is complete, and why it is
@@ -58,10 +58,29 @@ func Judge(e *v1alpha1.BackupExecution, doubt string) {
 			}
 		}
 	}
+	covers(e)
 	for _, external := range e.Spec.Policy.Spec.External {
 		s.Why = append(s.Why, external+" is outside of the barrier")
 	}
 	measure(e)
+}
+
+// covers says of which members the volumes alone were cut while all was still.
+func covers(e *v1alpha1.BackupExecution) {
+	e.Status.Covers = ""
+	if e.Status.Grade != v1alpha1.GradeQuiesced {
+		return
+	}
+	var some []string
+	for _, m := range in(e) {
+		if m.CutBy == v1alpha1.CutByVolumes {
+			some = append(some, m.Cluster)
+		}
+	}
+	if len(some) > 0 {
+		e.Status.Covers = v1alpha1.CutVolumes
+		e.Status.Why = append(e.Status.Why, "of "+strings.Join(some, ", ")+" the volumes alone are of that point in time: objects were read after the release (cut: Volumes)")
+	}
 }
 
 // missing is why a member has no Backup that can be relied on; "" if it has one.
@@ -81,6 +100,8 @@ func missing(m *v1alpha1.MemberExecution) string {
 		return text
 	case b.Items == 0:
 		return fmt.Sprintf("Backup %s has no items: its filters match nothing", b.Name)
+	case b.Unselected:
+		return fmt.Sprintf("Backup %s has Namespaces alone: its selector matches nothing in them", b.Name)
 	}
 	return ""
 }
@@ -133,7 +154,11 @@ func grade(e *v1alpha1.BackupExecution, doubt string) (v1alpha1.BackupGrade, *v1
 	}
 	for _, m := range members {
 		if m.Instants.Asked == nil || m.Instants.Cut == nil {
-			return v1alpha1.GradeTorn, m, "when the Backup of " + m.Cluster + " was asked for and cut is not known"
+			why := "when the Backup of " + m.Cluster + " was asked for and cut is not known"
+			if m.Uncut != "" {
+				why += ": " + m.Uncut
+			}
+			return v1alpha1.GradeTorn, m, why
 		}
 		if *m.Instants.Asked < quiet {
 			return v1alpha1.GradeTorn, m, fmt.Sprintf("the Backup of %s was asked for before all was still", m.Cluster)
@@ -243,26 +268,8 @@ func measure(e *v1alpha1.BackupExecution) {
 	s.FrozenMillis = span(func(i v1alpha1.BackupInstants) *int64 { return i.Armed }, func(i v1alpha1.BackupInstants) *int64 { return i.Released })
 	s.Expires.Reset()
 	for _, m := range in(e) {
-		if at := m.Backup.Expires; !at.IsZero() && (s.Expires.IsZero() || at.Before(&s.Expires)) {
+		if at := m.Expires(m.Backup.Expires); !at.IsZero() && (s.Expires.IsZero() || at.Before(&s.Expires)) {
 			s.Expires = at
-		}
-	}
-}
-
-// Uncounted notes what is known of a member's volumes where Velero's list of them cannot
-// be read, for a reason: each that was to be a snapshot is one, if there are as many. Of
-// the others nothing is known, and what is not known did not happen.
-func Uncounted(m *v1alpha1.MemberExecution, snapshots int, why error) {
-	isSnapshot := func(v v1alpha1.BackupVolume) bool { return v.Method == velero.ByCSI || v.Method == velero.ByNative }
-	wanted := 0
-	for _, v := range m.Volumes {
-		if isSnapshot(v) {
-			wanted++
-		}
-	}
-	for i := range m.Volumes {
-		if v := &m.Volumes[i]; !isSnapshot(*v) || snapshots < wanted {
-			v.Skipped = "what became of them is not known: " + why.Error()
 		}
 	}
 }

@@ -1,11 +1,13 @@
 package set_test
 
 import (
-	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/set"
@@ -62,6 +64,7 @@ func TestJudge(t *testing.T) {
 		}, grade: v1alpha1.GradeQuiesced, why: "west is missing: it is torn"},
 		{what: "a Backup failed", spoil: func(e *v1alpha1.BackupExecution) { e.Status.Members[1].Backup.Phase = "PartiallyFailed" }, grade: v1alpha1.GradeQuiesced, why: "west is missing: Backup fb-west is PartiallyFailed"},
 		{what: "a Backup is empty", spoil: func(e *v1alpha1.BackupExecution) { e.Status.Members[1].Backup.Items = 0 }, grade: v1alpha1.GradeQuiesced, why: "has no items"},
+		{what: "a selector has found nothing", spoil: func(e *v1alpha1.BackupExecution) { e.Status.Members[1].Backup.Unselected = true }, grade: v1alpha1.GradeQuiesced, why: "west is missing: Backup fb-west has Namespaces alone"},
 		{what: "a volume was skipped", spoil: func(e *v1alpha1.BackupExecution) {
 			e.Status.Members[1].Volumes = []v1alpha1.BackupVolume{{Namespace: "shop", Claim: "data", Skipped: "no driver"}}
 		}, grade: v1alpha1.GradeQuiesced, why: "the data of shop/data are missing: no driver"},
@@ -84,33 +87,23 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// A set is not complete because nobody could look.
-func TestUncounted(t *testing.T) {
+// When a set expires is told by one clock, whatever those of its clusters show.
+func TestExpires(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		methods   []string
-		snapshots int
-		skipped   int
-	}{
-		{[]string{"CSI", "Native"}, 2, 0},
-		{[]string{"CSI", "Native"}, 1, 2},
-		{[]string{"CSI", "FileSystem", "None"}, 1, 2},
-		{nil, 0, 0},
-	} {
-		m := &v1alpha1.MemberExecution{}
-		for _, method := range test.methods {
-			m.Volumes = append(m.Volumes, v1alpha1.BackupVolume{Method: method})
-		}
-		set.Uncounted(m, test.snapshots, errors.New("no route"))
-		skipped := 0
-		for _, v := range m.Volumes {
-			if v.Skipped != "" {
-				skipped++
-			}
-		}
-		if skipped != test.skipped {
-			t.Errorf("%v and %d snapshots: %d are not known, want %d", test.methods, test.snapshots, skipped, test.skipped)
-		}
+	e := perfect(false, "east", "west")
+	noon := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	for i, offset := range []time.Duration{-time.Hour, 2 * time.Hour} {
+		m := &e.Status.Members[i]
+		m.Backup.Expires, m.ClockOffsetMillis = metav1.NewTime(noon.Add(offset).Add(time.Duration(i)*time.Minute)), new(offset.Milliseconds())
+	}
+	set.Judge(e, "")
+	if !e.Status.Expires.Time.Equal(noon) {
+		t.Errorf("it expires at %s", e.Status.Expires)
+	}
+	e.Status.Members[0].ClockOffsetMillis = nil
+	set.Judge(e, "")
+	if !e.Status.Expires.Time.Equal(noon.Add(-time.Hour)) {
+		t.Errorf("where no offset is known it expires at %s", e.Status.Expires)
 	}
 }
 
@@ -158,6 +151,7 @@ func TestTheGradeIsNeverTooGood(t *testing.T) {
 		for i := range names {
 			m := &e.Status.Members[i]
 			m.Required = random.IntN(3) > 0
+			m.CutBy = []v1alpha1.CutSign{v1alpha1.CutByPhase, v1alpha1.CutByVolumes}[random.IntN(2)]
 			at := &m.Instants
 			ttl := int64(1 + random.IntN(3))
 			m.Holds[0].TTLSeconds = int(ttl)
@@ -195,9 +189,11 @@ func TestTheGradeIsNeverTooGood(t *testing.T) {
 		}
 		set.Judge(e, "")
 		var members []int
+		volumes := false // the objects of one were read after the release
 		for i, m := range e.Status.Members {
 			if m.Missing == "" {
 				members = append(members, i)
+				volumes = volumes || m.CutBy == v1alpha1.CutByVolumes
 			}
 		}
 		if e.Status.Grade != v1alpha1.GradeQuiesced {
@@ -205,6 +201,9 @@ func TestTheGradeIsNeverTooGood(t *testing.T) {
 			continue
 		}
 		good++
+		if volumes != (e.Status.Covers == v1alpha1.CutVolumes) {
+			t.Fatalf("of volumes alone: %t, and it covers %q", volumes, e.Status.Covers)
+		}
 		if !w.consistent(hard, members) {
 			t.Fatalf("hard %t, %+v is called %s: %+v", hard, w, e.Status.Grade, e.Status)
 		}

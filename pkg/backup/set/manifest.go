@@ -24,7 +24,7 @@ const (
 )
 
 // Merge makes one of what the members remember: of each member what its own journal
-// says. The rest is as in the first.
+// says, also of one that the first does not know. The rest is as in the first.
 func Merge(journals []*Journal) v1alpha1.BackupExecution {
 	merged := *journals[0].DeepCopy()
 	for _, j := range journals {
@@ -33,8 +33,17 @@ func Merge(journals []*Journal) v1alpha1.BackupExecution {
 		}
 	}
 	for _, j := range journals {
-		if own := j.Own(); own != nil {
-			*MemberOf(&merged, own.UID) = *own
+		if merged.Status.At.IsZero() { // one that was lost early does not have it
+			merged.Status.At = j.Status.At
+		}
+		own := j.Own()
+		if own == nil {
+			continue
+		}
+		if of := MemberOf(&merged, own.UID); of != nil {
+			*of = *own
+		} else {
+			merged.Status.Members = append(merged.Status.Members, *own)
 		}
 	}
 	return merged

@@ -70,6 +70,23 @@ func (s Server) Location(ctx context.Context, name string) (*velerov1.BackupStor
 	return nil, missing
 }
 
+// Elsewhere are the other namespaces of the cluster that have a location, and so a Velero,
+// as far as one may know.
+func (s Server) Elsewhere(ctx context.Context) []string {
+	var found []string
+	for page, err := range s.Member.Metadata(ctx, member.ListRequest{Resource: locations(), Limit: pageSize}) {
+		if err != nil {
+			return found
+		}
+		for i := range page {
+			if name := page[i].Namespace; name != s.Namespace && !slices.Contains(found, name) {
+				found = append(found, name)
+			}
+		}
+	}
+	return found
+}
+
 // Place is where a location is, as records have it.
 func Place(l *velerov1.BackupStorageLocation) v1alpha1.StorageLocation {
 	place := v1alpha1.StorageLocation{Name: l.Name, Provider: l.Spec.Provider}

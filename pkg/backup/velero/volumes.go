@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
@@ -36,6 +37,8 @@ type volumeInfo struct {
 	Skipped   bool   `json:"skipped"`
 	Reason    string `json:"skippedReason"`
 	Result    string `json:"result"`
+	// Started is the storage's time of a snapshot that is not moved.
+	Started metav1.Time `json:"startTimestamp"`
 
 	CSI    *snapshotInfo `json:"csiSnapshotInfo"`
 	Mover  *snapshotInfo `json:"snapshotDataMovementInfo"`
@@ -46,7 +49,15 @@ type volumeInfo struct {
 type snapshotInfo struct {
 	Handle string `json:"snapshotHandle"`
 	Driver string `json:"driver"`
+	// Phase is that of what moves or copies the data.
+	Phase string `json:"Phase"` //nolint:tagliatelle // Velero's
 }
+
+// unknown is what Velero says of what it does not know.
+const unknown = "unknown"
+
+// uploaded is the phase of a DataUpload that has moved all data.
+const uploaded = "Completed"
 
 // BackupVolumes is what became of the volumes of a Backup that has ended.
 func (s Server) BackupVolumes(ctx context.Context, name string) ([]v1alpha1.BackupVolume, error) {
@@ -78,18 +89,35 @@ func (i *volumeInfo) volume() v1alpha1.BackupVolume {
 	if taken != nil {
 		v.Handle, v.Driver = taken.Handle, taken.Driver
 	}
-	if i.Moved && i.Mover != nil && i.Mover.Handle != "" {
+	switch {
+	case i.Moved && i.Mover != nil && i.Mover.Handle != "":
 		v.Handle = i.Mover.Handle // what the snapshot had is gone after it
+	case v.Handle == unknown:
+		v.Handle = ""
+	}
+	if v.Method == ByCSI && !i.Moved && !i.Started.IsZero() {
+		v.Taken = metav1.NewMicroTime(i.Started.Time)
 	}
 	switch {
 	case i.Skipped && i.Reason != "":
 		v.Skipped = i.Reason
 	case i.Skipped:
 		v.Skipped = "Velero does not say why"
+	case i.Moved && !i.isUploaded():
+		v.Skipped = "its data were not moved to the location"
+		if i.Mover != nil && i.Mover.Phase != "" {
+			v.Skipped += ": the DataUpload is " + i.Mover.Phase
+		}
 	case i.Result == "failed":
 		v.Skipped = "it failed"
 	}
 	return v
+}
+
+// isUploaded is true for a volume whose data are all at the location. A Velero that does
+// not tell the phase tells a handle only then.
+func (i *volumeInfo) isUploaded() bool {
+	return i.Mover != nil && (i.Mover.Phase == uploaded || i.Mover.Phase == "" && i.Mover.Handle != "")
 }
 
 // Results are what went wrong with a Backup or a Restore, in Velero's own words.

@@ -5,6 +5,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/completion"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/rbac"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/version"
 )
 
@@ -38,7 +40,10 @@ the exit code is 3.`,
 		newCmdUnjoin(env),
 		newCmdUse(env),
 		newCmdWithdraw(env),
+		rbac.NewCmdRBAC(env, "kubectl-fleet", `  # Two commands, for pods and deployments of one namespace
+  kubectl fleet rbac get logs --for pods,deployments.apps -n shop | kubectl apply -f -`),
 		version.NewCmdVersion(env),
 	)
+	completion.Add(cmd, env)
 	return cmd
 }

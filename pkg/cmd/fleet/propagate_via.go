@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -136,6 +138,15 @@ func (p *byHub) apply(ctx context.Context, strategy propagate.Strategy, rendered
 		return err
 	}
 	return p.conclude(ctx, view, propagate.RunHub(ctx, p.fleet, p.plan, strategy, newRunProgress(p.env)))
+}
+
+// conclude reports a run, and of which clusters the hub's word is all that is known.
+func (p *byHub) conclude(ctx context.Context, view planView, results fanout.Results[propagate.Outcome]) error {
+	unseen := p.plan.Unseen()
+	for _, c := range slices.Sorted(maps.Keys(unseen)) {
+		p.env.Note("%s could not be asked itself (%v): what is said of it is the word of %s", c, unseen[c], p.hub)
+	}
+	return p.propagateOptions.conclude(ctx, view, results)
 }
 
 // propagateBy has a Karmada control plane bring the objects to the clusters.

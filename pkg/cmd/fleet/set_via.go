@@ -65,5 +65,5 @@ func (o *propagateOptions) withdrawBy(ctx context.Context, selection cli.Selecti
 	if err := p.ask(ctx, view, fmt.Sprintf("Withdraw %s from %s", o.options.Set, clusters(len(p.fleet.Clusters)))); err != nil {
 		return err
 	}
-	return o.conclude(ctx, view, propagate.WithdrawHub(ctx, p.fleet, p.plan, o.rollout.strategy, newRunProgress(o.env)))
+	return p.conclude(ctx, view, propagate.WithdrawHub(ctx, p.fleet, p.plan, o.rollout.strategy, newRunProgress(o.env)))
 }

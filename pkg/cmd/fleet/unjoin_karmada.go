@@ -121,8 +121,15 @@ func (u *hubUnjoin) unjoin(ctx context.Context, hub *karmada.Hub, selection cli.
 		return sayPlanFailures(u.env, failures)
 	}
 	plans := map[string]*karmada.Unjoin{}
+	named := map[string]bool{}
 	changes := 0
+	selection.Clusters = nil
 	for _, p := range results {
+		if named[p.Value.Name()] { // one of them by its context, the other as the hub calls it
+			continue
+		}
+		named[p.Value.Name()] = true
+		selection.Clusters = append(selection.Clusters, p.Cluster)
 		plans[p.Cluster.Name] = p.Value
 		changes += p.Value.Changes()
 	}

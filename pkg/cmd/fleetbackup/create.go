@@ -2,11 +2,8 @@ package fleetbackup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -142,9 +139,8 @@ func (o *createOptions) run(ctx context.Context) error {
 	if err != nil {
 		return refused(err)
 	}
-	if err := plan.Refusal(); err != nil {
-		_ = showPlan(o.env.ErrOut, plan, o.output.Table())
-		return refused(err)
+	if err := refuse(o.env, plan); err != nil {
+		return err
 	}
 	if o.mutation.DryRun != "" {
 		return printPlan(o.env, o.output, plan, o.settings)
@@ -155,86 +151,12 @@ func (o *createOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e, err := plan.Create(ctx, o.settings, newProgress(o.env))
-	return conclude(ctx, o.env, o.output, e, err)
+	progress := newProgress(o.env, members(plan.Policy), plan.Policy)
+	e, err := plan.Create(ctx, o.settings, progress)
+	progress.done()
+	return o.ending().conclude(ctx, o.output, e, err)
 }
 
-// refused is an error before anything was changed.
-func refused(err error) error {
-	if _, is := errors.AsType[*backup.RefusedError](err); is {
-		return &cli.Error{Code: cli.ExitRefused, Err: fmt.Errorf("%w; nothing was changed", err)}
-	}
-	return err
-}
-
-// conclude prints what a run has come to, and chooses the exit code.
-func conclude(ctx context.Context, env *cli.Env, output cli.Output, e *v1alpha1.BackupExecution, err error) error {
-	if e == nil {
-		return refused(err)
-	}
-	if err := printSets(env, output, []*v1alpha1.BackupExecution{e}, nil); err != nil {
-		return err
-	}
-	if verdict := concluded(ctx, env, e, err); verdict != nil {
-		return verdict
-	}
-	return nil
-}
-
-// concluded is what a run comes to; nil: it is as was asked for.
-func concluded(ctx context.Context, env *cli.Env, e *v1alpha1.BackupExecution, err error) *cli.Error {
-	verdict := verdictOf(e)
-	again := recovering(env, e)
-	switch {
-	case err == nil && e.Status.Phase == v1alpha1.BackupFinishing:
-		env.Note("Velero goes on; %s seals the set", again)
-		return verdict
-	case err == nil:
-		return verdict
-	case isA[*backup.RefusedError](err):
-		return &cli.Error{Code: cli.ExitRefused, Err: err}
-	case isA[*backup.AttentionError](err):
-		return &cli.Error{Code: cli.ExitAttention, Err: err, Hint: again + " tries again, as its deadman does; if the policy's release cannot work, thaw it by hand"}
-	case isA[*backup.TimeoutError](err):
-		return &cli.Error{Code: cli.ExitTimeout, Err: err, Hint: again + " seals the set when they have"}
-	case ctx.Err() != nil && e.Status.Phase == v1alpha1.BackupAborted:
-		return &cli.Error{Code: cli.ExitInterrupted, Err: err}
-	case ctx.Err() != nil:
-		return &cli.Error{Code: cli.ExitInterrupted, Err: err, Hint: "everything was released; " + again + " waits for what Velero was asked for, and seals it"}
-	case isA[*backup.SilentError](err):
-		return &cli.Error{Code: cli.ExitPartial, Err: err}
-	case isA[*backup.SealError](err) && verdict == nil:
-		return &cli.Error{Code: cli.ExitPartial, Err: err, Hint: again + " gives it to those that do not have it"}
-	case isA[*backup.AbortedError](err), verdict == nil:
-		return &cli.Error{Code: cli.ExitFailed, Err: err}
-	}
-	verdict.Err = err
-	return verdict
-}
-
-// recovering is the command that brings a run to its end.
-func recovering(env *cli.Env, e *v1alpha1.BackupExecution) string {
-	var names []string
-	for _, m := range e.Status.Members {
-		names = append(names, m.Cluster)
-	}
-	return env.DisplayName() + " recover " + e.Name + " -C " + strings.Join(names, ",")
-}
-
-// verdictOf is the exit code that a set comes to by itself; nil: it is as was asked for.
-func verdictOf(e *v1alpha1.BackupExecution) *cli.Error {
-	s := e.Status
-	switch {
-	case s.Phase == v1alpha1.BackupAborted:
-		return &cli.Error{Code: cli.ExitFailed}
-	case s.Phase != v1alpha1.BackupSealed:
-		return nil
-	case !slices.ContainsFunc(s.Members, func(m v1alpha1.MemberExecution) bool { return m.Missing == "" }):
-		return &cli.Error{Code: cli.ExitFailed}
-	case s.Grade == v1alpha1.GradeTorn:
-		return &cli.Error{Code: cli.ExitDegraded}
-	case !s.Complete:
-		return &cli.Error{Code: cli.ExitPartial}
-	}
-	return nil
+func (o *createOptions) ending() ending {
+	return ending{env: o.env, clusters: o.clusters, namespace: o.settings.StateNamespace}
 }

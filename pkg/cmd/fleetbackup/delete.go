@@ -130,7 +130,7 @@ func (o *deleteOptions) run(ctx context.Context) error {
 			o.env.SayFailures(failures)
 			return showDeletions(w, deletion.Planned(), o.output.Table())
 		},
-		Clusters: len(deletion.Parts), Do: fmt.Sprintf("Delete %d Backups of %s in %s", deletion.Count(), o.set, clusterCount(len(deletion.Parts))),
+		Clusters: len(deletion.Parts), Do: fmt.Sprintf("Delete %d Backups of %s in %s", deletion.Count(), o.set, counted(len(deletion.Parts), "cluster")),
 	})
 	if err != nil {
 		return err

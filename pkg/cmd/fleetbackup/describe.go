@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -85,7 +86,7 @@ func describeSet(w io.Writer, e *v1alpha1.BackupExecution) {
 		if !s.Complete {
 			complete = "partial"
 		}
-		field("Grade", fmt.Sprintf("%s, %s, %s members", s.Grade, complete, membersIn(e)))
+		field("Grade", fmt.Sprintf("%s, %s, %s members", gradeText(s.Grade, s.Covers), complete, membersIn(e)))
 	}
 	field("Why", whyOf(e))
 	if s.FrozenMillis != nil {
@@ -102,6 +103,32 @@ func describeSet(w io.Writer, e *v1alpha1.BackupExecution) {
 	for _, m := range s.Members {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d/%d\t%s\t%d\t%s\t%s\n", m.Cluster, m.Backup.Name, printers.OrNone(m.Backup.Phase), m.Backup.Items, m.Backup.Total,
 			printers.OrNone(strings.Trim(m.Location.Bucket+"/"+m.Location.Prefix, "/")), len(m.Volumes), printers.OrNone(holdsIn(m)), printers.OrNone(m.Missing))
+	}
+	_ = table.Flush()
+	describeVolumes(w, s.Members)
+}
+
+// describeVolumes shows how each volume was taken, and what the storage calls it.
+func describeVolumes(w io.Writer, members []v1alpha1.MemberExecution) {
+	if !slices.ContainsFunc(members, func(m v1alpha1.MemberExecution) bool { return len(m.Volumes) > 0 }) {
+		return
+	}
+	_, _ = fmt.Fprintln(w)
+	table := tabwriter.NewWriter(w, 0, 8, 3, ' ', 0)
+	_, _ = fmt.Fprintln(table, "CLUSTER\tVOLUME\tMETHOD\tDRIVER\tTAKEN\tHANDLE\tMISSING")
+	for _, m := range members {
+		for _, v := range m.Volumes {
+			taken := printers.None
+			if !v.Taken.IsZero() {
+				taken = v.Taken.UTC().Format("2006-01-02T15:04:05.000Z")
+			}
+			method := v.Method
+			if v.Moved {
+				method += ", moved"
+			}
+			_, _ = fmt.Fprintf(table, "%s\t%s/%s\t%s\t%s\t%s\t%s\t%s\n", m.Cluster, v.Namespace, v.Claim, method,
+				printers.OrNone(v.Driver), taken, printers.OrNone(v.Handle), printers.OrNone(v.Skipped))
+		}
 	}
 	_ = table.Flush()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/restore"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 )
 
 func newCmdDrill(env *cli.Env) *cobra.Command {
@@ -99,7 +101,11 @@ func (o *drillOptions) cleanOnly(ctx context.Context) error {
 		return err
 	}
 	defer selection.Warnings.Say(o.env)
-	return o.clean(ctx, restore.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}, newRestoreProgress(o.env))
+	if err := o.clean(ctx, restore.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}, newRestoreProgress(o.env)); err != nil {
+		return err
+	}
+	o.env.Note("nothing is left of drills of %s in %s", o.set, inventory.Names(selection.Clusters))
+	return nil
 }
 
 // cleaning bounds the clean-up of a drill, also after Ctrl-C.
@@ -119,9 +125,14 @@ func (o *restoring) clean(ctx context.Context, fleet restore.Fleet, progress *re
 	if len(failures) == 0 {
 		return nil
 	}
-	o.env.SayFailures(failures)
+	o.env.SayFailures(failures) // each says what is left
+	var left []string
+	for _, f := range failures {
+		left = append(left, f.Cluster)
+	}
+	clusters := strings.Join(slices.Compact(left), ",")
 	return &cli.Error{
-		Code: cli.ExitAttention, Err: errors.New("the drill has left something"),
-		Hint: fmt.Sprintf("%s drill %s --clean-up deletes it", o.env.DisplayName(), o.set),
+		Code: cli.ExitAttention, Err: fmt.Errorf("the drill has left something in %s; what it made elsewhere is deleted", clusters),
+		Hint: fmt.Sprintf("%s drill %s --clean-up%s -C %s deletes it", o.env.DisplayName(), o.set, o.clusters.SaidKubeconfig(), clusters),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/completion"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/version"
 )
 
@@ -26,5 +27,6 @@ func NewCmdFleetbackup(env *cli.Env) *cobra.Command {
 		newCmdVerify(env),
 		version.NewCmdVersion(env),
 	)
+	completion.Add(cmd, env)
 	return cmd
 }

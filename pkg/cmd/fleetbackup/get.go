@@ -51,6 +51,8 @@ type setFlags struct {
 	clusters  *cli.ClusterFlags
 	output    cli.OutputFlags
 	namespace string
+	// everyone: all clusters that are listed are asked, whichever are meant.
+	everyone bool
 }
 
 func (f *setFlags) addFlags(flags *pflag.FlagSet) {
@@ -73,7 +75,11 @@ func (f *setFlags) listNamed(ctx context.Context, name string) (sets []backup.Se
 }
 
 func (f *setFlags) listAlso(ctx context.Context, foreign func([]backup.Set) bool) (sets []backup.Set, failures []fanout.Failure, done func(), err error) {
-	selection, err := f.clusters.Select(ctx)
+	choose := func(ctx context.Context) (cli.Selection, error) { return f.clusters.Select(ctx) }
+	if f.everyone {
+		choose = f.clusters.SelectListed
+	}
+	selection, err := choose(ctx)
 	if err != nil {
 		return nil, nil, nil, err
 	}

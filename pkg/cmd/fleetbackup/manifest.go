@@ -12,6 +12,7 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/policy"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 )
@@ -31,40 +32,80 @@ func (f *manifestFlags) addFlags(flags *pflag.FlagSet) {
 }
 
 // find reads the manifest of a set from its file, or from what the clusters remember;
-// with a time that of the newest set that was sealed by then, whose policy is named.
+// with a time that of the last set by then, whose policy is named.
 func (f *manifestFlags) find(ctx context.Context, env *cli.Env, clusters *cli.ClusterFlags, name string, at time.Time) (*v1alpha1.BackupExecution, error) {
 	if f.file != "" {
 		return f.read(env, name)
 	}
 	asked := setFlags{env: env, clusters: clusters, namespace: f.namespace}
-	list := asked.list
-	if at.IsZero() {
-		list = func(ctx context.Context) ([]backup.Set, []fanout.Failure, func(), error) {
-			return asked.listNamed(ctx, name)
-		}
+	if !at.IsZero() {
+		return asked.findAt(ctx, name, at)
 	}
-	sets, failures, done, err := list(ctx)
+	found, failures, err := asked.findNamed(ctx, name)
+	if isA[*backup.NotFoundError](err) && clusters.Narrowed() {
+		// What is restored into some need not be of them.
+		asked.everyone = true
+		found, failures, err = asked.findNamed(ctx, name)
+	}
+	if err != nil {
+		env.SayFailures(failures) // of one that is found nothing more could be known
+	}
+	return found, err
+}
+
+// findNamed finds a set by its name, as the clusters remember it.
+func (f *setFlags) findNamed(ctx context.Context, name string) (*v1alpha1.BackupExecution, []fanout.Failure, error) {
+	sets, failures, done, err := f.listNamed(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer done()
+	found, err := backup.Find(sets, name)
+	return &found.Execution, failures, err
+}
+
+// findAt finds the set that is of a time, or of the last one before it, and says which it
+// is. Every cluster must answer: one that does not may know a newer one.
+func (f *setFlags) findAt(ctx context.Context, policy string, at time.Time) (*v1alpha1.BackupExecution, error) {
+	sets, failures, done, err := f.list(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	var found backup.Set
-	if at.IsZero() {
-		found, err = backup.Find(sets, name)
-	} else {
-		found, err = backup.FindAt(sets, name, at)
-	}
-	// Who does not answer may know a newer one. One that is named is what it is.
-	if err != nil || !at.IsZero() {
-		env.SayFailures(failures)
-	}
-	if err == nil && !at.IsZero() && len(failures) > 0 {
-		err = &cli.Error{
+	found, next, err := backup.FindAt(sets, policy, at)
+	f.env.SayFailures(failures)
+	switch {
+	case err != nil && next != nil:
+		return nil, &cli.Error{Code: cli.ExitFailed, Err: err, Hint: "the first one is " + pointOf(&next.Execution)}
+	case err != nil:
+		return nil, err
+	case len(failures) > 0:
+		return nil, &cli.Error{
 			Code: cli.ExitRefused, Err: fmt.Errorf("%s is the newest that is known, and not every cluster was heard; nothing was changed", found.Execution.Name),
 			Hint: "name it instead of --at, if that is the one",
 		}
 	}
-	return &found.Execution, err
+	point, _ := backup.Point(&found.Execution)
+	text := fmt.Sprintf("%s is the last by %s, %s before it", pointOf(&found.Execution), at.UTC().Format(time.RFC3339), at.Sub(point).Round(time.Second))
+	if next != nil {
+		after, _ := backup.Point(&next.Execution)
+		text += fmt.Sprintf("; the next is %s, %s after it", pointOf(&next.Execution), after.Sub(at).Round(time.Second))
+	}
+	f.env.Note("%s", text)
+	return &found.Execution, nil
+}
+
+// pointOf is a set with the time that it is of.
+func pointOf(e *v1alpha1.BackupExecution) string {
+	at, began := backup.Point(e)
+	when := "when all was still"
+	switch {
+	case began:
+		when = "when its run began"
+	case len(e.Spec.Policy.Spec.Quiesce) == 0:
+		when = "when its Backups were asked for"
+	}
+	return fmt.Sprintf("%s of %s (%s)", e.Name, at.UTC().Format(time.RFC3339), when)
 }
 
 // read reads a set's manifest that was kept as a file: by itself, or in a list of them.
@@ -88,7 +129,7 @@ func (f *manifestFlags) read(env *cli.Env, name string) (*v1alpha1.BackupExecuti
 		Items []v1alpha1.BackupExecution `json:"items"`
 	}
 	if err := yaml.Unmarshal(text, &document); err != nil {
-		return nil, cli.UsageError(fmt.Errorf("-f %s: %w", f.file, err))
+		return nil, cli.UsageError(fmt.Errorf("-f %s: %w", f.file, policy.Explain(text, &document, err)))
 	}
 	for _, e := range append(document.Items, document.BackupExecution) {
 		if e.Kind == v1alpha1.BackupExecutionKind && e.APIVersion == v1alpha1.APIVersion && e.Name == name {

@@ -148,9 +148,8 @@ func (o *migrateOptions) run(ctx context.Context) error {
 	if err != nil {
 		return refused(err)
 	}
-	if err := made.Refusal(); err != nil {
-		_ = showPlan(o.env.ErrOut, made, o.output.Table())
-		return refused(err)
+	if err := refuse(o.env, made); err != nil {
+		return err
 	}
 	// The target is looked at as if the backup were there.
 	upcoming := made.Execution(o.backup)
@@ -172,9 +171,11 @@ func (o *migrateOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	set, err := made.Create(ctx, o.backup, newProgress(o.env))
+	progress := newProgress(o.env, members(made.Policy), made.Policy)
+	set, err := made.Create(ctx, o.backup, progress)
+	progress.done()
 	if err != nil || verdictOf(set) != nil {
-		return conclude(ctx, o.env, o.output, set, err)
+		return ending{o.env, o.clusters, o.backup.StateNamespace}.conclude(ctx, o.output, set, err)
 	}
 	plan, fleet, _, err := o.ahead(ctx, &selection, set, false)
 	if err != nil {

@@ -225,10 +225,10 @@ func foundIn(m *backup.PlannedMember) string {
 	for _, method := range slices.Sorted(maps.Keys(methods)) {
 		counts = append(counts, fmt.Sprintf("%d %s", methods[method], method))
 	}
-	volumes := fmt.Sprintf("%d volumes", len(is.Volumes))
+	volumes := counted(len(is.Volumes), "volume")
 	if len(counts) > 0 {
 		volumes += " (" + strings.Join(counts, ", ") + ")"
 	}
 	place := strings.TrimSuffix(is.Location.Bucket+"/"+is.Location.Prefix, "/")
-	return fmt.Sprintf("Velero %s to %s, %s, %d holds, a cut of about %s", is.VeleroVersion, place, volumes, len(is.Holds), m.CutBudget)
+	return fmt.Sprintf("Velero %s to %s, %s, %s, a cut of about %s", is.VeleroVersion, place, volumes, counted(len(is.Holds), "hold"), m.CutBudget)
 }

@@ -85,9 +85,15 @@ func (f *recoverFlags) run(ctx context.Context, output cli.Output, args []string
 	var executions []*v1alpha1.BackupExecution
 	var worst *cli.Error
 	for _, s := range todo {
-		r := backup.Recover(ctx, s, settings, newProgress(env))
+		var clusters []string
+		for _, at := range s.At {
+			clusters = append(clusters, at.Cluster.Name)
+		}
+		progress := newProgress(env, clusters, &s.Execution.Spec.Policy)
+		r := backup.Recover(ctx, s, settings, progress)
+		progress.done()
 		executions = append(executions, r.Execution)
-		worst = worse(worst, concluded(ctx, env, r.Execution, r.Err))
+		worst = worse(worst, ending{env, f.sets.clusters, f.sets.namespace}.verdict(ctx, r.Execution, r.Err))
 	}
 	if err := printSets(env, output, executions, failures); err != nil {
 		return err

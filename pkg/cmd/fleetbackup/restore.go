@@ -22,10 +22,11 @@ func newCmdRestore(env *cli.Env) *cobra.Command {
 		Short: "Bring one set back, and see that it works",
 		Long: `Bring one set back, and see that it works.
 
-Each member's backup is restored by Velero into the cluster that it is of, or into the one that --map names. Before anything is
-asked for all targets are looked at: that Velero is there and has the backup, that volumes can be made, what is there already.
-Members that others depend on are first; the next begin when those are ready: Velero is done, workloads are rolled out, claims
-are bound, the policy's probes pass, and the word that was written while all was still is the set's.
+Each member's backup is restored by Velero into the cluster that it is of, or into the one that --map names. With -C, or
+another flag that chooses clusters, nothing but these is restored into; the plan says which members are left out. Before
+anything is asked for all targets are looked at: that Velero is there and has the backup, that volumes can be made, what is
+there already. Members that others depend on are first; the next begin when those are ready: Velero is done, workloads are
+rolled out, claims are bound, the policy's probes pass, and the word that was written while all was still is the set's.
 
 Objects that are there already stay as they are, and volumes keep their data, unless --existing-resources update has Velero
 patch what differs; volumes keep their data all the same. Begun again after it was stopped, it goes on where it was.
@@ -38,8 +39,8 @@ was changed; 6 somebody else took over; 7 restored, and of another point than th
   # What would become of each object
   kubectl fleetbackup restore shop-k3x9 --preview
 
-  # East is lost: its part goes into another cluster
-  kubectl fleetbackup restore shop-k3x9 --map east=spare
+  # East is lost: its part goes into another cluster, and the others are left as they are
+  kubectl fleetbackup restore shop-k3x9 --map east=spare -C spare
 
   # The newest set of shop before the accident, whose manifest was kept as a file
   kubectl fleetbackup restore shop --at 2026-11-20T12:00:00Z
@@ -115,7 +116,7 @@ func (f *waitFlags) check() error {
 
 func (f *restoreFlags) addFlags(flags *pflag.FlagSet) {
 	f.addCommonFlags(flags)
-	flags.StringVar(&f.at, "at", "", "The newest set that was sealed by then, as 2026-11-20T12:00:00Z; the argument is the policy's name, if there are several")
+	flags.StringVar(&f.at, "at", "", "The set that is of this time, as 2026-11-20T12:00:00Z, or of the last one before it; the argument is the policy's name, if there are several")
 	flags.BoolVar(&f.preview, "preview", false, "Show what would become of each object of the backups, and change nothing")
 	flags.StringVar(&f.existing, "existing-resources", "none", `"none" or "update": whether objects that are there and differ are patched`)
 }

@@ -38,7 +38,10 @@ func showRestorePlan(w io.Writer, x *v1alpha1.RestoreExecution, warnings map[str
 	if err := printers.Table(w, table, options); err != nil {
 		return err
 	}
-	lines := []string{fmt.Sprintf("set %s is %s", x.Spec.Set, x.Spec.Grade)}
+	lines := []string{fmt.Sprintf("set %s is %s", x.Spec.Set, gradeText(x.Spec.Grade, x.Spec.Covers))}
+	if out := x.Spec.LeftOut; len(out) > 0 {
+		lines[0] += fmt.Sprintf("; %d of %d members are restored, without %s", len(x.Spec.Members), len(x.Spec.Members)+len(out), strings.Join(out, ", "))
+	}
 	for _, target := range slices.Sorted(maps.Keys(warnings)) {
 		for _, f := range warnings[target] {
 			lines = append(lines, fmt.Sprintf("%s: %s: %s", target, f.Check, f.Message))
@@ -68,7 +71,11 @@ func printRestore(env *cli.Env, output cli.Output, x *v1alpha1.RestoreExecution,
 		return err
 	}
 	if x.Status.RTOMillis != nil {
-		text := fmt.Sprintf("%s: all of %s is ready after %s", x.Name, x.Spec.Set, milliseconds(*x.Status.RTOMillis))
+		what := "all of " + x.Spec.Set + " is"
+		if in, out := len(x.Spec.Members), len(x.Spec.LeftOut); out > 0 {
+			what = fmt.Sprintf("%d of %d members of %s are", in, in+out, x.Spec.Set)
+		}
+		text := fmt.Sprintf("%s: %s ready after %s", x.Name, what, milliseconds(*x.Status.RTOMillis))
 		if x.Status.CanaryMatches != nil && *x.Status.CanaryMatches {
 			text += "; every member has the word of the set"
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/restore"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 )
 
 // restoring is what restore, drill and migrate have in common: a plan, a look at the
@@ -34,7 +34,7 @@ func (o *restoring) do(ctx context.Context, set *v1alpha1.BackupExecution, reque
 	if err != nil {
 		return err
 	}
-	selection, err := o.clusters.Select(ctx, restore.Targets(plan)...)
+	selection, err := o.selected(ctx, plan)
 	if err != nil {
 		return err
 	}
@@ -59,12 +59,33 @@ func (o *restoring) do(ctx context.Context, set *v1alpha1.BackupExecution, reque
 		return printRestore(o.env, o.output, plan, nil)
 	}
 	err = o.mutation.Confirm(ctx, cli.Question{
-		Plan: show, Clusters: len(fleet.Clusters), Do: fmt.Sprintf("Restore %s into %s", set.Name, clusterCount(len(fleet.Clusters))),
+		Plan: show, Clusters: len(fleet.Clusters), Do: fmt.Sprintf("Restore %s into %s", set.Name, counted(len(fleet.Clusters), "cluster")),
 	})
 	if err != nil {
 		return err
 	}
 	return o.execute(ctx, fleet, plan, progress)
+}
+
+// selected are the clusters that a plan is for. -C and its like choose among its targets:
+// what goes into others is left out of the plan, since only what is chosen is written to.
+func (o *restoring) selected(ctx context.Context, plan *v1alpha1.RestoreExecution) (cli.Selection, error) {
+	targets := restore.Targets(plan)
+	if !o.clusters.Narrowed() {
+		return o.clusters.Select(ctx, targets...)
+	}
+	selection, err := o.clusters.Select(ctx)
+	if err != nil {
+		return selection, err
+	}
+	restore.Narrow(plan, func(target string) bool { return len(named(selection.Clusters, target)) > 0 })
+	if len(plan.Spec.Members) == 0 {
+		return selection, &cli.Error{
+			Code: cli.ExitUsage, Err: fmt.Errorf("no part of %s is restored into %s", plan.Spec.Set, inventory.Names(selection.Clusters)),
+			Hint: "-C chooses among the clusters that are restored into: " + strings.Join(targets, ", ") + "; --map SOURCE=TARGET says which those are",
+		}
+	}
+	return selection, nil
 }
 
 // planOf is how a set would be restored.
@@ -85,11 +106,14 @@ func (o *restoring) execute(ctx context.Context, fleet restore.Fleet, plan *v1al
 			return err
 		}
 	}
+	progress.watch(plan)
 	done, failures, err := restore.Execute(ctx, fleet, plan, o.settings, progress)
+	progress.done()
 	if drill && !restore.IsLocked(err) {
 		left := o.clean(ctx, fleet, progress)
 		done.Status.Cleaned = left == nil
 		if verdict := o.conclude(ctx, done, failures, err); left == nil {
+			o.env.Note("everything that the drill made was deleted")
 			return verdict
 		}
 		return left
@@ -120,39 +144,25 @@ func (o *restoring) look(ctx context.Context, fleet restore.Fleet, plan *v1alpha
 	results.RefuseTwins(func(s *restore.Sight) string { return string(s.UID) })
 	if failures := results.Failures(nil); len(failures) > 0 {
 		o.env.SayFailures(failures)
-		return nil, &cli.Error{Code: cli.ExitRefused, Err: errors.New("nothing was changed: --map restores into other clusters")}
+		return nil, &cli.Error{Code: cli.ExitRefused, Err: errors.New("nothing was changed: --map restores into other clusters, and -C leaves some out")}
 	}
-	refused := false
+	speaks := refusals{}
 	warnings := map[string][]v1alpha1.BackupFinding{}
 	var sights []*restore.Sight
 	for _, r := range results {
 		sights = append(sights, r.Value)
 		warnings[r.Cluster.Name] = r.Value.Warnings
-		for _, f := range r.Value.Refusals {
-			refused = true
-			_, _ = fmt.Fprintln(o.env.ErrOut, printers.Escape(fmt.Sprintf("refused: %s: %s: %s", r.Cluster.Name, f.Check, f.Message)))
-			if f.Fix != "" {
-				for line := range strings.Lines("fix: " + f.Fix) {
-					_, _ = fmt.Fprintln(o.env.ErrOut, "  "+printers.Escape(strings.TrimSuffix(line, "\n")))
-				}
-			}
-		}
+		speaks.add(r.Cluster.Name, r.Value.Refusals)
 		restore.Identify(plan, r.Cluster.Name, r.Value.UID)
 	}
-	if refused {
+	if len(speaks) > 0 {
+		speaks.say(o.env)
 		return nil, &cli.Error{Code: cli.ExitRefused, Err: errors.New("nothing was changed")}
 	}
 	if restore.Adopt(plan, sights) {
 		o.env.Note("it goes on with %s, which stopped before its end", plan.Name)
 	}
 	return warnings, nil
-}
-
-func clusterCount(n int) string {
-	if n == 1 {
-		return "1 cluster"
-	}
-	return fmt.Sprintf("%d clusters", n)
 }
 
 // conclude reports what a restore came to.

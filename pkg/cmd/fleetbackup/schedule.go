@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"time"
@@ -86,7 +85,7 @@ func (o *createOptions) runDue(ctx context.Context) error {
 		return err
 	}
 	if s := due.Unfinished; s != nil {
-		return &cli.Error{Code: cli.ExitRefused, Err: fmt.Errorf("the run of %s has not come to its end; nothing was changed", s.Execution.Name), Hint: recovering(o.env, &s.Execution) + " ends it"}
+		return &cli.Error{Code: cli.ExitRefused, Err: fmt.Errorf("the run of %s has not come to its end; nothing was changed", s.Execution.Name), Hint: o.ending().recovering(&s.Execution) + " ends it"}
 	}
 	if !due.Now {
 		o.env.Note("%s is due at %s", o.policy.Name, due.Next.UTC().Format(time.RFC3339))
@@ -224,80 +223,4 @@ func (f *scheduleFlags) print(output cli.Output, policies []*v1alpha1.BackupSche
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: cells})
 	}
 	return printers.Table(f.env.Out, table, output.Table())
-}
-
-func newCmdScheduleExport(env *cli.Env) *cobra.Command {
-	flags := &exportFlags{policy: policyFlags{env: env}}
-	cmd := &cobra.Command{
-		Use:   "export",
-		Short: "Print what makes a policy's sets without a person: a CronJob, or Velero's own Schedules",
-		Long: `Print what makes a policy's sets without a person. No cluster is asked.
-
---as cronjob is a CronJob that runs run-due, for a cluster that should be none of the members: what is lost with it is lost twice. It
-expects a Secret of its name with a kubeconfig under the key config. --per-cluster is a plain Schedule of Velero's for each member;
-their Backups are each of their own time, and make no set.`,
-		Example: `  # For the cluster of the operators' tools
-  kubectl fleetbackup schedule export -f shop.yaml --as cronjob --image registry.example/fleetbackup:1 | kubectl --context tools apply -f -
-
-  # Who wants just that
-  kubectl fleetbackup schedule export -f shop.yaml --per-cluster`,
-		Args: cobra.NoArgs,
-		RunE: cli.RunE(func(context.Context, []string) error { return flags.run(env) }),
-	}
-	flags.addFlags(cmd.Flags())
-	return cmd
-}
-
-type exportFlags struct {
-	policy     policyFlags
-	as         string
-	image      string
-	namespace  string
-	perCluster bool
-}
-
-func (f *exportFlags) addFlags(flags *pflag.FlagSet) {
-	f.policy.given = flags
-	flags.StringVarP(&f.policy.file, "filename", "f", "", "File with a BackupSchedule; - is stdin")
-	flags.StringVar(&f.as, "as", "", `"cronjob"`)
-	flags.StringVar(&f.image, "image", "", "Image of the CronJob, with kubectl-fleetbackup on its PATH")
-	flags.StringVarP(&f.namespace, "namespace", "n", backup.DefaultStateNamespace, "Namespace of the CronJob")
-	flags.BoolVar(&f.perCluster, "per-cluster", false, "Plain Schedules of Velero's, one for each member")
-}
-
-func (f *exportFlags) run(env *cli.Env) error {
-	p, _, err := f.policy.read(nil)
-	switch {
-	case err != nil:
-		return err
-	case p.Spec.Cron == "":
-		return cli.UsageError(fmt.Errorf("policy %s has no spec.cron", p.Name))
-	case f.perCluster == (f.as != ""):
-		return cli.UsageError(errors.New("it needs either --as cronjob or --per-cluster"))
-	case f.as != "" && f.as != "cronjob":
-		return cli.UsageError(fmt.Errorf("--as is %q: want cronjob", f.as))
-	case f.as == "cronjob" && f.image == "":
-		return cli.UsageError(errors.New("--as cronjob needs an --image"))
-	}
-	if f.as == "cronjob" {
-		text, err := backup.CronJob(p, f.image, f.namespace)
-		if err != nil {
-			return err
-		}
-		_, err = io.WriteString(env.Out, text)
-		return err
-	}
-	schedules, err := backup.Schedules(p)
-	if err != nil {
-		return err
-	}
-	for i, cluster := range slices.Sorted(maps.Keys(schedules)) {
-		if i > 0 {
-			_, _ = fmt.Fprintln(env.Out, "---")
-		}
-		if _, err := fmt.Fprintf(env.Out, "# for cluster %s\n%s", cluster, schedules[cluster]); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -13,11 +13,15 @@ import (
 // timelineWidth is how many columns a set's time has.
 const timelineWidth = 60
 
+// never is an instant that is not known.
+const never = int64(-1)
+
 // timeline draws when each member was still, cut and released, so that one sees the
-// barrier. Without a hold there is nothing to be seen.
+// barrier: the bars stand where all was still, and where the first was released. Where
+// nothing was held still, one sees whether the cuts overlap.
 func timeline(w io.Writer, e *v1alpha1.BackupExecution) {
-	var last, quiet int64
-	first, release := int64(math.MaxInt64), int64(-1)
+	var last int64
+	first, quiet, release := int64(math.MaxInt64), never, never
 	name := 0
 	for _, m := range e.Status.Members {
 		at := m.Instants
@@ -33,14 +37,17 @@ func timeline(w io.Writer, e *v1alpha1.BackupExecution) {
 		if at.Quiet != nil {
 			quiet = max(quiet, *at.Quiet)
 		}
-		if at.Release != nil && (release < 0 || *at.Release < release) {
+		if at.Release != nil && (release == never || *at.Release < release) {
 			release = *at.Release
 		}
 	}
-	if last <= first || quiet == 0 {
+	if last <= first {
 		return
 	}
-	column := func(at int64) int { return int((at - first) * (timelineWidth - 1) / (last - first)) }
+	// In floating point: instants come from clusters, and may be any number.
+	column := func(at int64) int {
+		return int((float64(at) - float64(first)) / (float64(last) - float64(first)) * (timelineWidth - 1))
+	}
 	_, _ = fmt.Fprintln(w)
 	for _, m := range e.Status.Members {
 		at := m.Instants
@@ -55,13 +62,35 @@ func timeline(w io.Writer, e *v1alpha1.BackupExecution) {
 		}
 		fill(at.Armed, at.Quiet, 'q')
 		fill(at.Quiet, at.Release, '=')
-		fill(at.Asked, at.Cut, '#')
 		fill(at.Release, at.Released, 'r')
-		line[column(quiet)] = '|'
-		if release >= 0 {
-			line[column(release)] = '|'
+		fill(at.Asked, at.Cut, '#')
+		for _, bar := range []int64{quiet, release} {
+			if bar != never {
+				line[column(bar)] = '|'
+			}
 		}
 		_, _ = fmt.Fprintf(w, "%-*s  %s\n", name, m.Cluster, line)
 	}
-	_, _ = fmt.Fprintf(w, "%-*s  0s%*s\n", name, "", timelineWidth-2, (time.Duration(last-first) * time.Millisecond).String())
+	// The times stand below what they are of, as far as there is room.
+	scale := "0s"
+	for _, at := range []int64{quiet, release, last} {
+		if at == never {
+			continue
+		}
+		text := sinceBegin(at - first)
+		if from := min(column(at), timelineWidth-len(text)); from > len(scale) {
+			scale += strings.Repeat(" ", from-len(scale)) + text
+		}
+	}
+	_, _ = fmt.Fprintf(w, "%-*s  %s\n", name, "", scale)
+	legend := "# cut"
+	if quiet != never {
+		legend = "q being held still   = still   # cut   r being released   | all still at " + sinceBegin(quiet-first)
+		if release != never {
+			legend += ", the first released at " + sinceBegin(release-first)
+		}
+	}
+	_, _ = fmt.Fprintf(w, "%-*s  %s\n", name, "", legend)
 }
+
+func sinceBegin(millis int64) string { return (time.Duration(millis) * time.Millisecond).String() }

@@ -1,8 +1,10 @@
 package fleetbackup
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,16 +52,25 @@ func whyOf(e *v1alpha1.BackupExecution) string {
 // stateOf is a set's grade, or how far its run is.
 func stateOf(e *v1alpha1.BackupExecution) string {
 	if e.Status.Grade != "" {
-		return string(e.Status.Grade)
+		return gradeText(e.Status.Grade, e.Status.Covers)
 	}
 	return string(e.Status.Phase)
 }
 
-// membersIn is how many members are in the set, of all.
+// gradeText is a set's grade, and what it is of if not of all.
+func gradeText(grade v1alpha1.BackupGrade, covers v1alpha1.BackupCut) string {
+	if covers == v1alpha1.CutVolumes {
+		return string(grade) + " (volumes)"
+	}
+	return string(grade)
+}
+
+// membersIn is how many members are in the set, of all. A run that came to no set has
+// none in it.
 func membersIn(e *v1alpha1.BackupExecution) string {
 	in := 0
 	for _, m := range e.Status.Members {
-		if m.Missing == "" {
+		if m.Missing == "" && e.Status.Phase != v1alpha1.BackupAborted {
 			in++
 		}
 	}
@@ -87,7 +98,16 @@ func date(at metav1.Time) string {
 	return at.UTC().Format(time.DateOnly)
 }
 
-// showPlan shows what is about to be made, a row for each member.
+// counted is such as "1 hold" or "2 holds".
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+// showPlan shows what is about to be made: a row for each member, and one for each thing
+// that is held still, with the commands that are run in it.
 func showPlan(w io.Writer, plan *backup.Plan, o printers.TableOptions) error {
 	table := &metav1.Table{ColumnDefinitions: printers.Columns("Cluster", "Velero", "Location", "Holds", "Volumes", "Cut", "Said")}
 	for i := range plan.Members {
@@ -108,8 +128,59 @@ func showPlan(w io.Writer, plan *backup.Plan, o printers.TableOptions) error {
 		_, err := fmt.Fprintf(w, "set %s: nothing is held still\n", plan.Name)
 		return err
 	}
+	if err := showHolds(w, plan, o); err != nil {
+		return err
+	}
 	_, err := fmt.Fprintf(w, "set %s: frozen for about %s, at most %s\n", plan.Name, plan.CutBudget, plan.Policy.Spec.MaxFreeze.Duration)
 	return err
+}
+
+// showHolds shows what is held still, and what is run there.
+func showHolds(w io.Writer, plan *backup.Plan, o printers.TableOptions) error {
+	spec := &plan.Policy.Spec
+	table := &metav1.Table{ColumnDefinitions: printers.Columns("Wave", "Cluster", "Held", "Freeze", "Probe", "Release")}
+	for i := range plan.Members {
+		m := &plan.Members[i]
+		if m.Out() != nil {
+			continue
+		}
+		for _, h := range m.Member.Holds {
+			held, freeze, probe, release := does(h, spec.Quiesce[h.Wave].Actions[h.Action])
+			table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{h.Wave + 1, m.Cluster, held, freeze, printers.OrNone(probe), release}})
+		}
+	}
+	slices.SortStableFunc(table.Rows, func(a, b metav1.TableRow) int { return cmp.Compare(a.Cells[0].(int), b.Cells[0].(int)) })
+	if err := printers.Table(w, table, o); err != nil {
+		return err
+	}
+	if c := spec.Canary; c != nil {
+		_, err := fmt.Fprintf(w, "while all is still: %s WORD in a pod of namespace %s with %s\n", printers.Escape(commandText(c.Write)), c.Namespace, c.Selector)
+		return err
+	}
+	return nil
+}
+
+// does is what an action does to what it holds.
+func does(h v1alpha1.Hold, a v1alpha1.QuiesceAction) (held, freeze, probe, release string) {
+	held = strings.TrimPrefix(h.Namespace+"/"+h.Name, "/")
+	switch {
+	case a.Exec != nil:
+		return held + " (" + h.Container + ")", commandText(a.Exec.Freeze), commandText(a.Exec.Probe), commandText(a.Exec.Release)
+	case a.Scale != nil:
+		return strings.ToLower(a.Scale.Kind) + " " + held, fmt.Sprintf("scale to %d", a.Scale.To), "", "scale back"
+	case a.Patch != nil:
+		return strings.ToLower(a.Patch.Kind) + " " + held, "patch " + string(a.Patch.Freeze.Raw), a.Patch.Until, "patch back"
+	}
+	return held, "", "", ""
+}
+
+// commandText is a command as a shell takes it.
+func commandText(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = cli.ShellWord(word)
+	}
+	return strings.Join(quoted, " ")
 }
 
 // saidOf are a member's refusals and warnings, in one line.
@@ -130,6 +201,7 @@ func saidOf(m *backup.PlannedMember) string {
 
 // printPlan is what a dry run prints: the run as its journal would begin.
 func printPlan(env *cli.Env, output cli.Output, plan *backup.Plan, settings backup.Settings) error {
+	env.Note("%s stands for the set's name, which the run chooses: %s and four characters", plan.Name, plan.Policy.Name)
 	if output.Format.IsTable() {
 		return showPlan(env.Out, plan, output.Table())
 	}

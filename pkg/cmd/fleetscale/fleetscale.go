@@ -5,6 +5,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/completion"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/rbac"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/version"
 )
 
@@ -29,7 +31,10 @@ pools other counts, and wait for the nodes that come.`,
 		newCmdSet(env),
 		newCmdStatus(env),
 		newCmdUp(env),
+		rbac.NewCmdRBAC(env, "kubectl-fleetscale", `  # To look, and to let nodes leave
+  kubectl fleetscale rbac plan down | kubectl apply -f -`),
 		version.NewCmdVersion(env),
 	)
+	completion.Add(cmd, env)
 	return cmd
 }

@@ -1,6 +1,7 @@
 package fleetscale
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -170,7 +171,7 @@ func removersOf(ctx context.Context, clusters *cli.ClusterFlags, o journal.Optio
 	if program, is := strings.CutPrefix(o.Remover, hookPrefix); is {
 		return func(m *member.Member) []remove.Remover {
 			return []remove.Remover{&remove.Hook{Member: m, Program: remove.Program{
-				Path: program, Context: m.Cluster().Name, Env: os.Environ(), Timeout: timeout, //nolint:forbidigo // the program is the user's, and so is what it inherits
+				Path: program, Context: cmp.Or(m.Cluster().Context, m.Cluster().Name), Env: os.Environ(), Timeout: timeout, //nolint:forbidigo // the program is the user's, and so is what it inherits
 			}}}
 		}, nil
 	}

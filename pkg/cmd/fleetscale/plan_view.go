@@ -156,10 +156,14 @@ func remarks(plans []*v1alpha1.ScalePlan, wide bool) []string {
 		passed := map[string][]string{}
 		var order []string
 		for _, n := range p.Passed {
-			if passed[n.Why] == nil {
-				order = append(order, n.Why)
+			text := n.Why
+			if n.Fix != "" {
+				text += ": " + n.Fix
 			}
-			passed[n.Why] = append(passed[n.Why], n.Name)
+			if passed[text] == nil {
+				order = append(order, text)
+			}
+			passed[text] = append(passed[text], n.Name)
 		}
 		for i, reason := range order {
 			order[i] = some(passed[reason], wide) + ": " + reason

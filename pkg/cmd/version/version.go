@@ -25,13 +25,20 @@ func NewCmdVersion(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Show the version of the plugin, of its client library and, with --server, of every cluster",
-		Args:  cli.NoArgs,
+		Long: `Show the version of the plugin, of its client library and, with --server, of every cluster.
+
+Where kubectl would run another program of the plugin's name, since that comes first in PATH, it is named: there are several
+programs called kubectl-fleet.`,
+		Args: cli.NoArgs,
 		RunE: cli.RunE(func(ctx context.Context, _ []string) error {
 			parsed, err := output.Parse()
 			if err != nil {
 				return err
 			}
 			o := &options{env: env, output: parsed}
+			if other, own := env.OnPath(); other != "" && !own {
+				env.Note("%s runs %s, which comes first in PATH, and not this program", env.DisplayName(), other)
+			}
 			if !server {
 				return o.print(nil, nil)
 			}

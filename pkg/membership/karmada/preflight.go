@@ -3,6 +3,7 @@ package karmada
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ func permitted(ctx context.Context, needs ...need) error {
 		}
 	}
 	if len(missing) > 0 {
-		return refusal("%s", strings.Join(missing, "; "))
+		return refusal("%w", &member.DeniedError{Err: errors.New(strings.Join(missing, "; "))})
 	}
 	return nil
 }

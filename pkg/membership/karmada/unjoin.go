@@ -230,6 +230,9 @@ func (u *Unjoin) permitted(ctx context.Context) error {
 		need{u.request.Name, u.request.Member, rights(objects[u.request.Name], "delete")})
 }
 
+// Name is the cluster's on the hub, whatever it was asked for by.
+func (u *Unjoin) Name() string { return u.request.Name }
+
 // Changes counts the objects that are deleted.
 func (u *Unjoin) Changes() int { return changes(u.Steps) }
 

@@ -80,6 +80,10 @@ func (p *Plan) revision(number int) *set.Revision {
 	return r
 }
 
+// Former are the revisions that the run which was prepared comes after, since the one
+// that passed its gate last: something of each may be there still.
+func (p *Plan) Former(ctx context.Context) ([]*set.Revision, error) { return p.set.Former(ctx) }
+
 // lastApplied is an object as the set applied it last, if that is known.
 func (p *Plan) lastApplied(ref set.Ref) []*unstructured.Unstructured {
 	for _, o := range p.current.All() {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
@@ -176,7 +176,21 @@ func (p *Plan) DropOnly(ctx context.Context, within time.Duration, which func(*C
 	if err := p.Drop(ctx, which, func(*Change) {}); err != nil {
 		return err
 	}
-	return p.awaitGone(ctx, within, slices.DeleteFunc(slices.Clone(p.Changes), func(c *Change) bool { return !which(c) }))
+	deleted := map[types.UID]bool{}
+	for _, c := range p.Changes {
+		if which(c) && c.Action == ActionDelete {
+			deleted[c.live.GetUID()] = true
+		}
+	}
+	return AwaitGone(ctx, within, func(ctx context.Context) (left []*unstructured.Unstructured, err error) {
+		members, err := (&planner{Plan: p}).members(ctx)
+		for i := range members {
+			if deleted[members[i].GetUID()] {
+				left = append(left, &members[i].Unstructured)
+			}
+		}
+		return left, err
+	})
 }
 
 // Forget deletes what the cluster remembers of the set.
@@ -203,30 +217,27 @@ func (*NotGoneError) Reason() member.Reason { return member.ReasonTimeout }
 // TimedOut is true: it goes on.
 func (*NotGoneError) TimedOut() bool { return true }
 
-// awaitGone waits until what was deleted is gone: finalizers take their time. Be it
-// over, it is a *NotGoneError.
-func (p *Plan) awaitGone(ctx context.Context, within time.Duration, changes []*Change) error {
+// AwaitGone waits until list finds nothing any more of what was deleted: finalizers
+// take their time. Be it over, it is a *NotGoneError.
+func AwaitGone(ctx context.Context, within time.Duration, list func(context.Context) ([]*unstructured.Unstructured, error)) error {
 	for began := time.Now(); ; {
-		members, err := (&planner{Plan: p}).members(ctx)
+		objects, err := list(ctx)
 		if err != nil {
 			return err
 		}
-		var left []string
-		for i := range members {
-			m := &members[i]
-			if slices.ContainsFunc(changes, func(c *Change) bool { return c.Action == ActionDelete && m.GetUID() == c.live.GetUID() }) {
-				text := set.RefOf(&m.Unstructured).String()
-				if held := m.GetFinalizers(); len(held) > 0 {
+		if len(objects) == 0 {
+			return nil
+		}
+		if time.Since(began) > within {
+			gone := &NotGoneError{After: within}
+			for _, o := range objects {
+				text := set.RefOf(o).String()
+				if held := o.GetFinalizers(); len(held) > 0 {
 					text += ", held by the finalizer " + strings.Join(held, ", ")
 				}
-				left = append(left, text)
+				gone.Left = append(gone.Left, text)
 			}
-		}
-		switch {
-		case len(left) == 0:
-			return nil
-		case time.Since(began) > within:
-			return &NotGoneError{After: within, Left: left}
+			return gone
 		}
 		if err := pause(ctx, firstLook); err != nil {
 			return err

@@ -95,5 +95,14 @@ func (e *RefusedError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// Unwrap has the problems' errors.
+func (e *RefusedError) Unwrap() []error {
+	errs := make([]error, len(e.Problems))
+	for i, p := range e.Problems {
+		errs[i] = p.Err
+	}
+	return errs
+}
+
 // Reason classifies the failure.
 func (*RefusedError) Reason() member.Reason { return member.ReasonRefused }

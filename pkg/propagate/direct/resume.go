@@ -53,7 +53,7 @@ func planKept(ctx context.Context, m *member.Member, o Options, s *set.Set, numb
 	// What the run does was checked, shown and confirmed when it began.
 	o.Prune, o.TakeOver, o.ForceConflicts = true, true, o.ForceConflicts || len(current.Taken) > 0
 	o.pruneOnly = current.IsDropped
-	for _, ref := range current.Dropped {
+	for _, ref := range current.Dropped { // those that are released are Found, and so not deleted whatever their kind
 		o.DeleteKinds = append(o.DeleteKinds, ref.GroupKind().String())
 	}
 	objects := make([]manifest.Object, len(current.Objects))

@@ -2,11 +2,14 @@ package direct
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 	authorizationv1 "k8s.io/api/authorization/v1"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
 // mayRemember refuses a plan of somebody who may not write what a run remembers:
@@ -40,5 +43,6 @@ func (p *planner) mayRemember(ctx context.Context) error {
 	if len(lacking) == 0 {
 		return nil
 	}
-	return refused("you may not %s in the namespace %s, in which the cluster remembers the set", strings.Join(lacking, ", "), p.options.StateNamespace)
+	denied := fmt.Errorf("you may not %s in the namespace %s, in which the cluster remembers the set", strings.Join(lacking, ", "), p.options.StateNamespace)
+	return refused("%w", &member.DeniedError{Err: denied})
 }

@@ -86,6 +86,19 @@ func (p *planner) members(ctx context.Context) ([]heldMember, error) {
 	return slices.Concat(found...), nil
 }
 
+// In lists the objects of the set that another cluster has, to which the plan's brings
+// it. which chooses among the kinds.
+func (p *Plan) In(ctx context.Context, m *member.Member, which func(schema.GroupKind) bool) ([]*unstructured.Unstructured, error) {
+	there := *p.set
+	there.Journal.Kinds = slices.DeleteFunc(slices.Clone(there.Journal.Kinds), func(kind schema.GroupKind) bool { return !which(kind) })
+	held, err := (&planner{Plan: &Plan{member: m, set: &there}}).members(ctx)
+	objects := make([]*unstructured.Unstructured, len(held))
+	for i := range held {
+		objects[i] = &held[i].Unstructured
+	}
+	return objects, err
+}
+
 // membersIn are those of one collection.
 func (p *planner) membersIn(ctx context.Context, at collection) ([]heldMember, error) {
 	var found []heldMember

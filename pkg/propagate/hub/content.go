@@ -15,20 +15,22 @@ import (
 // policies override in it. By that alone one knows which version it is of where
 // the template has no generation.
 func hasContent(w *work, template *unstructured.Unstructured) bool {
-	applied, known := w.applied()
-	if !known {
-		return false
-	}
-	var overridden []string
-	for _, a := range applied {
-		overridden = append(overridden, overriddenBy(a.Overriders)...)
-	}
-	within := func(path, of string) bool { return path == of || strings.HasPrefix(path, of+"/") }
-	return !slices.ContainsFunc(patches(nil, content(template), content(w.manifest())), func(p patch) bool {
+	overridden, known := w.overridden()
+	return known && !slices.ContainsFunc(patches(nil, content(template), content(w.manifest())), func(p patch) bool {
 		path := pointerOf(p.path)
-		isNote := p.operator == policyv1alpha1.OverriderOpAdd && within(path, "/metadata") // Karmada's, or another's
-		return !isNote && !slices.ContainsFunc(overridden, func(o string) bool { return within(path, o) || within(o, path) })
+		another := p.operator == policyv1alpha1.OverriderOpAdd && isNote(path) // Karmada's, or a former one of ours
+		return !another && !touches(overridden, path)
 	})
+}
+
+// overridden are the fields that policies change in a Work, in the notation of RFC
+// 6901. known is false if that cannot be read.
+func (w *work) overridden() (paths []string, known bool) {
+	applied, known := w.applied()
+	for _, a := range applied {
+		paths = append(paths, overriddenBy(a.Overriders)...)
+	}
+	return paths, known
 }
 
 // content is what Karmada takes from a template as it is.

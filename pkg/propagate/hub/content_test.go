@@ -62,8 +62,49 @@ func TestWorkBehindItsTemplate(t *testing.T) {
 			w := &work{}
 			w.Annotations = maps.Clone(tc.notes)
 			w.Spec.Workload.Manifests = []map[string]any{object(t, tc.manifest).Object}
-			if got := w.behind(object(t, tc.template)); got != tc.want {
+			if got := w.behind(object(t, tc.template), object(t, tc.template), nil); got != tc.want {
 				t.Errorf("%q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// What the set had before and has no longer must go from Works and clusters; what
+// others have added there is none of its business.
+func TestRemainsOfFormerVersions(t *testing.T) {
+	t.Parallel()
+	const now = "{kind: Deployment, metadata: {name: web, generation: 3, labels: {app: web}, annotations: {b: '2', of: us}}}"
+	before := []string{
+		"{kind: Deployment, metadata: {name: web, generation: 3, labels: {app: web, tier: front, x.karmada.io/y: z}, annotations: {a/b: '1', b: '1'}}}",
+		"{kind: Deployment, metadata: {name: web, generation: 3, labels: {app: web}, annotations: {b: '0', of: us}}}",
+	}
+	manifest := func(labels, annotations string) string {
+		return "{kind: Deployment, metadata: {name: web, labels: " + labels + ", annotations: {resourcetemplate.karmada.io/generation: '3'" + annotations + "}}}"
+	}
+	for _, tc := range []struct {
+		name, manifest, overrides string
+		want                      bool
+	}{
+		{"as it should be", manifest("{app: web}", ", b: '2', of: us"), "", false},
+		{"a label that is gone", manifest("{app: web, tier: front}", ", b: '2', of: us"), "", true},
+		{"an annotation that is gone", manifest("{app: web}", ", b: '2', of: us, a/b: '1'"), "", true},
+		{"a value", manifest("{app: web}", ", b: '1', of: us"), "", true},
+		{"a value before that", manifest("{app: web}", ", b: '0', of: us"), "", true},
+		{"a note that is new", manifest("{app: web}", ", b: '2'"), "", true},
+		{"what others added and changed", manifest("{app: web, tier: back, other: x, x.karmada.io/y: z}", ", b: '3', of: us, c: d"), "", false},
+		{"overridden", manifest("{app: web, tier: front}", ", b: '2', of: us"), `[{"policyName": "web", "overriders": {"labelsOverrider": [{"operator": "add", "value": {"tier": "front"}}]}}]`, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := &work{}
+			w.Annotations = map[string]string{"policy.karmada.io/applied-overrides": tc.overrides}
+			w.Spec.Workload.Manifests = []map[string]any{object(t, tc.manifest).Object}
+			var former []*unstructured.Unstructured
+			for _, text := range before {
+				former = append(former, object(t, text))
+			}
+			if got := w.behind(object(t, now), object(t, now), former); (got != "") != tc.want {
+				t.Errorf("behind: %q", got)
 			}
 		})
 	}

@@ -20,6 +20,7 @@ type Kept struct {
 	Hub *member.Member
 	// Clusters are those that are meant, each with its UID.
 	Clusters []inventory.Cluster
+	Reach    Reach
 	Options  direct.Options
 }
 
@@ -93,7 +94,7 @@ func (k Kept) planOf(ctx context.Context, plan *direct.Plan, err error) (*Plan, 
 // look makes a plan of the hub one that knows clusters and overrides. Clusters
 // that have not joined the hub are left out.
 func (k Kept) look(ctx context.Context, plan *direct.Plan) (*planner, error) {
-	p := &planner{Plan: newPlan(k.Hub, k.Options), clusters: slices.Clone(k.Clusters)}
+	p := &planner{Plan: newPlan(k.Hub, k.Options, k.Reach), clusters: slices.Clone(k.Clusters)}
 	strangers, err := p.know(ctx)
 	if err != nil {
 		return nil, err

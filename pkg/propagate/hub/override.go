@@ -9,7 +9,6 @@ import (
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
 )
 
@@ -29,17 +28,16 @@ type appliedOverride struct {
 
 // overriddenIn is true if a Work was made with what the set's own policies
 // override, no more and no less.
-func (p *Plan) overriddenIn(w *work, c *direct.Change, cluster string) bool {
+func (p *Plan) overriddenIn(w *work, template *unstructured.Unstructured, cluster string) bool {
 	applied, known := w.applied()
 	if !known {
 		return false
 	}
 	applied = slices.DeleteFunc(applied, func(a appliedOverride) bool { return !slices.Contains(p.overrides, a.Policy) })
-	wanted, some := p.overridden[overrideKey{set.RefOf(c.Object.Unstructured).String(), cluster}]
+	wanted, some := p.overridden[overrideKey{set.RefOf(template).String(), cluster}]
 	if some {
 		return len(applied) == 1 && sameJSON(applied[0], wanted)
 	}
-	template, _ := c.State()
 	return !slices.ContainsFunc(applied, func(a appliedOverride) bool { return !isUndone(a.Overriders, w.manifest(), template) })
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/policy"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/weight"
 )
 
@@ -32,6 +33,7 @@ type Request struct {
 	// Clusters are those that are meant. Each must have its UID: by that the hub's
 	// own name of it is found.
 	Clusters []inventory.Cluster
+	Reach    Reach
 	Options  direct.Options
 }
 
@@ -48,6 +50,11 @@ type Plan struct {
 	overrides  []string
 	overridden map[overrideKey]appliedOverride
 
+	// former are the versions of templates that the set had before, by
+	// set.Ref.Unversioned, when a run has begun.
+	former map[set.Ref][]*unstructured.Unstructured
+	beside *beside
+
 	at *progress
 
 	looking sync.Mutex
@@ -55,9 +62,9 @@ type Plan struct {
 	taken   time.Time
 }
 
-func newPlan(m *member.Member, o direct.Options) *Plan {
+func newPlan(m *member.Member, o direct.Options, reach Reach) *Plan {
 	return &Plan{
-		hub: m, options: o, known: map[string]string{}, overridden: map[overrideKey]appliedOverride{},
+		hub: m, options: o, beside: &beside{reach: reach, clusters: map[string]inventory.Cluster{}, unseen: map[string]error{}}, known: map[string]string{}, overridden: map[overrideKey]appliedOverride{},
 		at: &progress{begun: map[string]bool{}, finished: map[string]bool{}, hurries: hurries{}, policies: map[*direct.Change]*unstructured.Unstructured{}},
 	}
 }
@@ -78,7 +85,7 @@ type planner struct {
 // PlanHub plans by reading and by dry runs of the hub: nothing is written.
 func PlanHub(ctx context.Context, m *member.Member, r Request) (*Plan, error) {
 	r.Options.Hub = true
-	p := planner{Plan: newPlan(m, r.Options), clusters: r.Clusters, weights: map[string]int64{}, scopes: map[schema.GroupKind]bool{}}
+	p := planner{Plan: newPlan(m, r.Options, r.Reach), clusters: r.Clusters, weights: map[string]int64{}, scopes: map[schema.GroupKind]bool{}}
 	strangers, err := p.know(ctx)
 	if err != nil {
 		return nil, err
@@ -105,7 +112,10 @@ func PlanHub(ctx context.Context, m *member.Member, r Request) (*Plan, error) {
 	if err := p.narrowed(); err != nil {
 		return nil, err
 	}
-	return p.Plan, p.mayBring(ctx)
+	if err := p.mayBring(ctx); err != nil {
+		return nil, err
+	}
+	return p.Plan, p.mayEnter(ctx, r.Rendered)
 }
 
 // outdated deletes the policies of the set that it has no more: they are how it is
@@ -210,7 +220,7 @@ func (p *planner) know(ctx context.Context) (strangers []inventory.Cluster, err 
 			strangers = append(strangers, c)
 			continue
 		}
-		p.known[c.Name] = name
+		p.known[c.Name], p.beside.clusters[name] = name, c
 	}
 	return strangers, nil
 }

@@ -105,6 +105,9 @@ func (t *Turn) Apply(ctx context.Context, done func(*direct.Change)) error {
 
 // applyFirst writes the templates, and keeps from whom they are not for yet.
 func (t *Turn) applyFirst(ctx context.Context, done func(*direct.Change)) error {
+	if err := t.recall(ctx); err != nil {
+		return err
+	}
 	held := t.later()
 	for _, name := range t.at.spared {
 		if !slices.Contains(held, name) {
@@ -177,8 +180,8 @@ func (t *Turn) PlanBack(ctx context.Context) (*Turn, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.at.back = newPlan(t.hub, t.options)
-		t.at.back.Plan, t.at.back.known = plan, t.known
+		t.at.back = newPlan(t.hub, t.options, t.beside.reach)
+		t.at.back.Plan, t.at.back.known, t.at.back.beside = plan, t.known, t.beside
 		t.at.back.at.spared = t.at.suspended
 		if err := t.at.back.recallOverrides(); err != nil {
 			return nil, err

@@ -20,6 +20,9 @@ func (t *Turn) Withdraw(ctx context.Context, within time.Duration) error {
 	if err := t.awaitTaken(ctx, within, t.cluster, func(c *direct.Change) bool { return !isUnbound(c) }); err != nil {
 		return err
 	}
+	if err := t.awaitGone(ctx, within, t.cluster); err != nil {
+		return err
+	}
 	t.at.mu.Lock()
 	defer t.at.mu.Unlock()
 	t.at.finished[t.cluster] = true
@@ -62,6 +65,9 @@ func (t *Turn) giveBack(ctx context.Context, within time.Duration) error {
 	}
 	for _, cluster := range t.known {
 		if err := t.awaitTaken(ctx, within, cluster, isUnbound); err != nil {
+			return err
+		}
+		if err := t.awaitGone(ctx, within, cluster); err != nil {
 			return err
 		}
 	}

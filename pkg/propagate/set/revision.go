@@ -2,6 +2,7 @@ package set
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -148,7 +149,44 @@ func (s *Set) Revision(ctx context.Context, number int) (*Revision, error) {
 	if err != nil || !found {
 		return nil, err
 	}
+	if err := r.check(); err != nil {
+		return nil, fmt.Errorf("revision %d of %s in namespace %s: %w", number, s.Name, s.store.Namespace, err)
+	}
 	return r, nil
+}
+
+// Former reads the revisions before the current one, from that on which passed its gate
+// last.
+func (s *Set) Former(ctx context.Context) ([]*Revision, error) {
+	numbers, err := s.revisions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var former []*Revision
+	for _, n := range numbers {
+		if n < s.Journal.Done || n >= s.Journal.Revision {
+			continue
+		}
+		r, err := s.Revision(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		if r != nil {
+			former = append(former, r)
+		}
+	}
+	return former, nil
+}
+
+// check refuses what no release has written: whoever may write Secrets in a cluster
+// may have changed it.
+func (r *Revision) check() error {
+	for _, o := range slices.Concat(r.Objects, r.Kept, r.Taken) {
+		if o == nil {
+			return errors.New("one of its objects is empty")
+		}
+	}
+	return nil
 }
 
 // Keep writes a revision.

@@ -114,7 +114,7 @@ func (p Policy) Sort(s *snapshot.Snapshot, budgets *budget.Index) Field {
 	for _, n := range s.Nodes {
 		if why := notAWorker(n); why != "" {
 			if len(p.Names) == 0 || slices.Contains(p.Names, n.Name) {
-				f.pass(n, why, p.Names)
+				f.pass(n, notConsidered(why), p.Names)
 			}
 			continue
 		}
@@ -122,7 +122,7 @@ func (p Policy) Sort(s *snapshot.Snapshot, budgets *budget.Index) Field {
 		if !p.means(n) {
 			continue
 		}
-		if why := p.passes(n); why != "" {
+		if why := p.passes(n, s); why != nil {
 			f.pass(n, why, p.Names)
 			continue
 		}
@@ -149,12 +149,21 @@ func (p Policy) Sort(s *snapshot.Snapshot, budgets *budget.Index) Field {
 
 // pass notes a node that is not considered; of one that was asked for by its name
 // that is a blocker.
-func (f *Field) pass(n *corev1.Node, why string, asked []string) {
+func (f *Field) pass(n *corev1.Node, why *v1alpha1.Blocker, asked []string) {
 	if slices.Contains(asked, n.Name) {
-		f.Blocked = append(f.Blocked, v1alpha1.BlockedNode{Name: n.Name, Blockers: []v1alpha1.Blocker{{Reason: "NotConsidered", Message: why}}})
+		f.Blocked = append(f.Blocked, v1alpha1.BlockedNode{Name: n.Name, Blockers: []v1alpha1.Blocker{*why}})
 		return
 	}
-	f.Passed = append(f.Passed, v1alpha1.PassedNode{Name: n.Name, Why: why})
+	text := why.Message
+	if why.Object != "" {
+		text = why.Object + ": " + text
+	}
+	f.Passed = append(f.Passed, v1alpha1.PassedNode{Name: n.Name, Why: text, Fix: why.Fix})
+}
+
+// notConsidered is for what is as it is: there is nothing to be done about it here.
+func notConsidered(why string) *v1alpha1.Blocker {
+	return &v1alpha1.Blocker{Reason: "NotConsidered", Message: why}
 }
 
 // means is true if the policy is about the node.
@@ -195,31 +204,34 @@ const (
 	outOfService      = "node.kubernetes.io/out-of-service"
 )
 
-// passes is why a worker is not considered; empty if it is.
-func (p Policy) passes(n *corev1.Node) string {
+// passes is why a worker is not considered; nil if it is.
+func (p Policy) passes(n *corev1.Node, s *snapshot.Snapshot) *v1alpha1.Blocker {
 	switch {
 	case n.DeletionTimestamp != nil:
-		return "it is being deleted"
+		return notConsidered("it is being deleted")
 	case n.Annotations[scaleDownDisabled] == "true":
-		return "annotation " + scaleDownDisabled
+		return notConsidered("annotation " + scaleDownDisabled)
 	case n.Annotations[doNotDisrupt] == "true":
-		return "annotation " + doNotDisrupt
+		return notConsidered("annotation " + doNotDisrupt)
 	}
 	for _, t := range n.Spec.Taints {
 		switch t.Key {
 		case toBeDeleted, karpenterDisrupts:
-			return "an autoscaler is removing it (taint " + t.Key + ")"
+			return notConsidered("an autoscaler is removing it (taint " + t.Key + ")")
 		case outOfService:
-			return "taint " + t.Key
+			return notConsidered("taint " + t.Key)
 		}
 	}
+	if b := foreign(n, s, p.Now); b != nil {
+		return b
+	}
 	if n.Spec.Unschedulable && n.Annotations[p.Ours] == "" {
-		return "somebody else has cordoned it"
+		return notConsidered("somebody else has cordoned it")
 	}
 	if age := p.Now.Sub(n.CreationTimestamp.Time); len(p.Names) == 0 && age < p.MinAge {
-		return fmt.Sprintf("it is %s old", age.Round(time.Second))
+		return notConsidered(fmt.Sprintf("it is %s old", age.Round(time.Second)))
 	}
-	return ""
+	return nil
 }
 
 func (p Policy) candidate(n *corev1.Node, s *snapshot.Snapshot, budgets *budget.Index) Candidate {

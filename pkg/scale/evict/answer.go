@@ -76,7 +76,7 @@ func (d *Drain) note(p *corev1.Pod, b *budget.Budget, err error) {
 		d.blocked[p.UID] = v1alpha1.Blocker{Reason: "SeveralBudgets", Pod: p.Namespace + "/" + p.Name, Message: err.Error(), Fix: "narrow one of their selectors"}
 		return
 	case apierrors.IsForbidden(err) && !hasCause(err, corev1.NamespaceTerminatingCause):
-		d.blocked[p.UID] = v1alpha1.Blocker{Reason: "Forbidden", Pod: p.Namespace + "/" + p.Name, Message: err.Error(), Fix: "create pods/eviction must be allowed"}
+		d.blocked[p.UID] = v1alpha1.Blocker{Reason: "Forbidden", Pod: p.Namespace + "/" + p.Name, Message: err.Error(), Fix: "create pods/eviction must be allowed: kubectl fleetscale rbac down prints the role"}
 		return
 	case apierrors.IsBadRequest(err), apierrors.IsInvalid(err):
 		d.blocked[p.UID] = v1alpha1.Blocker{Reason: "Refused", Pod: p.Namespace + "/" + p.Name, Message: err.Error()}

@@ -195,7 +195,10 @@ func (d *Drain) verdict(ctx context.Context, n Node, now *nodeRound, began time.
 		why := now.waits
 		if why == "" && len(now.leaving) > 0 {
 			p := now.leaving[0]
-			why = fmt.Sprintf("%d pods are ending, such as %s/%s", len(now.leaving), p.Namespace, p.Name)
+			why = fmt.Sprintf("pod %s/%s is ending", p.Namespace, p.Name)
+			if more := len(now.leaving) - 1; more > 0 {
+				why += fmt.Sprintf(" (and %d more)", more)
+			}
 			if p.DeletionTimestamp != nil && time.Since(p.DeletionTimestamp.Time) > 30*time.Second {
 				why = fmt.Sprintf("pod %s/%s should have ended %s ago: does its kubelet run?", p.Namespace, p.Name, time.Since(p.DeletionTimestamp.Time).Round(time.Second))
 			}

@@ -5,6 +5,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -168,7 +169,22 @@ func Load(ctx context.Context, store state.Store) (*Run, error) {
 	if r.Schema > schema {
 		return nil, fmt.Errorf("secret %s/%s was written by a newer release (schema %d, this one knows %d)", store.Namespace, recordName, r.Schema, schema)
 	}
+	if err := r.check(); err != nil {
+		return nil, fmt.Errorf("secret %s/%s: %w", store.Namespace, recordName, err)
+	}
 	return r, nil
+}
+
+// check refuses what no release has written: whoever may write Secrets in a cluster
+// may have changed it.
+func (j *Journal) check() error {
+	if j.Growth != nil && j.Growth.Pool.Owner.Count == nil {
+		return errors.New("it is of a pool that grows, and does not say from how many")
+	}
+	if slices.Contains(j.Steps, nil) {
+		return errors.New("one of its removals is empty")
+	}
+	return nil
 }
 
 // Begin begins a journal in the place of that of a run that has ended; before may be

@@ -3,8 +3,11 @@ package remove
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
@@ -63,15 +66,31 @@ func (r *ClusterAPI) Pools(ctx context.Context, nodes []*corev1.Node) ([]Pool, e
 			if n, has := p.limit(maxSize); has {
 				pool.Max = &n
 			}
-			for _, m := range p.machines {
-				if node := text(&m, "status", "nodeRef", "name"); node != "" {
-					pool.Nodes = append(pool.Nodes, node)
-				}
-			}
+			pool.Nodes = p.nodes()
 			pools = append(pools, pool)
 		}
 	}
 	return pools, nil
+}
+
+// nodes are those that a pool keeps and that have come, by name. A MachinePool that has
+// no Machines says itself which they are.
+func (p *pool) nodes() []string {
+	found := map[string]bool{}
+	for _, m := range p.machines {
+		if node := text(&m, "status", "nodeRef", "name"); node != "" {
+			found[node] = true
+		}
+	}
+	refs, _, _ := unstructured.NestedSlice(p.object.Object, "status", "nodeRefs")
+	for _, one := range refs {
+		if ref, is := one.(map[string]any); is {
+			if node, _, _ := unstructured.NestedString(ref, "name"); node != "" {
+				found[node] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
 }
 
 // name is that of a pool in a topology, where it has one, or its own.

@@ -46,6 +46,10 @@ type Snapshot struct {
 	Capacities     []*storagev1.CSIStorageCapacity
 	Attachments    []*storagev1.VolumeAttachment
 
+	Maintenances []Maintenance
+	// Unseen is what could not be looked at, in sentences.
+	Unseen []string
+
 	byNode      map[string][]*corev1.Pod
 	deployments map[types.UID]metav1.OwnerReference // of ReplicaSets
 	daemonSets  map[types.UID]bool
@@ -68,6 +72,7 @@ func Read(ctx context.Context, m *member.Member) (*Snapshot, error) {
 		reader(m, in(storage, "storageclasses"), &s.StorageClasses), reader(m, in(storage, "csinodes"), &s.CSINodes),
 		reader(m, in(storage, "csidrivers"), &s.CSIDrivers), reader(m, in(storage, "csistoragecapacities"), &s.Capacities),
 		reader(m, in(storage, "volumeattachments"), &s.Attachments),
+		func(ctx context.Context) error { return s.readMaintenances(ctx, m) },
 	)
 	if err != nil {
 		return nil, err

@@ -14,8 +14,12 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/fleetscale"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
+	estates "github.com/kubectl-fleet/kubectl-fleet/test/estate"
 	"github.com/kubectl-fleet/kubectl-fleet/test/proof/killer"
 )
+
+// deleteMark is the annotation of the Machine that is to go first.
+const deleteMark = "cluster.x-k8s.io/delete-machine"
 
 func TestMain(m *testing.M) { killer.Main(m, fleetscale.NewCmdFleetscale) }
 
@@ -40,9 +44,9 @@ func TestClusterAPI(t *testing.T) {
 // go, and once, however often it is said.
 func (e *estate) testExact(t *testing.T) {
 	t.Parallel()
-	e.pool(t, "exact", "c1", 5)
+	e.Pool(t, "exact", "c1", 5)
 	r := e.remover("c1")
-	nodes := e.workers(t, "c1", "exact")
+	nodes := e.Workers(t, "c1", "exact")
 	c := claim(t, r, nodes)
 	if len(c.Owners) != 5 || len(c.Blocked) != 0 {
 		t.Fatalf("claims: %+v", c)
@@ -52,7 +56,7 @@ func (e *estate) testExact(t *testing.T) {
 	}
 	step := begin(t, r, nodes[4])
 	journal := again(t, step)
-	if step.From != 5 || step.To != 4 || e.count(t, "exact") != 5 {
+	if step.From != 5 || step.To != 4 || e.Count(t, "exact") != 5 {
 		t.Fatalf("step: %+v", step)
 	}
 	e.testGuard(t, r, nodes[4])
@@ -68,8 +72,8 @@ func (e *estate) testExact(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := uids(nodes[:4])
-	if left := uids(e.workers(t, "c1", "exact")); !maps.Equal(left, want) || e.count(t, "exact") != 4 {
-		t.Errorf("left are %v with a count of %d, want %v", left, e.count(t, "exact"), want)
+	if left := uids(e.Workers(t, "c1", "exact")); !maps.Equal(left, want) || e.Count(t, "exact") != 4 {
+		t.Errorf("left are %v with a count of %d, want %v", left, e.Count(t, "exact"), want)
 	}
 }
 
@@ -88,7 +92,7 @@ func (e *estate) testGuard(t *testing.T, r *remove.ClusterAPI, n *corev1.Node) {
 		if err := step.do(t.Context(), step.run, nodes); err != nil {
 			t.Fatal(err)
 		}
-		m, err := e.of("machines").Get(t.Context(), n.Name, metav1.GetOptions{})
+		m, err := e.Of("machines").Get(t.Context(), n.Name, metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,8 +105,8 @@ func (e *estate) testGuard(t *testing.T, r *remove.ClusterAPI, n *corev1.Node) {
 // Machines whose nodes are in another cluster, two at once.
 func (e *estate) testElsewhere(t *testing.T) {
 	t.Parallel()
-	e.pool(t, "elsewhere", "c2", 3)
-	nodes := e.workers(t, "c2", "elsewhere")
+	e.Pool(t, "elsewhere", "c2", 3)
+	nodes := e.Workers(t, "c2", "elsewhere")
 	wantBlocked(t, &remove.ClusterAPI{Member: e.members["c2"], Management: e.members["c2"]}, nodes, "NoManagement")
 	r := e.remover("c2")
 	step := begin(t, r, nodes[2], nodes[1])
@@ -110,7 +114,7 @@ func (e *estate) testElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.confirm(t, r, step)
-	if left := uids(e.workers(t, "c2", "elsewhere")); !maps.Equal(left, uids(nodes[:1])) {
+	if left := uids(e.Workers(t, "c2", "elsewhere")); !maps.Equal(left, uids(nodes[:1])) {
 		t.Errorf("left: %v", left)
 	}
 }
@@ -118,12 +122,12 @@ func (e *estate) testElsewhere(t *testing.T) {
 // A mark that somebody left on another Machine would make that go.
 func (e *estate) testMarked(t *testing.T) {
 	t.Parallel()
-	e.pool(t, "marked", "c1", 2)
+	e.Pool(t, "marked", "c1", 2)
 	r := e.remover("c1")
-	nodes := e.workers(t, "c1", "marked")
+	nodes := e.Workers(t, "c1", "marked")
 	step := begin(t, r, nodes[1])
 	mark := func(value string) {
-		e.patch(t, "machines", nodes[0].Name, `{"metadata": {"annotations": {"cluster.x-k8s.io/delete-machine": `+value+`}}}`)
+		e.Patch(t, "machines", nodes[0].Name, `{"metadata": {"annotations": {"cluster.x-k8s.io/delete-machine": `+value+`}}}`)
 	}
 	mark(`"true"`)
 	wantBlocked(t, r, nodes, "ForeignMark")
@@ -131,8 +135,8 @@ func (e *estate) testMarked(t *testing.T) {
 	if err := r.Remove(t.Context(), step); !errors.As(err, &refused) {
 		t.Errorf("remove: %v, want it refused", err)
 	}
-	if left := e.marked(t, "marked"); e.count(t, "marked") != 2 || !slices.Equal(left, []string{nodes[0].Name}) {
-		t.Errorf("a count of %d, and marks on %v", e.count(t, "marked"), left)
+	if left := e.Annotated(t, "marked", deleteMark); e.Count(t, "marked") != 2 || !slices.Equal(left, []string{nodes[0].Name}) {
+		t.Errorf("a count of %d, and marks on %v", e.Count(t, "marked"), left)
 	}
 	mark("null")
 	if c := claim(t, r, nodes); len(c.Owners) != 2 {
@@ -143,12 +147,12 @@ func (e *estate) testMarked(t *testing.T) {
 // A count that somebody else has changed is not changed.
 func (e *estate) testChanged(t *testing.T) {
 	t.Parallel()
-	e.pool(t, "changed", "c1", 2)
+	e.Pool(t, "changed", "c1", 2)
 	r := e.remover("c1")
-	nodes := e.workers(t, "c1", "changed")
+	nodes := e.Workers(t, "c1", "changed")
 	step := begin(t, r, nodes[0])
-	e.patch(t, "machinedeployments", "changed", `{"spec": {"replicas": 3}}`)
-	e.inTime(t, "three nodes", func() error { return e.quiet(t, "changed", "c1", 3) })
+	e.Patch(t, "machinedeployments", "changed", `{"spec": {"replicas": 3}}`)
+	estates.Eventually(t, "three nodes", func() error { return e.Quiet(t, "changed", "c1", 3) })
 	var refused *remove.ChangedError
 	if err := r.Remove(t.Context(), step); !errors.As(err, &refused) {
 		t.Errorf("remove: %v, want it refused", err)
@@ -158,46 +162,46 @@ func (e *estate) testChanged(t *testing.T) {
 	if err := r.Remove(t.Context(), step); !errors.As(err, &refused) {
 		t.Errorf("remove: %v, want it refused", err)
 	}
-	if left := e.marked(t, "changed"); e.count(t, "changed") != 3 || len(left) != 0 || len(e.workers(t, "c1", "changed")) != 3 {
-		t.Errorf("a count of %d, and marks on %v", e.count(t, "changed"), left)
+	if left := e.Annotated(t, "changed", deleteMark); e.Count(t, "changed") != 3 || len(left) != 0 || len(e.Workers(t, "c1", "changed")) != 3 {
+		t.Errorf("a count of %d, and marks on %v", e.Count(t, "changed"), left)
 	}
 }
 
 // During a rollout the controllers choose among the old machines first.
 func (e *estate) testRollout(t *testing.T) {
 	t.Parallel()
-	e.pool(t, "rollout", "c1", 2)
+	e.Pool(t, "rollout", "c1", 2)
 	r := e.remover("c1")
-	nodes := e.workers(t, "c1", "rollout")
+	nodes := e.Workers(t, "c1", "rollout")
 	step := begin(t, r, nodes[0])
 	hook := func(value string) {
 		for _, n := range nodes {
-			e.patch(t, "machines", n.Name, `{"metadata": {"annotations": {"pre-drain.delete.hook.machine.cluster.x-k8s.io/test": `+value+`}}}`)
+			e.Patch(t, "machines", n.Name, `{"metadata": {"annotations": {"pre-drain.delete.hook.machine.cluster.x-k8s.io/test": `+value+`}}}`)
 		}
 	}
 	hook(`"wait"`) // so that it lasts
-	e.patch(t, "machinedeployments", "rollout", `{"spec": {"template": {"spec": {"version": "v1.36.4"}}}}`)
+	e.Patch(t, "machinedeployments", "rollout", `{"spec": {"template": {"spec": {"version": "v1.36.4"}}}}`)
 	wantBlocked(t, r, nodes, "Rollout")
 	var refused *remove.ChangedError
 	if err := r.Remove(t.Context(), step); !errors.As(err, &refused) {
 		t.Errorf("remove: %v, want it refused", err)
 	}
-	if left := e.marked(t, "rollout"); e.count(t, "rollout") != 2 || len(left) != 0 {
-		t.Errorf("a count of %d, and marks on %v", e.count(t, "rollout"), left)
+	if left := e.Annotated(t, "rollout", deleteMark); e.Count(t, "rollout") != 2 || len(left) != 0 {
+		t.Errorf("a count of %d, and marks on %v", e.Count(t, "rollout"), left)
 	}
 	hook("null")
-	e.inTime(t, "two new nodes", func() error { return e.quiet(t, "rollout", "c1", 2) })
+	estates.Eventually(t, "two new nodes", func() error { return e.Quiet(t, "rollout", "c1", 2) })
 }
 
 // What is paused, or has limits of an autoscaler.
 func (e *estate) testHeld(t *testing.T) {
 	t.Parallel()
-	e.pool(t, "held", "c1", 2)
+	e.Pool(t, "held", "c1", 2)
 	r := e.remover("c1")
-	nodes := e.workers(t, "c1", "held")
-	e.patch(t, "machinedeployments", "held", `{"metadata": {"annotations": {"cluster.x-k8s.io/paused": ""}}}`)
+	nodes := e.Workers(t, "c1", "held")
+	e.Patch(t, "machinedeployments", "held", `{"metadata": {"annotations": {"cluster.x-k8s.io/paused": ""}}}`)
 	wantBlocked(t, r, nodes, "Paused")
-	e.patch(t, "machinedeployments", "held", `{"metadata": {"annotations": {
+	e.Patch(t, "machinedeployments", "held", `{"metadata": {"annotations": {
 		"cluster.x-k8s.io/paused": null,
 		"cluster.x-k8s.io/cluster-api-autoscaler-node-group-min-size": "1",
 		"cluster.x-k8s.io/cluster-api-autoscaler-node-group-max-size": "5"}}}`)

@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
+	"github.com/kubectl-fleet/kubectl-fleet/test/estate/machines"
 )
 
 // silent is an observer to whom nothing matters.
@@ -24,22 +25,33 @@ func (silent) Grows(string, string, int64, int64) {}
 func (silent) Gate(string, string)                {}
 func (silent) Ended(string, journal.Node)         {}
 
-// A pool in a cluster whose machines are kept elsewhere gets two more, once, and its
-// new nodes are known by their machines.
+// A MachineDeployment and a MachineSet, in a cluster whose machines are kept elsewhere,
+// get two more, once, and their new nodes are known by their machines.
 func (e *estate) testGrow(t *testing.T) {
 	t.Parallel()
-	const name, cluster = "grow", "c2"
-	e.pool(t, name, cluster, 1)
+	const cluster = "c2"
+	for _, kind := range []string{machines.Deployment, machines.Set} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			name := "grow-" + strings.ToLower(kind)
+			e.PoolOf(t, kind, name, cluster, 1)
+			e.grows(t, kind, name, cluster)
+		})
+	}
+}
+
+func (e *estate) grows(t *testing.T, kind, name, cluster string) {
+	t.Helper()
 	before := e.grower(t, cluster, name)
-	old := e.workers(t, cluster, name)
-	if !slices.Equal(before.Nodes, namesOf(old)) || *before.Owner.Count != 1 {
+	old := e.named(t, cluster, name)
+	if !slices.Equal(before.Nodes, namesOf(old)) || *before.Owner.Count != 1 || before.Owner.Kind != kind {
 		t.Fatalf("the pool is %+v, with %v", before, before.Nodes)
 	}
 
-	config := e.fleet.RESTConfig(t, cluster)
+	config := e.Fleet.RESTConfig(t, cluster)
 	fleet := scale.Fleet{Clusters: []inventory.Cluster{{Name: cluster, Server: config.Host, Access: access{config}}}, Members: member.NewPool(member.Options{})}
 	removers := func(*member.Member) []remove.Remover { return []remove.Remover{e.remover(cluster)} }
-	settings := scale.Settings{StateNamespace: "grow", By: "test", Timeout: patience, Journal: journal.Options{Timeout: patience.String(), Settle: time.Duration(0).String()}}
+	settings := scale.Settings{StateNamespace: name, By: "test", Timeout: patience, Journal: journal.Options{Timeout: patience.String(), Settle: time.Duration(0).String()}}
 	results := scale.Up(t.Context(), fleet, map[string]journal.Growth{cluster: {Pool: before, To: 3}}, removers, settings, scale.Order{Clusters: 1, Failures: 1}, silent{})
 	if err := results[0].Err; err != nil {
 		t.Fatal(err)
@@ -48,7 +60,7 @@ func (e *estate) testGrow(t *testing.T) {
 	for _, n := range results[0].Value.Journal.Nodes {
 		joined = append(joined, n.Name)
 	}
-	after := e.workers(t, cluster, name)
+	after := e.named(t, cluster, name)
 	for _, n := range after {
 		if isNew := !slices.Contains(namesOf(old), n.Name); isNew != slices.Contains(joined, n.Name) {
 			t.Errorf("node %s: new is %t, and joined were %v", n.Name, isNew, joined)
@@ -67,15 +79,31 @@ func (e *estate) testGrow(t *testing.T) {
 	if _, changed := errors.AsType[*remove.ChangedError](err); !changed {
 		t.Errorf("its count was 1, and is 3: %v", err)
 	}
-	if n := e.count(t, name); n != 3 {
+	if n := e.CountOf(t, kind, name); n != 3 {
 		t.Errorf("its count is %d", n)
 	}
+}
+
+// named are the nodes whose names begin with that of a pool.
+func (e *estate) named(t *testing.T, cluster, pool string) []*corev1.Node {
+	t.Helper()
+	list, err := e.Nodes[cluster].CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var nodes []*corev1.Node
+	for i := range list.Items {
+		if strings.HasPrefix(list.Items[i].Name, pool+"-") {
+			nodes = append(nodes, &list.Items[i])
+		}
+	}
+	return nodes
 }
 
 // grower finds a pool as users name it.
 func (e *estate) grower(t *testing.T, cluster, name string) remove.Pool {
 	t.Helper()
-	list, err := e.nodes[cluster].CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
+	list, err := e.Nodes[cluster].CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	estates "github.com/kubectl-fleet/kubectl-fleet/test/estate"
 	"github.com/kubectl-fleet/kubectl-fleet/test/meddle"
 	"github.com/kubectl-fleet/kubectl-fleet/test/proof/killer"
 )
@@ -19,11 +20,11 @@ import (
 // longer: neither when the run stops, nor when one that was killed is ended.
 func (e *estate) testGuarded(t *testing.T) {
 	t.Parallel()
-	e.pool(t, "guarded", "c1", 2)
-	node := e.workers(t, "c1", "guarded")[0]
+	e.Pool(t, "guarded", "c1", 2)
+	node := e.Workers(t, "c1", "guarded")[0]
 	e.stuck(t, node.Name)
 	k := &killer.Killer{}
-	kubeconfig := meddle.Kubeconfig(t, map[string]*clientcmdapi.Cluster{"c1": k.Before(t, e.fleet.RESTConfig(t, "c1"))})
+	kubeconfig := meddle.Kubeconfig(t, map[string]*clientcmdapi.Cluster{"c1": k.Before(t, e.Fleet.RESTConfig(t, "c1"))})
 	env := []string{"HOME=" + t.TempDir(), "KUBECONFIG=" + kubeconfig}
 	down := []string{"down", "-C", "c1", "--nodes", node.Name, "--force", "--settle", "0s", "--reserve=false", "--timeout", "3s", "--state-namespace", "scale-guarded", "--yes"}
 
@@ -65,7 +66,7 @@ func (e *estate) testGuarded(t *testing.T) {
 // has one.
 func (e *estate) guardOf(ctx context.Context, machine string, wait bool) string {
 	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		m, err := e.of("machines").Get(ctx, machine, metav1.GetOptions{})
+		m, err := e.Of("machines").Get(ctx, machine, metav1.GetOptions{})
 		value := ""
 		if err == nil {
 			value = m.GetAnnotations()["cluster.x-k8s.io/skip-remediation"]
@@ -79,7 +80,7 @@ func (e *estate) guardOf(ctx context.Context, machine string, wait bool) string 
 // stuck puts a pod on a node that never ends, in the place of one that is there.
 func (e *estate) stuck(t *testing.T, node string) {
 	t.Helper()
-	pods := e.nodes["c1"].CoreV1().Pods("default")
+	pods := e.Nodes["c1"].CoreV1().Pods("default")
 	ctx := context.WithoutCancel(t.Context())
 	ends := func() {
 		_ = pods.Delete(ctx, node, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))})
@@ -90,7 +91,7 @@ func (e *estate) stuck(t *testing.T, node string) {
 		ObjectMeta: metav1.ObjectMeta{Name: node, Finalizers: []string{"test.kubectl-fleet.io/stuck"}},
 		Spec:       corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "app", Image: "registry.example/app:1"}}},
 	}
-	e.inTime(t, "a pod on "+node, func() error {
+	estates.Eventually(t, "a pod on "+node, func() error {
 		_, err := pods.Create(ctx, pod, metav1.CreateOptions{})
 		return err
 	})

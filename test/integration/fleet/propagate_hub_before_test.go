@@ -99,13 +99,18 @@ func (l *karmadaLab) testHubTheirs(t *testing.T) {
 	s.withdraw(t)
 }
 
-// What Karmada does not take away in time is late, and nothing has failed.
+// What Karmada does not take away in time is late, and nothing has failed; and so is
+// what a finalizer holds in a cluster when Karmada says that it is gone.
 func (l *karmadaLab) testHubWithdrawLate(t *testing.T) {
 	s := newHubShop(t, l, "vialate")
 	s.byHub(t).want(t, 0)
 	const in, its = "karmada-es-c2", `"karmada.io/execution-controller"`
-	work := s.onHub(t, "get", "works", "-n", in, "-o", `jsonpath={.items[?(@.spec.workload.manifests[0].metadata.namespace=="`+s.name+`")].metadata.name}`).want(t, 0).stdout
-	work, _, _ = strings.Cut(work, " ")
+	work := s.works(t, in)[0]
+	keep := func(finalizers string) {
+		s.kubectl(t, "--context", "c2", "patch", "cm", "web", "-n", s.name, "--type=merge", `-p={"metadata":{"finalizers":`+finalizers+`}}`)
+	}
+	t.Cleanup(func() { keep("null") }) // a namespace with it would never end
+	keep(`["example.com/kept"]`)
 	hold := func(finalizers string) {
 		t.Helper()
 		s.onHub(t, "patch", "work", work, "-n", in, "--type=merge", `-p={"metadata":{"finalizers":`+finalizers+`}}`).want(t, 0)
@@ -116,5 +121,14 @@ func (l *karmadaLab) testHubWithdrawLate(t *testing.T) {
 		t.Errorf("it says %s%s", got.stdout, got.stderr)
 	}
 	hold("null")
+	got = s.set(t, "withdraw", "--timeout", "3s", "--yes").want(t, 4)
+	got.says(t, "error: c2: Timeout: deleted, and not gone within 3s: ConfigMap "+s.name+"/web, held by the finalizer example.com/kept", "the same command again goes on")
+	keep("null")
 	s.withdraw(t)
+}
+
+// works are the names of those by which a namespace of the hub's has objects of the set.
+func (s *hubShop) works(t *testing.T, namespace string) []string {
+	t.Helper()
+	return strings.Fields(s.onHub(t, "get", "works", "-n", namespace, "-o", `jsonpath={.items[?(@.spec.workload.manifests[0].metadata.namespace=="`+s.name+`")].metadata.name}`).want(t, 0).stdout)
 }

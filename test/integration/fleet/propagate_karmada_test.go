@@ -151,6 +151,7 @@ func (l *karmadaLab) testPropagates(t *testing.T) {
 	t.Run("what was there before", l.testHubBefore)
 	t.Run("what others bring", l.testHubTheirs)
 	t.Run("late", l.testHubWithdrawLate)
+	t.Run("slow", l.testHubWaits)
 }
 
 // What arrives in the clusters does not depend on who brings it.
@@ -168,7 +169,16 @@ func (l *karmadaLab) testSameAsDirectly(t *testing.T) {
 	}
 	s.propagate(t, "direct", flags...).want(t, 0)
 	directly := objects()
+	s.byHub(t, append(flags, "--dry-run=server")...).want(t, 5).says(t, "ConfigMap viahub/web: c1, c2: it is there already, by the set of that name that was brought there without a hub: withdraw that first")
 	l.run(t, "withdraw", s.name, "-C", "c1,c2", "--delete-kinds", "Namespace", "--yes").want(t, 0)
+	for _, cluster := range []string{"c1", "c2"} { // of somebody's own, in one of them
+		s.kubectl(t, "--context", cluster, "create", "ns", s.name).want(t, 0)
+	}
+	s.kubectl(t, "--context", "c2", "create", "cm", "web", "-n", s.name).want(t, 0)
+	s.byHub(t, flags...).want(t, 5).says(t, "ConfigMap viahub/web: c2: it is there already, and not from Karmada, which would not touch it; --take-over")
+	for _, cluster := range []string{"c1", "c2"} {
+		s.kubectl(t, "--context", cluster, "delete", "ns", s.name).want(t, 0)
+	}
 
 	plan := s.byHub(t, append(flags, "--dry-run=server")...).want(t, 0).stdout
 	if !strings.Contains(plan, "PropagationPolicy/") || !strings.Contains(plan, "OverridePolicy/") {

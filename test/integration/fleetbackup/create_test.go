@@ -2,6 +2,7 @@ package fleetbackup_test
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,11 @@ func TestCreate(t *testing.T) {
 		if code != 0 || !strings.Contains(out, "Quiesced, complete, 2/2 members") || !strings.Contains(out, "#") {
 			t.Errorf("%d: %s", code, out)
 		}
+		// The barrier is one line through the rows of all members.
+		rows := regexp.MustCompile(`(?m)^c[12] {2}[q.]*q=*\|[#=|r.]*$`).FindAllString(out, -1)
+		if len(rows) != 2 || strings.Index(rows[0], "|") != strings.Index(rows[1], "|") {
+			t.Errorf("there is no barrier to be seen in\n%s", out)
+		}
 	})
 	t.Run("killed while all is still", func(t *testing.T) {
 		ended := l.WhileFrozen(t, func() { l.Signal(os.Kill) }, "create", "-f", policy, "--yes")
@@ -55,8 +61,15 @@ func TestCreate(t *testing.T) {
 		}
 		recovered(t)
 	})
-	t.Run("interrupted", func(t *testing.T) {
+	t.Run("interrupted on a terminal", func(t *testing.T) {
+		l.Terminal = true
 		ended := l.WhileFrozen(t, func() { l.Signal(os.Interrupt) }, "create", "-f", policy, "--yes")
+		l.Terminal = false
+		// A row for each cluster, and below them nothing but what was said afterwards.
+		_, below, drawn := strings.Cut(ended.Output, "QUIESCE")
+		if at := strings.LastIndex(below, "\x1b["); !drawn || at < 0 || !strings.HasPrefix(below[at:], "\x1b[J") || !strings.Contains(below, "of 1m0s at most") {
+			t.Errorf("the terminal is left as %q", ended.Output)
+		}
 		if ended.Code != 130 || l.Frozen("c1") || l.Frozen("c2") || !strings.Contains(ended.Output, "interrupted: releasing") {
 			t.Errorf("%d: %s", ended.Code, ended.Output)
 		}
@@ -75,7 +88,8 @@ func TestCreate(t *testing.T) {
 	t.Run("a cluster hangs while all is still", func(t *testing.T) {
 		t.Run("until", func(t *testing.T) {
 			ended := l.WhileFrozen(t, func() { bed(t).Hang(t, "c2") }, "create", "-f", policy, "--yes", "--max-freeze", "20s", "--cluster-timeout", "3s")
-			if ended.Code != 6 || l.Frozen("c1") {
+			byHand := regexp.MustCompile(`c2: ledger/till-\S+ is (?:Armed|Frozen); its deadman releases it by \S+Z\n +by hand: kubectl --context c2 -n ledger exec till-\S+ -c \S+ -- `)
+			if ended.Code != 6 || l.Frozen("c1") || !byHand.MatchString(ended.Output) || !strings.Contains(ended.Output, "recover ledger-") {
 				t.Errorf("%d: %s", ended.Code, ended.Output)
 			}
 		}) // it answers again

@@ -12,6 +12,7 @@ import (
 
 // A drill leaves nothing, whether it works or not, and touches nothing else.
 func TestDrill(t *testing.T) {
+	t.Parallel()
 	r := backedUp(t, "drilled")
 	args := []string{"drill", r.name, "-f", r.file(t)}
 	r.wants(t, 0, args, "is ready after", "deleted: namespace drilled-drill, Restore ")
@@ -49,6 +50,7 @@ func TestDrill(t *testing.T) {
 // Killed in the middle a restore is completed by the same command, and a drill leaves
 // nothing once another has ended.
 func TestRestoreIsKilled(t *testing.T) {
+	t.Parallel()
 	r := backedUp(t, "killed")
 	const middle = 13 // of some two dozen writes: c1 has its Restore
 	for _, verb := range []string{"restore", "drill"} {
@@ -56,7 +58,7 @@ func TestRestoreIsKilled(t *testing.T) {
 		if verb == "restore" {
 			r.lose(t, "c1", "c2")
 		}
-		if _, out, reached := r.Run(t, middle, true, r.env, args...); !reached {
+		if _, out, reached := r.plugin(t, middle, args...); !reached {
 			t.Fatalf("%s does not write %d times\n%s", verb, middle, out)
 		}
 		out := r.wants(t, 0, args[:4])
@@ -74,6 +76,7 @@ func TestRestoreIsKilled(t *testing.T) {
 
 // After Ctrl-C a drill cleans up all the same; a restore says how it is gone on with.
 func TestRestoreIsInterrupted(t *testing.T) {
+	t.Parallel()
 	r := backedUp(t, "stopped")
 	r.manifest.Spec.Policy.Spec.Probes[0].Command = []string{"sleep", "60"}
 	for _, verb := range []string{"drill", "restore"} {
@@ -84,7 +87,7 @@ func TestRestoreIsInterrupted(t *testing.T) {
 		}
 		over := make(chan result)
 		go func() {
-			code, out, _ := r.Run(t, 0, false, r.env, verb, r.name, "-f", r.file(t), "--yes")
+			code, out, _ := r.plugin(t, 0, verb, r.name, "-f", r.file(t), "--yes")
 			over <- result{code, out}
 		}()
 		eventually(t, func() error {

@@ -38,7 +38,7 @@ func TestVeleroKilledInTheCut(t *testing.T) {
 	if !strings.Contains(said, "c2 is missing: Backup fb-"+name+"-c2-") || !strings.Contains(said, "is Failed") {
 		t.Errorf("said: %s", said)
 	}
-	plugin(t, cli.ExitOK, "delete", name, "-C", "c1,c2", "--yes")
+	forget(t, name, "c1", "c2")
 }
 
 // A store that hangs is waited for as long as was said; then Velero goes on alone, and
@@ -57,7 +57,7 @@ func TestStoreHangs(t *testing.T) {
 	if said = plugin(t, cli.ExitOK, "recover", name, "-C", "c1,c2"); !strings.Contains(said, "2/2") {
 		t.Errorf("recovered: %s", said)
 	}
-	plugin(t, cli.ExitOK, "delete", name, "-C", "c1,c2", "--yes")
+	forget(t, name, "c1", "c2")
 }
 
 // A store that refuses fails the Backups at once, and there is no set.
@@ -75,7 +75,7 @@ func TestStoreRefuses(t *testing.T) {
 	}
 	plugin(t, cli.ExitRefused, "delete", name, "-C", "c1", "--yes") // the store does not have its manifest
 	plugin(t, cli.ExitFailed, "recover", name, "-C", "c1")
-	plugin(t, cli.ExitOK, "delete", name, "-C", "c1", "--yes")
+	forget(t, name, "c1")
 }
 
 // awaitPhase waits until a cluster has a Backup whose name begins so in a phase.

@@ -21,6 +21,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/test/proof/killer"
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/snapshots"
 	addon "github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/velero"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
 )
@@ -30,10 +31,10 @@ func TestMain(m *testing.M) { killer.Main(m, fleetbackup.NewCmdFleetbackup) }
 // patience ends a wait for Velero. It is no measure of speed.
 const patience = 2 * time.Minute
 
-// bed is the fleet with Velero.
+// bed is the fleet with Velero, and volumes of which there are snapshots.
 func bed(tb testing.TB) *testfleet.Fleet {
 	tb.Helper()
-	return testfleet.SharedWith(tb, addon.Addon{})
+	return testfleet.SharedWith(tb, snapshots.Addon{}, addon.Addon{})
 }
 
 // access is a cluster that is reached as its administrator.

@@ -10,6 +10,7 @@ import (
 
 // A preview says what would become of each object, and no value of a Secret.
 func TestRestorePreview(t *testing.T) {
+	t.Parallel()
 	r := backedUp(t, "previewed")
 	for cluster, change := range map[string]string{"prices": "configmaps", "safe": "secrets"} {
 		_, err := objects(t, "c1", "", "v1", change, r.name).Patch(t.Context(), cluster, types.MergePatchType, []byte(`{"data":{"bread":"NQ=="}}`), metav1.PatchOptions{})
@@ -21,7 +22,7 @@ func TestRestorePreview(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := []string{"restore", r.name, "-f", r.file(t), "--preview"}
-	code, out, _ := r.Run(t, 0, false, r.env, args...)
+	code, out, _ := r.plugin(t, 0, args...)
 	if code != 0 || r.Writes() != 8 { // Velero is asked for its version and where the contents are, by objects that are deleted again
 		t.Fatalf("exit code %d, %d writes\n%s", code, r.Writes(), out)
 	}
@@ -41,21 +42,38 @@ func TestRestorePreview(t *testing.T) {
 			t.Errorf("no line %q in\n%s", want, out)
 		}
 	}
-	code, out, _ = r.Run(t, 0, false, r.env, append(args, "--existing-resources", "update", "-o", "json")...)
+	code, out, _ = r.plugin(t, 0, append(args, "--existing-resources", "update", "-o", "json")...)
 	if code != 0 || !strings.Contains(out, `"change": "Patch"`) {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
-	if strings.Contains(out, "open sesame") || strings.Contains(out, "b3BlbiBzZXNhbWU") || strings.Contains(out, "NQ==") {
-		t.Errorf("it shows what a Secret has:\n%s", out)
+	keeps := func(out string) {
+		t.Helper()
+		if strings.Contains(out, "open sesame") || strings.Contains(out, "b3BlbiBzZXNhbWU") || strings.Contains(out, "NQ==") {
+			t.Errorf("it shows what a Secret has:\n%s", out)
+		}
+	}
+	keeps(out)
+	// Nor does it, or anything else that reads or writes it, at the highest verbosity.
+	for _, args := range [][]string{
+		append(args, "-v=9"),
+		{"create", r.name, "-C", "c1,c2", "--include-namespaces", r.name, "--ttl", "1h", "--yes", "-v=9", "-o", "json"},
+		{"restore", r.name, "-f", r.file(t), "--existing-resources", "update", "--yes", "-v=9", "-o", "json"},
+	} {
+		code, out, _ := r.Run(t, 0, false, r.env, args...)
+		if code != 0 || !strings.Contains(out, "/apis/velero.io/v1/namespaces/velero/") {
+			t.Errorf("%s: exit code %d, and it should log requests\n%s", args[0], code, out)
+		}
+		keeps(out)
 	}
 }
 
 // What is left of a set is compared with its manifest.
 func TestVerify(t *testing.T) {
+	t.Parallel()
 	r := backedUp(t, "verified")
 	verify := func(code int, texts ...string) {
 		t.Helper()
-		got, out, _ := r.Run(t, 0, false, r.env, "verify", r.name, "-f", r.file(t))
+		got, out, _ := r.plugin(t, 0, "verify", r.name, "-f", r.file(t))
 		if got != code {
 			t.Fatalf("exit code %d, want %d\n%s", got, code, out)
 		}

@@ -52,6 +52,8 @@ func backedUp(t *testing.T, name string, also ...func(cluster string)) *restorin
 	for _, c := range []string{"c1", "c2"} {
 		contexts[c] = r.Before(t, bed(t).RESTConfig(t, c))
 		shop(t, c, name)
+		namespaces := objects(t, c, "", "v1", "namespaces", "")
+		t.Cleanup(func() { _ = namespaces.Delete(context.WithoutCancel(t.Context()), r.memory(), metav1.DeleteOptions{}) })
 		create(t, objects(t, c, "apps", "v1", "deployments", name), till())
 		create(t, objects(t, c, "", "v1", "secrets", name), map[string]any{
 			"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "safe"}, "stringData": map[string]any{"combination": "open sesame"},
@@ -146,11 +148,20 @@ func (r *restoring) file(t *testing.T) string {
 	return path
 }
 
+// plugin runs the plugin, and kills it after one of its writes unless that is 0. What it
+// remembers is in a namespace of the test's own, with a lock of its own.
+func (r *restoring) plugin(t *testing.T, at int, args ...string) (code int, out string, reached bool) {
+	t.Helper()
+	return r.Run(t, at, true, r.env, append(args, "--state-namespace", r.memory())...)
+}
+
+func (r *restoring) memory() string { return r.name + "-memory" }
+
 // wants runs the plugin, which must end with a code and say all of the texts.
 func (r *restoring) wants(t *testing.T, code int, args []string, texts ...string) string {
 	t.Helper()
 	began := time.Now()
-	got, out, _ := r.Run(t, 0, false, r.env, append(args, "--yes")...)
+	got, out, _ := r.plugin(t, 0, append(args, "--yes")...)
 	t.Logf("%s: %s", args[0], time.Since(began).Round(time.Millisecond))
 	if got != code {
 		t.Fatalf("exit code %d, want %d\n%s", got, code, out)
@@ -200,6 +211,7 @@ func (*restoring) has(t *testing.T, cluster, namespace string) {
 // A set is restored where it was, and what is there already stays as it is; begun again
 // it is a run of its own.
 func TestRestore(t *testing.T) {
+	t.Parallel()
 	r := backedUp(t, "restored")
 	args := []string{"restore", r.name, "-f", r.file(t)}
 	r.wants(t, 0, append(args, "--dry-run=server"), "what is in it stays as it is")
@@ -230,6 +242,7 @@ func TestRestore(t *testing.T) {
 // Each cluster's part goes into the other one, whose Velero sees the backup by the
 // location that reads only.
 func TestRestoreElsewhere(t *testing.T) {
+	t.Parallel()
 	r := backedUp(t, "elsewhere")
 	r.wants(t, 0, []string{
 		"restore", r.name, "-f", r.file(t), "--map", "c1=c2,c2=c1", "--namespace-mappings", r.name + ":" + r.name + "-2", "-o", "yaml",
@@ -242,13 +255,14 @@ func TestRestoreElsewhere(t *testing.T) {
 	r.has(t, "c1", r.name+"-2")
 	r.has(t, "c2", r.name+"-2")
 	// The manifest says where the backups are: elsewhere there are none.
-	r.manifest.Status.Members[0].Location.Prefix = "c3"
+	r.manifest.Status.Members[0].Location.Prefix = "nowhere"
 	r.wants(t, 5, []string{"restore", r.name, "-f", r.file(t), "--map", "c1=c2,c2=c1"},
-		`no BackupStorageLocation is at bucket velero, prefix "c3"`, "accessMode: ReadOnly", "nothing was changed")
+		`no BackupStorageLocation is at bucket velero, prefix "nowhere"`, "accessMode: ReadOnly", "nothing was changed")
 }
 
 // What does not work is no success, and who depends on it is not begun.
 func TestRestoreFails(t *testing.T) {
+	t.Parallel()
 	r := backedUp(t, "failing")
 	r.lose(t, "c1", "c2")
 	r.manifest.Spec.Policy.Spec.Probes[0].Clusters = []string{"c1"}
@@ -274,14 +288,40 @@ func TestRestoreFails(t *testing.T) {
 // A claim gets another StorageClass, in this restore alone; what does not become ready
 // in time is gone on with by the same command.
 func TestRestoreStorage(t *testing.T) {
+	t.Parallel()
 	const name = "stored"
+	// volume is one for a claim of a StorageClass.
+	volume := func(cluster, called, class string) {
+		t.Helper()
+		volumes := objects(t, cluster, "", "v1", "persistentvolumes", "")
+		create(t, volumes, map[string]any{
+			"apiVersion": "v1", "kind": "PersistentVolume", "metadata": map[string]any{"name": called},
+			"spec": map[string]any{
+				"storageClassName": class, "accessModes": []any{"ReadWriteOnce"}, "capacity": map[string]any{"storage": "1Gi"},
+				"hostPath": map[string]any{"path": "/nowhere"}, "persistentVolumeReclaimPolicy": "Delete",
+			},
+		})
+		t.Cleanup(func() { _ = volumes.Delete(context.WithoutCancel(t.Context()), called, metav1.DeleteOptions{}) })
+	}
 	r := backedUp(t, name, func(cluster string) {
-		create(t, objects(t, cluster, "", "v1", "persistentvolumeclaims", name), map[string]any{
+		volume(cluster, "stored-before", "stored-fast") // of a claim without one Velero makes no backup
+		claims := objects(t, cluster, "", "v1", "persistentvolumeclaims", name)
+		create(t, claims, map[string]any{
 			"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": map[string]any{"name": "data"},
 			"spec": map[string]any{
 				"storageClassName": "stored-fast", "accessModes": []any{"ReadWriteOnce"},
 				"resources": map[string]any{"requests": map[string]any{"storage": "1Gi"}},
 			},
+		})
+		eventually(t, func() error {
+			claim, err := claims.Get(t.Context(), "data", metav1.GetOptions{})
+			if err != nil {
+				return err
+			}
+			if phase, _, _ := unstructured.NestedString(claim.Object, "status", "phase"); phase != "Bound" {
+				return fmt.Errorf("the claim is %s", phase)
+			}
+			return nil
 		})
 	})
 	r.manifest.Status.Members = r.manifest.Status.Members[:1]
@@ -320,13 +360,7 @@ func TestRestoreStorage(t *testing.T) {
 		t.Errorf("its rules are %v, %v", rules, err)
 	}
 	// Now there is a volume.
-	made("persistentvolumes", "", map[string]any{
-		"apiVersion": "v1", "kind": "PersistentVolume", "metadata": map[string]any{"name": "stored"},
-		"spec": map[string]any{
-			"storageClassName": "stored-slow", "accessModes": []any{"ReadWriteOnce"}, "capacity": map[string]any{"storage": "1Gi"},
-			"hostPath": map[string]any{"path": "/nowhere"},
-		},
-	})
+	volume("c1", "stored", "stored-slow")
 	r.wants(t, 0, args, "it goes on with "+name+"-r", "is ready after")
 	again, err := serverOf(t, "c1").Restores(t.Context(), "kubectl-fleet.io/restored-set="+name)
 	if err != nil || len(again) != 1 {

@@ -89,11 +89,16 @@ func TestBlocked(t *testing.T) {
 	}
 }
 
-// Without a place for the pods there is no plan, and the scheduler's reason is said.
+// Without a place for the pods there is no plan, and the scheduler's reason is said; so
+// is how many could leave at most, and what keeps one more.
 func TestNoPlace(t *testing.T) {
-	e := newEstate(t, "c1", 2)
-	e.Workload(t, "web", 9, nil) // 4.5 CPU on two nodes of 4
-	e.run(t, e.here("plan", "--keep-nodes", "--count", "1")...).want(t, 5).says(t, "Insufficient cpu", "none of 1 node can leave")
+	e := newEstate(t, "c1", 3)
+	e.Workload(t, "web", 9, nil) // 4.5 CPU on nodes of 4
+	plan := func(count string) []string { return e.here("plan", "--keep-nodes", "--count", count) }
+	e.run(t, plan("1")...).want(t, 0).says(t, "1 can go, 1 at most; then: ", "Insufficient cpu")
+	e.run(t, plan("2")...).want(t, 3).says(t, "Insufficient cpu", "1 of 2 nodes can leave")
+	e.run(t, append(e.here("down", "--keep-nodes", "--count", "2"), "--yes")...).want(t, 5).says(t, "1 of 2 nodes can leave; nothing was changed")
+	e.Untouched(t, 3)
 }
 
 // Ctrl-C while a budget says no: the nodes are as they were. When it says yes,

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -18,21 +17,12 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/fleetscale"
 	estates "github.com/kubectl-fleet/kubectl-fleet/test/estate"
-	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
+	"github.com/kubectl-fleet/kubectl-fleet/test/proof/killer"
 )
 
-// actAs in the environment makes the test binary the plugin.
-const actAs = "KUBECTL_FLEET_TEST_ACT_AS_PLUGIN"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(actAs) != "" {
-		os.Exit(int(cli.Main(fleetscale.NewCmdFleetscale)))
-	}
-	testfleet.Main(m)
-}
+func TestMain(m *testing.M) { killer.Main(m, fleetscale.NewCmdFleetscale) }
 
 // patience ends what hangs. It is no measure of speed.
 const patience = 2 * time.Minute
@@ -74,14 +64,9 @@ func (r result) says(t *testing.T, texts ...string) result {
 // command is the plugin with the estate's cluster.
 func (e *estate) command(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer, *bytes.Buffer) {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Env = append(os.Environ(), actAs+"=1", "HOME="+e.home, "KUBECONFIG="+e.kubeconfig, "KUBECACHEDIR="+filepath.Join(e.home, "cache"), "KUBECTL_FLEET=", "KUBECTL_FLEET_CONFIG=")
+	cmd := killer.Command(ctx, t, []string{"HOME=" + e.home, "KUBECONFIG=" + e.kubeconfig, "KUBECACHEDIR=" + filepath.Join(e.home, "cache")}, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	return cmd, &stdout, &stderr

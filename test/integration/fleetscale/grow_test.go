@@ -1,9 +1,6 @@
 package fleetscale_test
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,41 +13,12 @@ import (
 	estates "github.com/kubectl-fleet/kubectl-fleet/test/estate"
 )
 
-// machines is a program that keeps nodes, and remembers what it was told.
-func machines(t *testing.T) (program, told string) {
-	t.Helper()
-	dir := t.TempDir()
-	program, told = filepath.Join(dir, "machines"), filepath.Join(dir, "told")
-	text := fmt.Sprintf(`#!/bin/sh
-read -r question
-node=$(expr "$question" : '.*"node":"\([^"]*\)"')
-case $1 in
-status) test -e %[1]s.$node || exit 75;;
-remove) touch %[1]s.$node;;
-esac
-test $1 = status || echo "$1 $question" >>%[1]s
-`, told)
-	if err := os.WriteFile(program, []byte(text), 0o700); err != nil { //nolint:gosec // it is run
-		t.Fatal(err)
-	}
-	return program, told
-}
-
-func read(t *testing.T, file string) string {
-	t.Helper()
-	text, err := os.ReadFile(file) //nolint:gosec // of the test
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 // A node that comes counts when it takes pods: without the taint that it starts with,
 // and with the agents that belong on it. Whoever goes on with a run that was
 // interrupted does not add it once more.
 func TestUp(t *testing.T) {
 	e := newEstate(t, "c1", 2)
-	program, told := machines(t)
+	program := estates.NewProgram(t, "")
 	e.agent(t)
 	patch := func(text string) {
 		t.Helper()
@@ -58,7 +26,7 @@ func TestUp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	up := []string{"up", "-C", e.Cluster, "--pool", e.Name, "--count", "1", "--add-with", "hook=" + program, "--yes"}
+	up := []string{"up", "-C", e.Cluster, "--pool", e.Name, "--count", "1", "--add-with", "hook=" + program.Path, "--yes"}
 	resume := []string{"resume", "-C", e.Cluster}
 
 	e.run(t, append(up, "--dry-run=server", "-o", "json")...).want(t, 0).says(t, `"from": 2`, `"to": 3`)
@@ -74,11 +42,8 @@ func TestUp(t *testing.T) {
 	e.interrupt(t, "DaemonSet "+e.Name+"/agent has no Ready pod on it", resume...).want(t, 130)
 	e.run(t, resume...).want(t, 0).says(t, e.Node(2)+": joined")
 
-	if calls := strings.Count(read(t, told), "add "); calls != 1 {
-		t.Errorf("it was told to add %d times:\n%s", calls, read(t, told))
-	}
-	if !strings.Contains(read(t, told), `"from":2,"to":3`) {
-		t.Errorf("it was told %s", read(t, told))
+	if told := program.Told(t); program.Times(t, "add") != 1 || !strings.Contains(told[0], `"from":2,"to":3`) {
+		t.Errorf("it was told %q", told)
 	}
 }
 
@@ -101,8 +66,8 @@ func TestSet(t *testing.T) {
 	e := newEstate(t, "c1", 3)
 	e.Workload(t, "web", 3, estates.AtLeast(2))
 	watcher := e.Watch(t, map[string]int{"web": 2})
-	program, told := machines(t)
-	set := e.here("set", "--workers", "2", "--remove-with", "hook="+program, "--yes")
+	program := estates.NewProgram(t, "")
+	set := e.here("set", "--workers", "2", "--remove-with", "hook="+program.Path, "--yes")
 
 	e.run(t, append(set, "--pool", "nobody")...).want(t, 5).says(t, `no pool "nobody"`, e.Name)
 	e.run(t, append(set, "--dry-run=server")...).want(t, 0).says(t, "1 can go")
@@ -111,8 +76,8 @@ func TestSet(t *testing.T) {
 		t.Errorf("%d nodes are left", left)
 	}
 	e.run(t, set...).want(t, 0).says(t, "every pool has that count")
-	if calls := strings.Count(read(t, told), "remove "); calls != 1 {
-		t.Errorf("it was told to remove %d times:\n%s", calls, read(t, told))
+	if program.Times(t, "remove") != 1 {
+		t.Errorf("it was told %q", program.Told(t))
 	}
 	watcher.Kept(t)
 }

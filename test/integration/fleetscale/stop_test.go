@@ -35,7 +35,7 @@ func TestOutOfTime(t *testing.T) {
 			e.Workload(t, "web", 3, nil, func(p *corev1.PodTemplateSpec) { p.Finalizers = []string{stuck} })
 			t.Cleanup(func() { e.unstick(t) })
 			return e.Busy(t, "web")
-		}, "pods are ending"},
+		}, " is ending"},
 		{"a volume stays attached", func(t *testing.T, e *estate) string {
 			t.Helper()
 			e.Workload(t, "web", 3, nil)

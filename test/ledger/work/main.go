@@ -58,7 +58,7 @@ func work(ctx context.Context, folder string, clusters []string) error {
 			return err
 		}
 	}
-	l, err := ledger.Begin(ctx, namespace, folder, configs, func(err error) { fmt.Fprintln(os.Stderr, "error:", err) }, clusters...)
+	l, err := ledger.InObjects.Begin(ctx, namespace, folder, configs, func(err error) { fmt.Fprintln(os.Stderr, "error:", err) }, clusters...)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func sum(ctx context.Context, in string, contexts []string) error {
 		}
 		clusters = append(clusters, was)
 	}
-	total, inFlight, err := ledger.Sum(ctx, in, clusters, at)
+	total, inFlight, err := ledger.InObjects.Sum(ctx, in, clusters, at)
 	if err != nil {
 		return err
 	}

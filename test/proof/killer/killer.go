@@ -34,10 +34,28 @@ func Main(m *testing.M, newCommand func(*cli.Env) *cobra.Command) {
 	testfleet.Main(m)
 }
 
+// Command is the plugin as a process, with an environment beside the test's own.
+func Command(ctx context.Context, tb testing.TB, env []string, args ...string) *exec.Cmd {
+	tb.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.Env = append(append(os.Environ(), actAs+"=1", "KUBECTL_FLEET=", "KUBECTL_FLEET_CONFIG="), env...)
+	return cmd
+}
+
+// Env is the environment in which the test binary is the plugin.
+func Env() []string { return []string{actAs + "=1"} }
+
 // Killer stands before API servers and kills the plugin at one of its writes:
 // before the server hears of it, or after it has done it and before the plugin
 // hears.
 type Killer struct {
+	// Terminal: a terminal is the plugin's stderr.
+	Terminal bool
+
 	mu      sync.Mutex
 	plugin  *os.Process
 	writes  int
@@ -102,23 +120,29 @@ func (k *Killer) Before(tb testing.TB, config *rest.Config) *clientcmdapi.Cluste
 // so often.
 func (k *Killer) Run(tb testing.TB, at int, after bool, env []string, args ...string) (code int, output string, reached bool) {
 	tb.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		tb.Fatal(err)
+	cmd := Command(context.WithoutCancel(tb.Context()), tb, env, args...) // cleaning up is done with it, too
+	out := &said{}
+	cmd.Stdout, cmd.Stderr = out, out
+	var seen sync.WaitGroup
+	if k.Terminal {
+		master, slave := terminal(tb)
+		defer func() { _ = master.Close() }()
+		cmd.Stderr, cmd.Env = slave, append(cmd.Env, "TERM=xterm")
+		seen.Go(func() { _, _ = io.Copy(out, master) }) // until nobody has the slave any more
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), self, args...) // cleaning up is done with it, too
-	cmd.Env = append(append(os.Environ(), actAs+"=1", "KUBECTL_FLEET=", "KUBECTL_FLEET_CONFIG="), env...)
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &out
 	k.mu.Lock()
 	k.writes, k.at, k.after, k.reached = 0, at, after, false
-	err = cmd.Start()
+	err := cmd.Start()
 	k.plugin = cmd.Process
 	k.mu.Unlock()
 	if err != nil {
 		tb.Fatal(err)
 	}
+	if slave, is := cmd.Stderr.(*os.File); is {
+		_ = slave.Close()
+	}
 	_ = cmd.Wait() // its exit code says it
+	seen.Wait()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return cmd.ProcessState.ExitCode(), out.String(), k.reached

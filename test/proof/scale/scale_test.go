@@ -5,114 +5,144 @@
 package scale
 
 import (
-	"path/filepath"
+	"fmt"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
-	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/fleetscale"
 	"github.com/kubectl-fleet/kubectl-fleet/test/estate"
-	"github.com/kubectl-fleet/kubectl-fleet/test/meddle"
+	"github.com/kubectl-fleet/kubectl-fleet/test/estate/machines"
 	"github.com/kubectl-fleet/kubectl-fleet/test/proof/killer"
+	"github.com/kubectl-fleet/kubectl-fleet/test/proof/life"
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/capi"
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
 )
 
 func TestMain(m *testing.M) { killer.Main(m, fleetscale.NewCmdFleetscale) }
 
 const cluster = "c1"
 
-// life is one run, from its first write to its end, with a killer between the
-// plugin and the cluster.
-type life struct {
-	*estate.Estate
-	killer.Killer
-
-	env []string
-}
-
-// newLife makes four nodes, and a workload whose budget allows one pod at a time.
-func newLife(t *testing.T) *life {
-	t.Helper()
-	l := &life{Estate: estate.New(t, cluster, 4)}
-	l.Workload(t, "web", 5, estate.AtLeast(4), estate.Slow(200*time.Millisecond))
-	dir := t.TempDir()
-	kubeconfig := meddle.Kubeconfig(t, map[string]*clientcmdapi.Cluster{cluster: l.Before(t, l.Fleet.RESTConfig(t, cluster))})
-	l.env = []string{"HOME=" + dir, "KUBECONFIG=" + kubeconfig, "KUBECACHEDIR=" + filepath.Join(dir, "cache")}
-	return l
-}
-
-// down is a run by which the first two nodes leave.
-func (l *life) down() []string {
-	return []string{
-		"down", "-C", cluster, "--nodes", l.Node(0) + "," + l.Node(1), "--settle", "200ms", "--reserve=false", "--state-namespace", l.Name,
-		"--remove-with", "node", "--i-stopped-the-kubelet", "--node-gone-for", "200ms", "--yes",
-	}
-}
-
-// writes are more than a run does.
-const writes = 100
-
-// TestKilledAtEveryWrite kills a run before and after each of its writes. What
-// resume leaves is what a run leaves that nobody has killed, and every promise is
-// kept on the way.
+// TestKilledAtEveryWrite kills a run before and after each of its writes, for every way
+// in which nodes go. What resume leaves is what a run leaves that nobody has killed,
+// and every promise is kept on the way.
 func TestKilledAtEveryWrite(t *testing.T) {
-	reached := true
-	lives := 0
-	for at := 1; reached && at < writes; at++ {
-		for _, after := range []bool{false, true} {
-			t.Run(map[bool]string{false: "before", true: "after"}[after]+"-"+string(rune('a'+at%26))+strings.Repeat("i", at/26), func(t *testing.T) {
-				l := newLife(t)
-				w := l.Watch(t, map[string]int{"web": 4})
-				code, out, hit := l.Run(t, at, after, l.env, l.down()...)
-				reached = hit
-				if !hit && code != 0 {
-					t.Fatalf("not killed: exit code %d\n%s", code, out)
+	for name, world := range map[string]func(t *testing.T) life.World{
+		"node": life.ByNode, "hook": byProgram(""), "clusterapi": byClusterAPI, "kurator": byKurator, "karpenter": byKarpenter,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			writes, _ := life.Lead(t, world(t), 0, false)
+			var killed atomic.Int32
+			t.Cleanup(func() { t.Logf("a run writes %d times; %d lives, each killed once", writes, killed.Load()) })
+			for at := 1; at <= writes; at++ {
+				for _, after := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%s-%d", map[bool]string{false: "before", true: "after"}[after], at), func(t *testing.T) {
+						t.Parallel()
+						if _, hit := life.Lead(t, world(t), at, after); hit {
+							killed.Add(1)
+						}
+					})
 				}
-				if hit {
-					lives++
-					l.goOn(t)
-				}
-				w.Kept(t)
-				l.left(t)
-			})
-		}
-	}
-	t.Logf("%d lives, each killed once", lives)
-}
-
-// goOn does what a person would after a crash: resume, and where nothing was begun
-// yet, the same command again.
-func (l *life) goOn(t *testing.T) {
-	t.Helper()
-	code, out, _ := l.Run(t, 0, false, l.env, "resume", "-C", cluster, "--state-namespace", l.Name)
-	if code != 0 {
-		t.Fatalf("resume: exit code %d\n%s", code, out)
-	}
-	if strings.Contains(out, "nothing to go on with") && len(l.Nodes(t)) == 4 {
-		if code, out, _ = l.Run(t, 0, false, l.env, l.down()...); code != 0 {
-			t.Fatalf("again: exit code %d\n%s", code, out)
-		}
+			}
+		})
 	}
 }
 
-// left fails the test unless exactly the two nodes have gone, the others have no
-// marks, all pods are Ready, and no lock is left.
-func (l *life) left(t *testing.T) {
+// TestKilledByItsProgram kills a run while a program removes a machine: before it has
+// done it, or before it says so. No machine is removed twice.
+func TestKilledByItsProgram(t *testing.T) {
+	for _, strike := range []string{"before 1", "after 1", "before 2", "after 2"} {
+		t.Run(strike, func(t *testing.T) {
+			t.Parallel()
+			if _, killed := life.Lead(t, byProgram(strike)(t), 0, false); !killed {
+				t.Error("nobody was killed")
+			}
+		})
+	}
+}
+
+// byProgram is a world whose nodes go by a program.
+func byProgram(strike string) func(t *testing.T) life.World {
+	return func(t *testing.T) life.World {
+		t.Helper()
+		p := estate.NewProgram(t, strike)
+		w := life.OfNodes(estate.New(t, cluster, 4), "--remove-with", "hook="+p.Path)
+		w.Left = func(t *testing.T) {
+			t.Helper()
+			told := strings.Join(p.Told(t), "\n")
+			for i, node := range w.Nodes {
+				want := 0
+				if i < 2 {
+					want = 1
+				}
+				if n := strings.Count(told, `"node":"`+node+`"`); n != want {
+					t.Errorf("it was told to remove %s %d times, want %d:\n%s", node, n, want, told)
+				}
+			}
+		}
+		return w
+	}
+}
+
+// byClusterAPI is a world whose nodes are Machines of a MachineDeployment, with Cluster
+// API's own controllers.
+func byClusterAPI(t *testing.T) life.World {
 	t.Helper()
-	l.Untouched(t, 2)
-	for _, gone := range []string{l.Node(0), l.Node(1)} {
-		if _, there := l.Nodes(t)[gone]; there {
-			t.Errorf("node %s is there", gone)
+	m := machines.New(t, testfleet.SharedWith(t, capi.Addon{}))
+	e := estate.In(t, m.Fleet, cluster, 0)
+	m.Pool(t, e.Name, cluster, 4)
+	return ofMachines(t, m, e, e.Name, func(t *testing.T) int64 { t.Helper(); return m.Count(t, e.Name) })
+}
+
+// byKurator is one whose Machines are counted by a stand-in for Kurator.
+func byKurator(t *testing.T) life.World {
+	t.Helper()
+	m := machines.New(t, testfleet.SharedWith(t, capi.Addon{}))
+	e := estate.In(t, m.Fleet, cluster, 0)
+	k := m.Kurator(t, e.Name, 4)
+	return ofMachines(t, m, e, k.Pool, func(t *testing.T) int64 { t.Helper(); return k.Asked(t) })
+}
+
+// ofMachines is a world whose nodes are the Machines of a pool, in which count says how
+// many are asked for at the topmost owner.
+func ofMachines(t *testing.T, m *machines.Management, e *estate.Estate, pool string, count func(t *testing.T) int64) life.World {
+	t.Helper()
+	w := life.World{Estate: e, Nodes: m.Join(t, e, m.Workers(t, cluster, pool))}
+	slices.Reverse(w.Nodes) // without a mark the first would go
+	w.Left = func(t *testing.T) {
+		t.Helper()
+		if n := count(t); n != 2 {
+			t.Errorf("its count is %d, want 2", n)
+		}
+		for _, annotation := range []string{"cluster.x-k8s.io/delete-machine", "cluster.x-k8s.io/skip-remediation"} {
+			if left := m.Annotated(t, pool, annotation); len(left) > 0 {
+				t.Errorf("%s is left on %v", annotation, left)
+			}
+		}
+		if left := m.Machines(t, pool); len(left) != 2 {
+			t.Errorf("%d machines are left", len(left))
 		}
 	}
-	d, err := l.Client.AppsV1().Deployments(l.Name).Get(t.Context(), "web", metav1.GetOptions{})
-	if err != nil || d.Status.ReadyReplicas != 5 {
-		t.Errorf("%v; %d of 5 are Ready", err, d.Status.ReadyReplicas)
+	return w
+}
+
+// byKarpenter is a world whose nodes have NodeClaims, and a stand-in for Karpenter.
+func byKarpenter(t *testing.T) life.World {
+	t.Helper()
+	e := estate.New(t, cluster, 4)
+	k := machines.NewKarpenter(t, e.Fleet.RESTConfig(t, cluster))
+	k.Pool(t, e.Name, map[string]any{})
+	w := life.OfNodes(e)
+	for _, node := range w.Nodes {
+		k.Claim(t, node, e.Name)
 	}
-	leases, err := l.Client.CoordinationV1().Leases(l.Name).List(t.Context(), metav1.ListOptions{})
-	if err != nil || len(leases.Items) > 0 {
-		t.Errorf("%v; %d locks are left", err, len(leases.Items))
+	w.Left = func(t *testing.T) {
+		t.Helper()
+		if left := k.Left(t, e.Name); !slices.Equal(left, w.Nodes[2:]) {
+			t.Errorf("NodeClaims %v are left, want %v", left, w.Nodes[2:])
+		}
 	}
+	return w
 }

@@ -52,6 +52,7 @@ func (c *Cluster) apiServerArgs() []string {
 		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--proxy-client-cert-file="+c.cert("front-proxy-client"), "--proxy-client-key-file="+c.key("front-proxy-client"),
+		"--audit-policy-file="+c.path("audit.yaml"), "--audit-log-path="+c.AuditLog(),
 	)
 }
 

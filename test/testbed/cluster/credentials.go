@@ -28,6 +28,7 @@ func (c *Cluster) writeCredentials() error {
 			"kubelet":            {user: "kubelet", server: true},
 			"kubelet-client":     {user: "kube-apiserver-kubelet-client", groups: []string{masters}},
 			"admin":              {user: "admin", groups: []string{masters}},
+			audited:              {user: audited, groups: []string{masters}},
 			"controller-manager": {user: "system:kube-controller-manager"},
 			"scheduler":          {user: "system:kube-scheduler"},
 			// One process plays every node and its pods; no built-in role is that wide.
@@ -49,7 +50,7 @@ func (c *Cluster) writeCredentials() error {
 	if err := writeSigningKey(dir, "service-account"); err != nil {
 		return err
 	}
-	for _, user := range []string{"admin", "controller-manager", "scheduler", "kwok"} {
+	for _, user := range []string{"admin", audited, "controller-manager", "scheduler", "kwok"} {
 		if err := c.writeKubeconfig(user); err != nil {
 			return err
 		}

@@ -89,6 +89,9 @@ func (c *Cluster) writeFiles() error {
 	if err := os.WriteFile(c.path("scheduler.yaml"), []byte(c.schedulerConfig()), 0o600); err != nil {
 		return err
 	}
+	if err := os.WriteFile(c.path("audit.yaml"), []byte(auditPolicy), 0o600); err != nil {
+		return err
+	}
 	return c.writeKWOK()
 }
 

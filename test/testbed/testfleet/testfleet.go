@@ -291,6 +291,17 @@ func (f *Fleet) Hub(tb testing.TB, name string) string {
 	return c.Kubeconfig()
 }
 
+// Audited is a kubeconfig for a cluster, or a hub, as an administrator whose every request the API server notes, and the file in which it
+// does: an event of audit.k8s.io/v1 a line, that it came and how it ended, without bodies. For whom it speaks (--as) is there, too.
+func (f *Fleet) Audited(tb testing.TB, cluster string) (kubeconfig, log string) {
+	tb.Helper()
+	c, err := f.bed.Cluster(cluster)
+	if err != nil {
+		tb.Fatalf("testfleet: %v", err)
+	}
+	return c.AuditedKubeconfig(), c.AuditLog()
+}
+
 // RESTConfig is the way into one cluster as its administrator, without client-side rate limits.
 func (f *Fleet) RESTConfig(tb testing.TB, cluster string) *rest.Config {
 	tb.Helper()

@@ -63,7 +63,8 @@ func (Addon) Programs(root string) ([]stack.Program, error) {
 	}, nil
 }
 
-// Start runs the store and a server for each cluster, and returns when all servers have reached all there is in the store.
+// Start runs the store and a server for each cluster, and returns when all servers have reached all there is in the store. Where clusters have
+// snapshots of volumes, Velero takes them: the add-on snapshots comes before.
 func (Addon) Start(ctx context.Context, host addon.Host) error {
 	s, err := startStore(ctx, host)
 	if err != nil {
@@ -105,6 +106,10 @@ func decode(folders ...string) ([]unstructured.Unstructured, error) {
 // serve starts the server of a cluster. The store's credentials are a file, as in Velero's own installation, and not a Secret that the locations
 // name: of such a Velero writes a file for each call, and a call that runs beside it may find that empty.
 func (s store) serve(c *cluster.Cluster, programs map[string]string) error {
+	flags, err := featureFlags(c)
+	if err != nil {
+		return err
+	}
 	kubeconfig, err := c.IssueClient(program, "system:masters")
 	if err != nil {
 		return err
@@ -114,7 +119,7 @@ func (s store) serve(c *cluster.Cluster, programs map[string]string) error {
 	if err := os.Mkdir(temp, 0o700); err != nil {
 		return err
 	}
-	_, err = c.Run(program, programs[program], []string{
+	_, err = c.Run(program, programs[program], append([]string{
 		"server", "--kubeconfig=" + kubeconfig, "--namespace=" + Namespace,
 		// It is alone in its folder.
 		"--plugin-dir=" + filepath.Dir(programs[plugin]),
@@ -122,8 +127,26 @@ func (s store) serve(c *cluster.Cluster, programs map[string]string) error {
 		"--metrics-address=127.0.0.1:0", "--profiler-address=",
 		// Looked at once a minute, so that this means: each time.
 		"--backup-sync-period=10s",
-	}, []string{"TMPDIR=" + temp, "AWS_SHARED_CREDENTIALS_FILE=" + s.credentials})
+	}, flags...), []string{"TMPDIR=" + temp, "AWS_SHARED_CREDENTIALS_FILE=" + s.credentials})
 	return err
+}
+
+// featureFlags are what a server needs for what its cluster has.
+func featureFlags(c *cluster.Cluster) ([]string, error) {
+	client, err := c.Client()
+	if err != nil {
+		return nil, err
+	}
+	groups, err := client.Discovery().ServerGroups()
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups.Groups {
+		if g.Name == "snapshot.storage.k8s.io" {
+			return []string{"--features=EnableCSI"}, nil
+		}
+	}
+	return nil, nil
 }
 
 // available waits until the server has reached all locations.

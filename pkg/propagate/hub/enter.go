@@ -1,0 +1,111 @@
+package hub
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+)
+
+// managedLabel is on what Karmada has brought to a cluster. It does not touch what is
+// there without.
+const managedLabel = "karmada.io/managed"
+
+// parallel is how many requests one cluster gets at a time.
+const parallel = 16
+
+// mayEnter refuses what clusters have already, and not from Karmada: it would say so
+// only when all is written. What cannot be looked at is left to it; and where the user's
+// own policies say what goes where, all is.
+func (p *planner) mayEnter(ctx context.Context, rendered []render.Cluster) error {
+	if p.options.TakeOver || !p.generated {
+		return nil
+	}
+	s, err := p.look(ctx)
+	if err != nil {
+		return err
+	}
+	found := make([]map[set.Ref]string, len(rendered))
+	group, asking := errgroup.WithContext(ctx)
+	for i, c := range rendered {
+		group.Go(func() error {
+			found[i] = p.strangersIn(asking, c, func(ref set.Ref) bool {
+				b := s.binding(ref)
+				return b != nil && s.works[b.id()][p.known[c.Name]] != nil
+			})
+			return ctx.Err()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return context.Cause(ctx)
+	}
+	refusal := &direct.RefusedError{}
+	for _, c := range p.Changes {
+		where := map[string][]string{}
+		for i, r := range rendered {
+			if says := found[i][set.RefOf(c.Object.Unstructured).Unversioned()]; says != "" {
+				where[says] = append(where[says], r.Name)
+			}
+		}
+		for says, names := range where {
+			refusal.Problems = append(refusal.Problems, direct.ObjectError{Object: c.Object, Err: refused("%s: it is there already, %s", strings.Join(names, ", "), says)})
+		}
+	}
+	if len(refusal.Problems) > 0 {
+		return refusal
+	}
+	return nil
+}
+
+// strangersIn are the objects of a cluster that are there already, and not from Karmada,
+// each with what is to be done. brought are known to be from it.
+func (p *planner) strangersIn(ctx context.Context, rendered render.Cluster, brought func(set.Ref) bool) map[set.Ref]string {
+	strangers := map[set.Ref]string{}
+	m, err := p.beside.reach(ctx, p.beside.clusters[p.known[rendered.Name]])
+	if err != nil {
+		return strangers
+	}
+	var mu sync.Mutex
+	group, asking := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for _, o := range p.placed(rendered.Objects) {
+		ref := set.RefOf(o.Unstructured)
+		if isNamespace(ref.GroupVersionKind) || isPolicy(ref.GroupVersionKind) || brought(ref) {
+			continue
+		}
+		group.Go(func() error {
+			if says := p.isStranger(asking, m, o); says != "" {
+				mu.Lock()
+				defer mu.Unlock()
+				strangers[ref.Unversioned()] = says
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // none of them fails
+	return strangers
+}
+
+// isStranger says what is to be done about an object that a cluster has, and not from
+// Karmada; empty if it has none, or cannot say.
+func (p *planner) isStranger(ctx context.Context, m *member.Member, o manifest.Object) string {
+	resource, err := m.ResourceOf(ctx, o.GroupVersionKind(), false)
+	if err != nil {
+		return ""
+	}
+	live, err := m.Object(ctx, resource, o.GetNamespace(), o.GetName())
+	switch {
+	case err != nil, live.GetLabels()[managedLabel] == "true":
+		return ""
+	case live.GetLabels()[set.PartOfLabel] == p.PartOf():
+		return "by the set of that name that was brought there without a hub: withdraw that first, with --via direct, or --take-over what it has"
+	}
+	return "and not from Karmada, which would not touch it; --take-over takes it all the same"
+}

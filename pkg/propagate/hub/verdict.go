@@ -1,0 +1,162 @@
+package hub
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+)
+
+// verdict is how one template is in one cluster.
+type verdict struct {
+	// elsewhere: it is not to be in this cluster.
+	elsewhere bool
+	current   bool
+	// waiting is what it waits for, and failing what Karmada says went wrong.
+	waiting, failing string
+	// untyped is the binding of a template whose type the cluster did not serve when
+	// Karmada last looked; nil if it is another's.
+	untyped *binding
+}
+
+// noSuchType is what Karmada says of a cluster that does not serve a type. It looks
+// which ones a cluster serves every ten seconds, or later.
+const noSuchType = "did not have the API resource"
+
+// verdict judges a template: by what Karmada says, and where that is not all, by what
+// the cluster has.
+func (g *gate) verdict(ctx context.Context, s *snapshot, c *direct.Change, ref set.Ref) verdict {
+	b := s.binding(ref)
+	if !isKept(c) {
+		return g.dropped(s, b, c)
+	}
+	if b == nil {
+		return verdict{waiting: "Karmada has not bound it to a policy"}
+	}
+	if why := g.plan.behind(b, c); why != "" {
+		return verdict{waiting: why}
+	}
+	if v := b.placed(g.cluster, func() bool { return g.plan.defines(c) }); v != (verdict{}) {
+		return v
+	}
+	w := s.works[b.id()][g.cluster]
+	switch {
+	case w == nil:
+		return verdict{waiting: "Karmada has made no Work of it yet"}
+	case w.DeletionTimestamp != nil:
+		return verdict{waiting: "its former Work is going away"}
+	}
+	if why := g.plan.lacks(w, c, g.cluster); why != "" {
+		return verdict{waiting: why}
+	}
+	v := w.delivered(b, g.cluster)
+	if v.current && !g.arrived(ctx, w, c) {
+		return verdict{waiting: "the cluster does not have the change yet"}
+	}
+	return v
+}
+
+// knows is true if a binding was made of a template as it is.
+func (b *binding) knows(template *unstructured.Unstructured) bool {
+	order, err := resourceversion.CompareResourceVersion(b.Spec.Resource.ResourceVersion, template.GetResourceVersion())
+	return err != nil || order >= 0
+}
+
+// unplaced says what a binding does not have of the placement of the one of these
+// policies that made it; empty if it has all.
+func (b *binding) unplaced(policies []*unstructured.Unstructured) string {
+	at := slices.IndexFunc(policies, func(policy *unstructured.Unstructured) bool { return isBoundBy(b, policy) })
+	if at < 0 {
+		return "Karmada has it by a policy that is not of the set"
+	}
+	var wanted policyv1alpha1.PropagationPolicy
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(policies[at].Object, &wanted); err != nil {
+		return err.Error()
+	}
+	if b.Spec.Placement == nil || !equality.Semantic.DeepEqual(*b.Spec.Placement, wanted.Spec.Placement) {
+		return "Karmada has not seen the change of the policy yet"
+	}
+	return ""
+}
+
+// isBoundBy is true if a policy made a binding.
+func isBoundBy(b *binding, policy *unstructured.Unstructured) bool {
+	label := policyv1alpha1.PropagationPolicyPermanentIDLabel
+	if policy.GetKind() == policyv1alpha1.ResourceKindClusterPropagationPolicy {
+		label = policyv1alpha1.ClusterPropagationPolicyPermanentIDLabel
+	}
+	id := policy.GetLabels()[label]
+	return id != "" && b.Labels[label] == id
+}
+
+// placed is the verdict on where Karmada has scheduled a template; nothing if that is
+// the cluster. defined is true if the definition of its type comes with it.
+func (b *binding) placed(cluster string, defined func() bool) verdict {
+	if scheduled := meta.FindStatusCondition(b.Status.Conditions, "Scheduled"); scheduled != nil && scheduled.Status == metav1.ConditionFalse {
+		if strings.Contains(scheduled.Message, noSuchType) && defined() {
+			return verdict{waiting: "Karmada does not know yet that its definition is in the cluster", untyped: b}
+		}
+		return verdict{failing: fmt.Sprintf("not scheduled (%s): %s", scheduled.Reason, scheduled.Message)}
+	}
+	if b.Status.SchedulerObservedGeneration != b.Generation {
+		return verdict{waiting: "Karmada's scheduler has not seen it yet"}
+	}
+	switch {
+	case slices.Contains(b.names(), cluster):
+		return verdict{}
+	case b.wants(cluster):
+		return verdict{waiting: "Karmada has not scheduled it to the cluster"}
+	}
+	return verdict{elsewhere: true}
+}
+
+// wants is true if a template is to be in a cluster whatever Karmada chooses.
+func (b *binding) wants(cluster string) bool {
+	placement := b.Spec.Placement
+	return placement != nil && placement.ClusterAffinity != nil && len(placement.SpreadConstraints) == 0 &&
+		slices.Contains(placement.ClusterAffinity.ClusterNames, cluster) && !slices.Contains(placement.ClusterAffinity.ExcludeClusters, cluster) &&
+		placement.ReplicaSchedulingType() == policyv1alpha1.ReplicaSchedulingTypeDuplicated
+}
+
+// delivered is the verdict on what Karmada brought to the cluster by a Work that has
+// all.
+func (w *work) delivered(b *binding, cluster string) verdict {
+	if w.Spec.Suspended {
+		return verdict{waiting: "its Work is suspended"}
+	}
+	applied := meta.FindStatusCondition(w.Status.Conditions, "Applied")
+	if applied == nil {
+		return verdict{waiting: "not applied yet"}
+	}
+	if applied.Status != metav1.ConditionTrue {
+		return verdict{failing: "not applied: " + strings.TrimSpace(applied.Message)}
+	}
+	at := slices.IndexFunc(b.Status.AggregatedStatus, func(a aggregated) bool { return a.Cluster == cluster })
+	if at < 0 {
+		return verdict{waiting: "nothing is known of it in the cluster yet"}
+	}
+	item := b.Status.AggregatedStatus[at]
+	if !item.Applied {
+		return verdict{waiting: cmp.Or(item.Message, "not applied yet")}
+	}
+	seen, says, _ := unstructured.NestedInt64(item.Status, "resourceTemplateGeneration")
+	if says && seen < w.generation() {
+		return verdict{waiting: "its status is of the former generation"}
+	}
+	if item.Health != "Healthy" {
+		return verdict{waiting: "it is " + cmp.Or(item.Health, "Unknown")}
+	}
+	return verdict{current: true}
+}

@@ -1,0 +1,78 @@
+package fleetscale_test
+
+import (
+	"flag"
+	"slices"
+	"testing"
+	"time"
+
+	estates "github.com/kubectl-fleet/kubectl-fleet/test/estate"
+	"github.com/kubectl-fleet/kubectl-fleet/test/proof/killer"
+	"github.com/kubectl-fleet/kubectl-fleet/test/rights"
+)
+
+var update = flag.Bool("update", false, "write the table of rbac anew")
+
+// Every command works with exactly the roles that rbac prints for it, and needs all of
+// them.
+func TestRights(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t, "c1", 6)
+	e.Workload(t, "web", 3, estates.AtLeast(2))
+	b := rights.NewBench(t, rights.Bench{
+		Fleet: e.Fleet, Plugin: "kubectl-fleetscale", Env: killer.Env(), Clusters: []string{e.Cluster}, State: e.Name + "-state",
+		Table: "../../../pkg/rights/kubectl-fleetscale.txt", Update: *update,
+	})
+	here := func(args ...string) []string { return append(args, "-C", e.Cluster, "--state-namespace", b.State) }
+	pool := func(args ...string) []string {
+		return append(args, "--pool", e.Name, "--min-age", "0", "--settle", "200ms", "--reserve=false")
+	}
+	down := func() []string { return gone(pool(here("down", "--nodes", e.Busy(t, "web"))...)) }
+	// paused is a run that was interrupted while a budget said no, and can go on.
+	paused := func() {
+		e.Stall(t, "web")
+		e.interrupt(t, "budget "+e.Name+"/web", down()...).want(t, 130)
+		e.Unstall(t, "web")
+	}
+	program := estates.NewProgram(t, "")
+	coming := func() {
+		go func() { // when the program was told to add a node
+			for ctx := t.Context(); ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+				if program.Times(t, "add") > 0 {
+					e.Add(t, 6)
+					return
+				}
+			}
+		}()
+	}
+	// pdb has listed all that it shows, whether it may watch or not.
+	unwatched := map[string]string{"watch pods": "", "watch poddisruptionbudgets.policy": ""}
+	for _, command := range []struct {
+		name  string
+		cases []rights.Case
+	}{
+		{"version", []rights.Case{{Args: []string{"version", "--server", "-C", e.Cluster}}}},
+		{"pdb", []rights.Case{
+			{Args: []string{"pdb", "-C", e.Cluster}, Whole: true, Lacking: true, Tolerates: unwatched},
+			{Args: []string{"pdb", "-C", e.Cluster, "-n", e.Name}, Namespace: e.Name, Whole: true, Lacking: true, Tolerates: unwatched},
+		}},
+		{"plan", []rights.Case{{Args: pool("plan", "-C", e.Cluster, "--keep-nodes", "--count", "1"), Whole: true, Lacking: true}}},
+		{"down", []rights.Case{
+			{Args: down(), Whole: true},
+		}},
+		{"resume", []rights.Case{{Args: here("resume"), Whole: true, Before: paused}}},
+		{"abort", []rights.Case{{Args: here("abort", "--yes"), Whole: true, Before: paused}}},
+		{"set", []rights.Case{{Args: pool(here("set", "--workers", "3", "--remove-with", "hook="+program.Path, "--yes")...), Whole: true}}},
+		{"up", []rights.Case{{Args: here("up", "--pool", e.Name, "--count", "1", "--add-with", "hook="+program.Path, "--yes"), Whole: true, Before: coming}}},
+		{"status", []rights.Case{{Args: here("status"), Whole: true, Lacking: true}}},
+	} {
+		unseen := ""
+		if slices.Contains([]string{"abort", "down", "resume", "set", "up"}, command.name) {
+			unseen = command.name + " state update leases.coordination.k8s.io" // a lock is renewed after a while
+		}
+		if command.name == "pdb" { // it is done with what it has listed, mostly
+			unseen = "pdb cluster watch poddisruptionbudgets.policy\npdb cluster watch pods"
+		}
+		t.Run(command.name, func(t *testing.T) { b.Verify(t, command.name, unseen, command.cases...) })
+	}
+}

@@ -1,0 +1,83 @@
+package backup
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestRestoreKilledAtAnyWrite kills restore and drill at each of their writes, before the
+// server hears of it and after it was done. The same command, again, does what is left: a
+// restore is there once, and of a drill nothing is.
+func TestRestoreKilledAtAnyWrite(t *testing.T) {
+	l := newTills(t)
+	for _, c := range clusters() {
+		l.kubectl(t, c, "create", "namespace", "ware")
+		l.kubectl(t, c, "-n", "ware", "create", "configmap", "prices", "--from-literal", "bread=3")
+		t.Cleanup(func() { l.kubectl(t, c, "delete", "namespace", "ware", "--wait=false") })
+	}
+	if code, out, _ := l.Run(t, 0, false, l.env, "create", "ware", "-C", "c1,c2", "--include-namespaces", "ware", "--ttl", "1h", "--yes"); code != 0 {
+		t.Fatalf("create: %d %s", code, out)
+	}
+	set := l.newest(t).Name
+	lives := 0
+	for _, verb := range []string{"restore", "drill"} {
+		for _, after := range []bool{false, true} {
+			for at := 1; ; at++ {
+				lives++
+				into := fmt.Sprintf("ware-%d", lives)
+				args := []string{verb, set, "--namespace-mappings", "ware:" + into, "--yes"}
+				code, out, reached := l.Run(t, at, after, l.env, args...)
+				done := strings.Count(out, "is ready after") == len(clusters()) // what is said once more is done once more
+				if reached {
+					code, out, _ = l.Run(t, 0, false, l.env, args...)
+				} else {
+					t.Logf("%s: %d writes, after it is %t", verb, at-1, after)
+				}
+				if code != 0 {
+					t.Errorf("%s, killed at %d, after it is %t, and again: %d %s", verb, at, after, code, out)
+				}
+				l.once(t, verb, into, reached && done)
+				if !reached {
+					break
+				}
+			}
+		}
+	}
+}
+
+// once: what was restored into a namespace is there, by one Restore, or by two if it was
+// done when it was killed; what was drilled is nowhere.
+func (l *tills) once(t *testing.T, verb, into string, twice bool) {
+	t.Helper()
+	for _, c := range clusters() {
+		restores := 0
+		for line := range strings.Lines(l.ask(t, c, "-n", "velero", "get", "restores", "-o", `jsonpath={range .items[*]}{.spec.namespaceMapping}{"\n"}{end}`)) {
+			if strings.Contains(line, `"`+into+`"`) {
+				restores++
+			}
+		}
+		bread := l.ask(t, c, "-n", into, "get", "configmap", "prices", "--ignore-not-found", "-o", "jsonpath={.data.bread}")
+		namespace := l.ask(t, c, "get", "namespace", into, "--ignore-not-found", "-o", "name")
+		if verb == "restore" && (restores != 1 && (restores != 2 || !twice) || bread != "3") {
+			t.Errorf("%s in %s: %d Restores, bread is %q", into, c, restores, bread)
+		}
+		if verb == "drill" && (restores != 0 || namespace != "") {
+			t.Errorf("%s in %s: %d Restores and %q are left", into, c, restores, namespace)
+		}
+		if verb == "restore" {
+			l.kubectl(t, c, "delete", "namespace", into, "--wait=false")
+		}
+	}
+}
+
+// ask returns what kubectl says.
+func (l *tills) ask(t *testing.T, cluster string, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), l.fleet.Binary(t, "kubectl"), append([]string{"--kubeconfig", l.fleet.Kubeconfig(), "--context", cluster}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("kubectl %v: %v", args, err)
+	}
+	return string(out)
+}
