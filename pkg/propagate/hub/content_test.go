@@ -109,3 +109,55 @@ func TestRemainsOfFormerVersions(t *testing.T) {
 		})
 	}
 }
+
+// An override has no generation: what it changes must be in the cluster, whether it is
+// there now or was there before.
+func TestOverridesAsBefore(t *testing.T) {
+	t.Parallel()
+	deployment := func(fields string) string {
+		return "{kind: Deployment, apiVersion: apps/v1, metadata: {name: web, generation: 3}, spec: {" + fields + "}}"
+	}
+	limit := func(cpu string) string { return "resources: {limits: {cpu: " + cpu + "}}" }
+	for _, tc := range []struct {
+		name, before, now, is string
+		// was and overridden are the paths that were overridden, and are.
+		was, overridden string
+		want            bool
+	}{
+		{"not there yet", "replicas: 2", "replicas: 3", "replicas: 2", "", "/spec/replicas", true},
+		{"there", "replicas: 2", "replicas: 3", "replicas: 3", "", "/spec/replicas", false},
+		{"not undone yet", "replicas: 3", "replicas: 2", "replicas: 3", "/spec/replicas", "", true},
+		{"undone", "replicas: 3", "replicas: 2", "replicas: 2", "/spec/replicas", "", false},
+		{"as somebody else wants it", "replicas: 2", "replicas: 3", "replicas: 7", "", "/spec/replicas", false},
+		{"the same as before", "replicas: 3", "replicas: 3", "replicas: 7", "/spec/replicas", "/spec/replicas", false},
+		{"of the template, which has a generation", "replicas: 2", "replicas: 3", "replicas: 2", "", "/spec/paused", false},
+		{"a container more", "containers: [{name: a}]", "containers: [{name: a}, {name: b}]", "containers: [{name: a, tty: true}]", "", "/spec/containers", true},
+		{"a container more, with what it is not told", "containers: [{name: a}]", "containers: [{name: a}, {name: b}]", "containers: [{name: a}, {name: b, tty: true}]", "", "/spec/containers", false},
+		{"a quantity as the API server writes it", limit("1000m"), limit("2"), limit("'1'"), "", "/spec/resources", true},
+		{"a field more", "", "paused: true", "", "", "/spec/paused", true},
+		{"a field that says nothing", "", "paused: false", "", "", "/spec/paused", false},
+		{"a field that said nothing", "paused: false", "", "", "/spec/paused", "", false},
+		{"a field that said nothing, and is to say it", "paused: false", "paused: true", "", "", "/spec/paused", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			fields := func(text string) *unstructured.Unstructured { return object(t, deployment(text)) }
+			w := &work{}
+			if tc.overridden != "" {
+				w.Annotations = map[string]string{"policy.karmada.io/applied-overrides": `[{"policyName": "web", "overriders": {"plaintext": [{"path": "` + tc.overridden + `", "operator": "replace", "value": 0}]}}]`}
+			}
+			now := fields(tc.now)
+			now.SetAnnotations(map[string]string{generationAnnotation: "3"})
+			w.Spec.Workload.Manifests = []map[string]any{now.Object}
+			var was []string
+			if tc.was != "" {
+				was = []string{tc.was}
+			}
+			template := object(t, deployment(""))
+			former := []*unstructured.Unstructured{fields(tc.before)}
+			if got := w.isAsBefore(fields(tc.is), template, []*unstructured.Unstructured{template}, former, was); got != tc.want {
+				t.Errorf("%v, want %v", got, tc.want)
+			}
+		})
+	}
+}

@@ -23,16 +23,17 @@ type gate struct {
 	plan    *Plan
 	cluster string // as the hub calls it
 	since   map[string]time.Time
-	// there are the templates that the cluster itself was seen to have, and members
-	// what it has of the set; nil until a look needs to know.
-	there   map[*direct.Change]bool
+	// there are the templates that the cluster itself was seen to have, each with the
+	// generation that it has there, and members what it has of the set; nil until a look
+	// needs to know.
+	there   map[*direct.Change]int64
 	members map[set.Ref]*unstructured.Unstructured
 	// hurry, if not nil, has Karmada schedule a binding again.
 	hurry func(context.Context, *binding) error
 }
 
 func newGate(p *Plan, cluster string) *gate {
-	return &gate{plan: p, cluster: cluster, since: map[string]time.Time{}, there: map[*direct.Change]bool{}}
+	return &gate{plan: p, cluster: cluster, since: map[string]time.Time{}, there: map[*direct.Change]int64{}}
 }
 
 // look is how the objects are.

@@ -52,7 +52,7 @@ type Plan struct {
 
 	// former are the versions of templates that the set had before, by
 	// set.Ref.Unversioned, when a run has begun.
-	former map[set.Ref][]*unstructured.Unstructured
+	former map[set.Ref][]version
 	beside *beside
 
 	at *progress

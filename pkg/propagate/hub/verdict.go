@@ -62,8 +62,11 @@ func (g *gate) verdict(ctx context.Context, s *snapshot, c *direct.Change, ref s
 		return verdict{waiting: why}
 	}
 	v := w.delivered(b, g.cluster)
-	if v.current && !g.arrived(ctx, w, c) {
-		return verdict{waiting: "the cluster does not have the change yet"}
+	if !v.current {
+		return v
+	}
+	if why := g.missing(ctx, b, w, c); why != "" {
+		return verdict{waiting: why}
 	}
 	return v
 }
@@ -143,11 +146,10 @@ func (w *work) delivered(b *binding, cluster string) verdict {
 	if applied.Status != metav1.ConditionTrue {
 		return verdict{failing: "not applied: " + strings.TrimSpace(applied.Message)}
 	}
-	at := slices.IndexFunc(b.Status.AggregatedStatus, func(a aggregated) bool { return a.Cluster == cluster })
-	if at < 0 {
+	item, known := b.statusIn(cluster)
+	if !known {
 		return verdict{waiting: "nothing is known of it in the cluster yet"}
 	}
-	item := b.Status.AggregatedStatus[at]
 	if !item.Applied {
 		return verdict{waiting: cmp.Or(item.Message, "not applied yet")}
 	}
@@ -159,4 +161,22 @@ func (w *work) delivered(b *binding, cluster string) verdict {
 		return verdict{waiting: "it is " + cmp.Or(item.Health, "Unknown")}
 	}
 	return verdict{current: true}
+}
+
+// statusIn is what became of a template in a cluster.
+func (b *binding) statusIn(cluster string) (status aggregated, known bool) {
+	for _, a := range b.Status.AggregatedStatus {
+		if a.Cluster == cluster {
+			return a, true
+		}
+	}
+	return aggregated{}, false
+}
+
+// isOlder is true for the status of an object in a cluster that is of before a
+// generation of it. Karmada says it of workloads
+// (pkg/resourceinterpreter/default/native/reflectstatus.go).
+func (a *aggregated) isOlder(generation int64) bool {
+	of, says, _ := unstructured.NestedInt64(a.Status, "generation")
+	return says && of < generation
 }

@@ -165,3 +165,15 @@ func TestOverriddenInAWork(t *testing.T) {
 		})
 	}
 }
+
+// The status of a workload counts when it is of its generation in the cluster.
+func TestStatusOfAGeneration(t *testing.T) {
+	t.Parallel()
+	for text, older := range map[string]bool{"{generation: 3}": true, "{generation: 4}": false, "{generation: 5}": false, "{}": false} {
+		b := bound(t, "{status: {aggregatedStatus: [{clusterName: c2, status: {generation: 9}}, {clusterName: c1, status: "+text+"}]}}")
+		status, known := b.statusIn("c1")
+		if !known || status.isOlder(4) != older {
+			t.Errorf("%s: %v, of before generation 4: %v, want %v", text, known, !older, older)
+		}
+	}
+}

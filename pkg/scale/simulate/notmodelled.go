@@ -48,11 +48,17 @@ func (e *Engine) NotModelled() []string {
 // toleratesCordon: and somebody makes it anew, but not for this node.
 func toleratesCordon(p *corev1.Pod) bool {
 	owner := metav1.GetControllerOfNoCopy(p)
-	if owner == nil || owner.Kind == "DaemonSet" || owner.Kind == "Node" {
+	if owner == nil || owner.Kind == "Node" || isDaemon(p) {
 		return false
 	}
 	return slices.ContainsFunc(p.Spec.Tolerations, func(t corev1.Toleration) bool {
 		key := t.Key == "" || t.Key == corev1.TaintNodeUnschedulable
 		return key && t.Operator == corev1.TolerationOpExists && (t.Effect == "" || t.Effect == corev1.TaintEffectNoSchedule)
 	})
+}
+
+// isDaemon is true for a pod that is for one node, and goes with it.
+func isDaemon(p *corev1.Pod) bool {
+	owner := metav1.GetControllerOfNoCopy(p)
+	return owner != nil && owner.Kind == "DaemonSet"
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -229,8 +228,7 @@ func (p *plan) reserve(ctx context.Context) (*Blocked, error) {
 	var pods []*corev1.Pod
 	for _, info := range p.state.nodes[fullest].GetPods() {
 		pod := info.GetPod()
-		owner := metav1.GetControllerOfNoCopy(pod)
-		if pod.Annotations[corev1.MirrorPodAnnotationKey] == "" && (owner == nil || owner.Kind != "DaemonSet") {
+		if pod.Annotations[corev1.MirrorPodAnnotationKey] == "" && !isDaemon(pod) {
 			pods = append(pods, pod)
 		}
 	}

@@ -126,7 +126,8 @@ type Engine struct {
 	grouped map[string]*groups
 	// groupedIn is the epoch of grouped.
 	groupedIn int
-	// waiting are pending pods that have places today, by their nodes.
+	// waiting are pending pods that have places today, by their nodes; without those of
+	// DaemonSets, which are for one node and go with it.
 	waiting map[int][]*mover
 	leaving map[int]bool
 
@@ -194,7 +195,7 @@ func (e *Engine) placePending(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if found {
+		if found && !isDaemon(m.info.Pod) {
 			e.waiting[at] = append(e.waiting[at], m)
 		}
 	}

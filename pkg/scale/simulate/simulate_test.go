@@ -203,6 +203,16 @@ func TestVerdicts(t *testing.T) {
 			leaving: []string{"a"}, want: []Verdict{NoPlace}, blocked: "Insufficient cpu",
 		},
 		{
+			name: "a DaemonSet's pod that waits for its node goes with it, and is nobody's any more",
+			cluster: Cluster{
+				Nodes: []*corev1.Node{node("a", "z1", "4"), node("b", "z1", "1")}, Pods: []*corev1.Pod{pod("p", "a", "web", "1")}, Pending: []*corev1.Pod{pod("w", "", "kured", "1", func(p *corev1.Pod) {
+					p.OwnerReferences[0].Kind = "DaemonSet"
+					p.Spec.NodeSelector = map[string]string{corev1.LabelHostname: "a"}
+				})},
+			},
+			leaving: []string{"a"}, want: []Verdict{Fits},
+		},
+		{
 			name: "a pending pod without a place today is not held against it",
 			cluster: Cluster{
 				Nodes: []*corev1.Node{node("a", "z1", "4"), node("b", "z1", "4")}, Pods: []*corev1.Pod{pod("p", "a", "web", "1")}, Pending: []*corev1.Pod{pod("w", "", "late", "20")},
