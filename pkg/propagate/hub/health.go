@@ -42,6 +42,11 @@ func (g *gate) look(ctx context.Context) (h direct.Health, failed string, err er
 	if err != nil {
 		return h, "", err
 	}
+	if g.plan.at.hasDropped() {
+		if err := g.plan.collect(ctx); err != nil {
+			return h, "", err
+		}
+	}
 	since := map[string]time.Time{}
 	g.members = nil
 	for _, c := range g.plan.Changes {
@@ -93,6 +98,13 @@ func (g *gate) dropped(s *snapshot, b *binding, c *direct.Change) verdict {
 		}
 	}
 	return verdict{elsewhere: true}
+}
+
+// hasDropped is true when the templates are deleted that the set has no longer.
+func (a *progress) hasDropped() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.dropped
 }
 
 // waitingFor are the clusters in which a gate waits until what is dropped is gone.

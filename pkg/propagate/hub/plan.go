@@ -13,6 +13,7 @@ import (
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
@@ -65,7 +66,7 @@ type Plan struct {
 func newPlan(m *member.Member, o direct.Options, reach Reach) *Plan {
 	return &Plan{
 		hub: m, options: o, beside: &beside{reach: reach, clusters: map[string]inventory.Cluster{}, unseen: map[string]error{}}, known: map[string]string{}, overridden: map[overrideKey]appliedOverride{},
-		at: &progress{begun: map[string]bool{}, finished: map[string]bool{}, hurries: hurries{}, policies: map[*direct.Change]*unstructured.Unstructured{}},
+		at: &progress{begun: map[string]bool{}, finished: map[string]bool{}, hurries: hurries{}, orphans: orphans{since: map[types.UID]time.Time{}}, policies: map[*direct.Change]*unstructured.Unstructured{}},
 	}
 }
 

@@ -90,6 +90,9 @@ func (t *Turn) awaitTaken(ctx context.Context, within time.Duration, cluster str
 				left = append(left, set.RefOf(o).String())
 			}
 		})
+		if err == nil && len(left) > 0 {
+			err = t.collect(ctx)
+		}
 		return left, err
 	})
 }
