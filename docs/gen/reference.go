@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -53,9 +52,6 @@ func addReference(t tree, f family.Family) error {
 			errs = append(errs, fmt.Errorf("%s: Short is %q, and short in %s %q: they must be one", p.Name, root.Short, family.File, p.Short))
 		}
 		fmt.Fprintf(index, "\n## [%s](%s)\n\n%s\n", root.CommandPath(), page(root), strings.TrimSpace(p.Long))
-		if !slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() != "version" }) {
-			fmt.Fprint(index, "\nNothing but `version` is built yet.\n")
-		}
 		if err := addPages(t, index, root); err != nil {
 			return err
 		}

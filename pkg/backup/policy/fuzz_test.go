@@ -13,7 +13,7 @@ func FuzzLoad(f *testing.F) {
 	const head = "apiVersion: kubectl-fleet.io/v1alpha1\nkind: BackupSchedule\nmetadata: {name: shop}\n"
 	f.Add([]byte(head + "spec:\n  members: [{cluster: east}, {cluster: west, required: false, velero: {ttl: 1h}}]\n  velero: {template: {includedNamespaces: [shop]}}\n"))
 	f.Add([]byte(head + "spec:\n  members: [{cluster: east}]\n  velero: {template: {includedNamespaces: [shop]}}\n  quiesce: [{actions: [{exec: {}}, {}]}]\n"))
-	f.Add([]byte(head + "spec: {schedule: '* * * * *', maxFreeze: -1s, retention: {keepLast: -1}, members: [null]}\n"))
+	f.Add([]byte(head + "spec: {cron: '* * * * *', maxFreeze: -1s, retention: -1, members: [null]}\n"))
 	f.Add([]byte(head + "spec: {velero: {template: []}}\n"))
 	f.Add([]byte("a: &a [*a, *a]"))
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -16,26 +15,6 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/test/estate"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/capi"
 )
-
-// Cluster makes another Cluster, whose nodes are in c1, too. It goes with the test.
-func (m *Management) Cluster(t testing.TB, name string, labels map[string]string, spec map[string]any) {
-	t.Helper()
-	secrets := m.Nodes["c1"].CoreV1().Secrets(capi.Namespace)
-	secret, err := secrets.Get(t.Context(), "c1-kubeconfig", metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	// It stays, since machines need it until they are gone.
-	secret.ObjectMeta = metav1.ObjectMeta{Name: name + "-kubeconfig", Labels: map[string]string{"cluster.x-k8s.io/cluster-name": name}}
-	if _, err := secrets.Create(t.Context(), secret, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
-		t.Fatal(err)
-	}
-	meta := map[string]any{"name": name}
-	if err := unstructured.SetNestedStringMap(meta, labels, "labels"); err != nil {
-		t.Fatal(err)
-	}
-	m.Create(t, "clusters", map[string]any{"kind": "Cluster", "metadata": meta, "spec": spec})
-}
 
 // Kurator is a stand-in for Kurator with one Cluster: it applies the count of its
 // first entry of workers to a MachineDeployment anew all the time, as Kurator does.

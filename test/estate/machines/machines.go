@@ -68,6 +68,26 @@ func (m *Management) Create(t testing.TB, resource string, object map[string]any
 	estate.Put(t, m.Of(resource), object)
 }
 
+// Cluster makes another Cluster, whose nodes are in c1, too. It goes with the test.
+func (m *Management) Cluster(t testing.TB, name string, labels map[string]string, spec map[string]any) {
+	t.Helper()
+	secrets := m.Nodes["c1"].CoreV1().Secrets(capi.Namespace)
+	secret, err := secrets.Get(t.Context(), "c1-kubeconfig", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It stays, since machines need it until they are gone.
+	secret.ObjectMeta = metav1.ObjectMeta{Name: name + "-kubeconfig", Labels: map[string]string{"cluster.x-k8s.io/cluster-name": name}}
+	if _, err := secrets.Create(t.Context(), secret, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatal(err)
+	}
+	meta := map[string]any{"name": name}
+	if err := unstructured.SetNestedStringMap(meta, labels, "labels"); err != nil {
+		t.Fatal(err)
+	}
+	m.Create(t, "clusters", map[string]any{"kind": "Cluster", "metadata": meta, "spec": spec})
+}
+
 // Patch changes an object of Cluster API.
 func (m *Management) Patch(t testing.TB, resource, name, patch string) {
 	t.Helper()
