@@ -187,7 +187,7 @@ func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
 	if o.hub != "" && o.render.request.Division.ByFree {
 		return nil, cli.UsageError(errors.New("--weight-by free is for --via direct: Karmada divides by what is free by itself, and again when it changes; add a PropagationPolicy with weightPreference: {dynamicWeight: AvailableReplicas} to the objects, or divide with --weight"))
 	}
-	o.render.request.Namespace = f.options.Namespace
+	o.render.request.Namespace, o.options.TakesBack = f.options.Namespace, o.rollout.takesBack()
 	if o.render.only() {
 		if f.flags.Changed("dry-run") {
 			err = cli.UsageError(errors.New("--render and --list-images change nothing; --dry-run cannot be combined with them"))

@@ -40,6 +40,7 @@ func (f *propagateFlags) toResume(o *propagateOptions, args []string) (*propagat
 		return nil, cli.UsageError(err)
 	}
 	o.options.Set, o.resume = f.resume, &resume{bake: f.flags.Changed("bake")}
+	o.options.TakesBack = o.rollout.takesBack()
 	if err := f.clusters.Chosen(); err != nil {
 		return nil, err
 	}

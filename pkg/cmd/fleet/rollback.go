@@ -138,7 +138,7 @@ func (f *rollbackFlags) toOptions(args []string) (*rollbackOptions, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.rollout = rollout
+	o.rollout, o.options.TakesBack = rollout, rollout.takesBack()
 	return &rollbackOptions{propagateOptions: o, to: f.to}, nil
 }
 

@@ -71,6 +71,9 @@ func (f *rolloutFlags) parse(env *cli.Env) (rollout, error) {
 	return r, err
 }
 
+// takesBack is true if what fails is brought back by the same command.
+func (r rollout) takesBack() bool { return r.strategy.OnFailure == propagate.Rollback }
+
 // over is the strategy for these clusters.
 func (r rollout) over(clusters []inventory.Cluster) (propagate.Strategy, error) {
 	waves, err := fanout.Waves(clusters, r.steps)

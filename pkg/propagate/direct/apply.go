@@ -28,7 +28,7 @@ func (p *Plan) Idle() bool {
 // Prepare keeps in the cluster what a run will do there, before any cluster is
 // changed: the run can be taken up from it.
 func (p *Plan) Prepare(ctx context.Context, run set.Run) error {
-	if p.resumed {
+	if p.purpose == toResume {
 		return nil
 	}
 	journal := p.set.Journal

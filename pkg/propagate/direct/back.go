@@ -146,7 +146,7 @@ func overlay(base, top map[string]any) map[string]any {
 // PlanWithdraw plans to take all of a set out of a cluster.
 func PlanWithdraw(ctx context.Context, m *member.Member, o Options) (*Plan, error) {
 	o.Prune = true
-	plan, err := PlanCluster(ctx, m, nil, o)
+	plan, err := planCluster(ctx, m, nil, o, toForget)
 	if err != nil {
 		return nil, err
 	}

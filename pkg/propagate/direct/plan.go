@@ -39,6 +39,8 @@ type Options struct {
 	CompareOnly bool
 	// Hub: the cluster is a control plane that brings the objects to others.
 	Hub bool
+	// TakesBack: a run of the plan that fails is taken back by another.
+	TakesBack bool
 
 	pruneOnly func(set.Ref) bool // nil: all that is not wanted
 }
@@ -67,9 +69,17 @@ type Plan struct {
 	// restores is the revision that the plan brings back; nil if it brings
 	// something new.
 	restores *int
-	// resumed: the revision is kept already, and is gone on with.
-	resumed bool
+	purpose  purpose
 }
+
+// purpose is what becomes of the set in what the cluster remembers.
+type purpose int
+
+const (
+	toKeep   purpose = iota // a revision is added
+	toResume                // the last revision is gone on with
+	toForget                // nothing is remembered any more
+)
 
 // Counts counts the objects that are written, and of those the ones deleted.
 func (p *Plan) Counts() (writes, deletes int) {
@@ -101,8 +111,12 @@ type planner struct {
 // PlanCluster plans for one cluster, by reading and by dry runs: nothing is
 // written. What cannot be is a *RefusedError with every reason.
 func PlanCluster(ctx context.Context, m *member.Member, objects []manifest.Object, o Options) (*Plan, error) {
+	return planCluster(ctx, m, objects, o, toKeep)
+}
+
+func planCluster(ctx context.Context, m *member.Member, objects []manifest.Object, o Options, purpose purpose) (*Plan, error) {
 	p := &planner{
-		Plan:      &Plan{Cluster: m.Cluster().Name, options: o, member: m},
+		Plan:      &Plan{Cluster: m.Cluster().Name, options: o, member: m, purpose: purpose},
 		resources: map[schema.GroupVersionKind]member.Resource{}, planned: map[schema.GroupKind]member.Resource{}, spaces: map[string]bool{}, missing: map[string]bool{},
 	}
 	if err := p.remember(ctx); err != nil {

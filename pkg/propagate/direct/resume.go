@@ -21,28 +21,29 @@ func PlanResume(ctx context.Context, m *member.Member, o Options) (*Plan, error)
 		p := &planner{Plan: &Plan{Cluster: m.Cluster().Name, options: o, member: m}}
 		return p.Plan, p.remember(ctx)
 	}
-	plan, err := planKept(ctx, m, o, s, s.Journal.Revision)
+	plan, err := planKept(ctx, m, o, s, s.Journal.Revision, toResume)
 	if err != nil {
 		return nil, err
 	}
 	if plan.set.Journal.Revision != s.Journal.Revision {
 		return nil, refused("somebody else has begun another run meanwhile")
 	}
-	plan.resumed = true
 	return plan, nil
 }
 
-// PlanKept plans to apply again what is applied. What it changes has drifted.
+// PlanKept plans to apply again what is applied: what that would change has drifted. It
+// is looked at, and never made.
 func PlanKept(ctx context.Context, m *member.Member, o Options) (*Plan, error) {
 	s, err := set.Load(ctx, state.Store{Member: m, Namespace: o.StateNamespace}, o.Set)
 	if err != nil {
 		return nil, err
 	}
-	return planKept(ctx, m, o, s, applied(s))
+	o.CompareOnly = true
+	return planKept(ctx, m, o, s, applied(s), toResume)
 }
 
 // planKept plans to apply a revision again.
-func planKept(ctx context.Context, m *member.Member, o Options, s *set.Set, number int) (*Plan, error) {
+func planKept(ctx context.Context, m *member.Member, o Options, s *set.Set, number int, purpose purpose) (*Plan, error) {
 	current, err := s.Revision(ctx, number)
 	if err != nil {
 		return nil, err
@@ -60,5 +61,5 @@ func planKept(ctx context.Context, m *member.Member, o Options, s *set.Set, numb
 	for i, object := range current.Objects {
 		objects[i] = manifest.Object{Unstructured: object, Origin: manifest.Origin{Source: fmt.Sprintf("revision %d", current.Number)}}
 	}
-	return PlanCluster(ctx, m, objects, o)
+	return planCluster(ctx, m, objects, o, purpose)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
-// mayRemember refuses a plan of somebody who may not write what a run remembers:
+// mayRemember refuses a plan of somebody who may not write what its run remembers:
 // otherwise that would come out under way. Where the server does not say, the run
 // will hear it.
 func (p *planner) mayRemember(ctx context.Context) error {
@@ -20,12 +20,13 @@ func (p *planner) mayRemember(ctx context.Context) error {
 		return nil
 	}
 	var needed []authorizationv1.ResourceAttributes
-	for _, of := range []authorizationv1.ResourceAttributes{{Resource: "secrets"}, {Group: "coordination.k8s.io", Resource: "leases"}} {
-		for _, verb := range []string{"create", "update", "delete"} {
-			of.Namespace, of.Verb = p.options.StateNamespace, verb
-			needed = append(needed, of)
+	need := func(group, resource string, verbs ...string) {
+		for _, verb := range verbs {
+			needed = append(needed, authorizationv1.ResourceAttributes{Group: group, Resource: resource, Verb: verb, Namespace: p.options.StateNamespace})
 		}
 	}
+	need("", "secrets", p.writesRecords()...)
+	need("coordination.k8s.io", "leases", "create", "update", "delete") // the lock is taken, renewed and given back
 	answers := make([]string, len(needed))
 	group, asking := errgroup.WithContext(ctx)
 	for i := range needed {
@@ -45,4 +46,31 @@ func (p *planner) mayRemember(ctx context.Context) error {
 	}
 	denied := fmt.Errorf("you may not %s in the namespace %s, in which the cluster remembers the set", strings.Join(lacking, ", "), p.options.StateNamespace)
 	return refused("%w", &member.DeniedError{Err: denied})
+}
+
+// writesRecords are the verbs that a run of the plan needs for the Secrets of the set,
+// beside those by which it was planned.
+func (p *Plan) writesRecords() []string {
+	journal := &p.set.Journal
+	var verbs []string
+	next := journal.Revision
+	switch p.purpose {
+	case toForget:
+		return []string{"delete"}
+	case toKeep:
+		next++
+		verbs = append(verbs, "create")
+	case toResume:
+		if p.options.TakesBack { // by a revision more
+			verbs = append(verbs, "create")
+		}
+	}
+	verbs = append(verbs, "update")
+	if !p.set.Exists() { // what is not there was not listed
+		verbs = append(verbs, "list")
+	}
+	if p.options.TakesBack || journal.Tidies(next) {
+		verbs = append(verbs, "delete")
+	}
+	return verbs
 }

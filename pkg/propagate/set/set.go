@@ -200,6 +200,12 @@ func (j *Journal) Pass() {
 	j.Passed = j.Passed[max(0, len(j.Passed)-keepRevisions-1):]
 }
 
+// Tidies is true if a run deletes revisions when the one of this number has passed its
+// gate; see Set.Tidy.
+func (j *Journal) Tidies(number int) bool {
+	return number > j.Done+1 || len(j.Passed) > keepRevisions
+}
+
 // Covers notes that the set may have objects of a kind in a namespace.
 func (j *Journal) Covers(kind schema.GroupKind, namespace string) {
 	if !slices.Contains(j.Kinds, kind) {
