@@ -48,13 +48,40 @@ func (t *Turn) drop(ctx context.Context, done func(*direct.Change)) error {
 	if err := t.unbind(ctx, holdWait); err != nil {
 		return err
 	}
+	objects := func(c *direct.Change) bool { return dropsTemplate(c) && !isDefinition(c.Object.GroupVersionKind()) }
+	if err := t.Drop(ctx, objects, done); err != nil {
+		return err
+	}
+	if err := t.awaitUndefinable(ctx, holdWait, objects); err != nil {
+		return err
+	}
+	definitions := func(c *direct.Change) bool { return dropsTemplate(c) && isDefinition(c.Object.GroupVersionKind()) }
 	overrides := func(c *direct.Change) bool { return isOfPolicy(c) && t.dropsLate(c) }
-	for _, which := range []func(*direct.Change) bool{dropsTemplate, overrides} {
+	for _, which := range []func(*direct.Change) bool{definitions, overrides} {
 		if err := t.Drop(ctx, which, done); err != nil {
 			return err
 		}
 	}
 	t.at.dropped = true
+	return nil
+}
+
+// awaitUndefinable waits, before definitions are deleted, until no cluster has any of
+// these objects: Karmada cannot take away objects of a type that a cluster no longer
+// serves, and would try for ever (tryDeleteWorkload in karmada's
+// pkg/controllers/execution/execution_controller.go).
+func (t *Turn) awaitUndefinable(ctx context.Context, within time.Duration, objects func(*direct.Change) bool) error {
+	deleted := func(c *direct.Change) bool {
+		return c.Action == direct.ActionDelete && isDefinition(c.Object.GroupVersionKind())
+	}
+	if !slices.ContainsFunc(t.Changes, deleted) {
+		return nil
+	}
+	for _, cluster := range t.known {
+		if err := t.awaitTaken(ctx, within, cluster, objects); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -42,11 +42,6 @@ func (g *gate) look(ctx context.Context) (h direct.Health, failed string, err er
 	if err != nil {
 		return h, "", err
 	}
-	if g.plan.at.hasDropped() {
-		if err := g.plan.collect(ctx); err != nil {
-			return h, "", err
-		}
-	}
 	since := map[string]time.Time{}
 	g.members = nil
 	for _, c := range g.plan.Changes {
@@ -100,13 +95,6 @@ func (g *gate) dropped(s *snapshot, b *binding, c *direct.Change) verdict {
 	return verdict{elsewhere: true}
 }
 
-// hasDropped is true when the templates are deleted that the set has no longer.
-func (a *progress) hasDropped() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.dropped
-}
-
 // waitingFor are the clusters in which a gate waits until what is dropped is gone.
 func (a *progress) waitingFor(cluster string) []string {
 	a.mu.Lock()
@@ -123,7 +111,7 @@ func (p *Plan) defines(template *direct.Change) bool {
 	return slices.ContainsFunc(p.Changes, func(c *direct.Change) bool {
 		group, _, _ := unstructured.NestedString(c.Object.Object, "spec", "group")
 		name, _, _ := unstructured.NestedString(c.Object.Object, "spec", "names", "kind")
-		return isKept(c) && c.Object.GetKind() == "CustomResourceDefinition" && group == kind.Group && name == kind.Kind
+		return isKept(c) && isDefinition(c.Object.GroupVersionKind()) && group == kind.Group && name == kind.Kind
 	})
 }
 

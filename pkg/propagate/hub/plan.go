@@ -13,7 +13,6 @@ import (
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
@@ -66,7 +65,7 @@ type Plan struct {
 func newPlan(m *member.Member, o direct.Options, reach Reach) *Plan {
 	return &Plan{
 		hub: m, options: o, beside: &beside{reach: reach, clusters: map[string]inventory.Cluster{}, unseen: map[string]error{}}, known: map[string]string{}, overridden: map[overrideKey]appliedOverride{},
-		at: &progress{begun: map[string]bool{}, finished: map[string]bool{}, hurries: hurries{}, orphans: orphans{since: map[types.UID]time.Time{}}, policies: map[*direct.Change]*unstructured.Unstructured{}},
+		at: &progress{begun: map[string]bool{}, finished: map[string]bool{}, hurries: hurries{}, policies: map[*direct.Change]*unstructured.Unstructured{}},
 	}
 }
 
@@ -240,7 +239,7 @@ func (p *planner) names() []string {
 // are refused later, with all other reasons.
 func (p *planner) learn(ctx context.Context, objects []manifest.Object) error {
 	for _, o := range objects {
-		if o.GroupVersionKind().GroupKind() == (schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}) {
+		if isDefinition(o.GroupVersionKind()) {
 			group, _, _ := unstructured.NestedString(o.Object, "spec", "group")
 			kind, _, _ := unstructured.NestedString(o.Object, "spec", "names", "kind")
 			scope, _, _ := unstructured.NestedString(o.Object, "spec", "scope")
@@ -282,6 +281,11 @@ func isPolicy(kind schema.GroupVersionKind) bool { return kind.Group == policyv1
 
 func isNamespace(kind schema.GroupVersionKind) bool {
 	return kind.GroupKind() == schema.GroupKind{Kind: "Namespace"}
+}
+
+// isDefinition is true for the definitions of types.
+func isDefinition(kind schema.GroupVersionKind) bool {
+	return kind.GroupKind() == schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
 }
 
 func ofNamespace(o *unstructured.Unstructured) bool { return isNamespace(o.GroupVersionKind()) }

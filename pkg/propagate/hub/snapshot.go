@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
@@ -43,12 +42,11 @@ type binding struct {
 
 	Spec struct {
 		Resource struct {
-			APIVersion      string    `json:"apiVersion"`
-			Kind            string    `json:"kind"`
-			Namespace       string    `json:"namespace"`
-			Name            string    `json:"name"`
-			UID             types.UID `json:"uid"`
-			ResourceVersion string    `json:"resourceVersion"`
+			APIVersion      string `json:"apiVersion"`
+			Kind            string `json:"kind"`
+			Namespace       string `json:"namespace"`
+			Name            string `json:"name"`
+			ResourceVersion string `json:"resourceVersion"`
 		} `json:"resource"`
 		Clusters []struct {
 			Name string `json:"name"`

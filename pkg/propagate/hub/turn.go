@@ -33,7 +33,6 @@ type progress struct {
 	// begun and finished are the clusters that have had their turn.
 	begun, finished map[string]bool
 	hurries         hurries
-	orphans         orphans
 	back            *Plan
 }
 

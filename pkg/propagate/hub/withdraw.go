@@ -44,7 +44,16 @@ func (t *Turn) dropTemplates(ctx context.Context, within time.Duration) error {
 	if t.at.applied {
 		return nil
 	}
-	if err := t.DropOnly(ctx, within, func(c *direct.Change) bool { return !isOfPolicy(c) && !isUnbound(c) }); err != nil {
+	templates := func(c *direct.Change) bool { return !isOfPolicy(c) && !isUnbound(c) }
+	objects := func(c *direct.Change) bool { return templates(c) && !isDefinition(c.Object.GroupVersionKind()) }
+	definitions := func(c *direct.Change) bool { return templates(c) && !objects(c) }
+	if err := t.DropOnly(ctx, within, objects); err != nil {
+		return err
+	}
+	if err := t.awaitUndefinable(ctx, within, objects); err != nil {
+		return err
+	}
+	if err := t.DropOnly(ctx, within, definitions); err != nil {
 		return err
 	}
 	t.at.applied = true
@@ -90,9 +99,6 @@ func (t *Turn) awaitTaken(ctx context.Context, within time.Duration, cluster str
 				left = append(left, set.RefOf(o).String())
 			}
 		})
-		if err == nil && len(left) > 0 {
-			err = t.collect(ctx)
-		}
 		return left, err
 	})
 }
