@@ -46,8 +46,8 @@ func (r *run) create(ctx context.Context, plan *Plan) (*v1alpha1.BackupExecution
 		r.end(ctx, v1alpha1.BackupReleasing) // for recover
 		return r.merged(), errors.Join(context.Cause(ctx), err, released)
 	case err != nil:
-		r.end(ctx, v1alpha1.BackupAborted)
-		return r.merged(), &AbortedError{Err: err}
+		untold := r.end(ctx, v1alpha1.BackupAborted)
+		return r.merged(), &AbortedError{Err: err, Untold: untold}
 	}
 	r.end(ctx, v1alpha1.BackupFinishing)
 	if ctx.Err() != nil {
@@ -166,8 +166,9 @@ func note(own *v1alpha1.MemberExecution, b *velerov1.Backup) {
 	}
 }
 
-// end writes what has come of it into every journal there is.
-func (r *run) end(ctx context.Context, phase v1alpha1.BackupPhase) {
+// end writes what has come of it into every journal there is, also of those whose journal
+// could not be written before, and returns the clusters that did not take it.
+func (r *run) end(ctx context.Context, phase v1alpha1.BackupPhase) (untold []string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	var remember []*part
@@ -179,7 +180,7 @@ func (r *run) end(ctx context.Context, phase v1alpha1.BackupPhase) {
 			remember = append(remember, p)
 		}
 	}
-	r.save(ctx, remember, phase)
+	return r.save(ctx, remember, phase)
 }
 
 // merged is what is known of the set; nil if nobody remembers it.

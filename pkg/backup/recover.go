@@ -122,7 +122,9 @@ func (r *run) recover(ctx context.Context, s Set) (*v1alpha1.BackupExecution, er
 		begun = begun || p.own().Backup.UID != ""
 	}
 	if !begun {
-		r.end(ctx, v1alpha1.BackupAborted)
+		if untold := r.end(ctx, v1alpha1.BackupAborted); len(untold) > 0 {
+			return r.merged(), &AbortedError{Err: errors.New("no Backup was asked for"), Untold: untold}
+		}
 		return r.merged(), nil
 	}
 	r.end(ctx, v1alpha1.BackupFinishing)

@@ -106,7 +106,11 @@ func (u *Unreleased) Name() string {
 }
 
 // AbortedError is a run that came to no set. Nothing is held still.
-type AbortedError struct{ Err error }
+type AbortedError struct {
+	Err error
+	// Untold are clusters that remember the run as one that goes on: they could not be told.
+	Untold []string
+}
 
 func (e *AbortedError) Error() string {
 	return fmt.Sprintf("there is no set, and everything was released: %v", e.Err)
@@ -266,10 +270,19 @@ func (r *run) unlock(ctx context.Context) {
 
 func lockName(policy string) string { return "backup." + policy }
 
-// save writes the journals of some members at once.
-func (r *run) save(ctx context.Context, parts []*part, phase v1alpha1.BackupPhase) {
+// save writes the journals of some members at once, and returns those that did not take it.
+func (r *run) save(ctx context.Context, parts []*part, phase v1alpha1.BackupPhase) (untold []string) {
+	var mu sync.Mutex
 	r.each(ctx, parts, func(ctx context.Context, p *part) error {
 		p.journal.Status.Phase = phase
-		return p.journal.Save(ctx)
+		err := p.journal.Save(ctx)
+		if err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			untold = append(untold, p.cluster.Name)
+		}
+		return err
 	})
+	slices.Sort(untold)
+	return untold
 }

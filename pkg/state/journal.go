@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/patience"
@@ -25,6 +26,8 @@ const (
 type Journal struct {
 	store  Store
 	record *Record
+	// unheard are contents that were written without an answer: each may be what is there.
+	unheard [][]byte
 }
 
 // NewJournal is a journal that is not there yet.
@@ -68,7 +71,8 @@ func (j *Journal) Decode(into any) error {
 }
 
 // Save writes the value, if nobody else has since it was read (ErrChanged). It tries
-// again while the API server has no answer.
+// again while the API server has no answer. What an earlier Save was never told of is no
+// other's write.
 func (j *Journal) Save(ctx context.Context, value any) error {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -84,33 +88,38 @@ func (j *Journal) Save(ctx context.Context, value any) error {
 	}
 	next := *j.record
 	next.Data = map[string][]byte{journalKey: packed.Bytes()}
-	lost := false // an answer
 	err = patience.Try(ctx, func() error {
 		err := j.store.Put(ctx, &next)
-		if lost && errors.Is(err, ErrChanged) {
-			return j.mine(ctx, &next)
+		if errors.Is(err, ErrChanged) && len(j.unheard) > 0 {
+			err = j.takeUp(ctx, &next)
 		}
-		lost = lost || member.IsAway(err)
+		if member.IsAway(err) || err != nil && ctx.Err() != nil {
+			j.unheard = append(j.unheard, packed.Bytes())
+		}
 		return err
 	})
 	if err == nil {
-		j.record = &next
+		j.record, j.unheard = &next, nil
 	}
 	return err
 }
 
-// mine takes up the version of a record that is as it was to be: then the answer to
-// our own write was lost, and nobody else has written.
-func (j *Journal) mine(ctx context.Context, next *Record) error {
+// takeUp writes a record that is as an earlier write of ours would have left it: then the
+// answer to that was lost, and nobody else has written.
+func (j *Journal) takeUp(ctx context.Context, next *Record) error {
 	is, err := j.store.Get(ctx, next.Name)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case is == nil || !bytes.Equal(is.Data[journalKey], next.Data[journalKey]):
+	}
+	ours := func(content []byte) bool { return bytes.Equal(content, is.Data[journalKey]) }
+	if is == nil || !slices.ContainsFunc(j.unheard, ours) {
 		return j.wrap(ErrChanged)
 	}
 	next.UID, next.Version = is.UID, is.Version
-	return nil
+	if ours(next.Data[journalKey]) {
+		return nil
+	}
+	return j.store.Put(ctx, next)
 }
 
 // Delete deletes it, if it is still the same.

@@ -105,7 +105,12 @@ func (a access) RESTConfig(context.Context) (*rest.Config, error) { return a.con
 
 func (l *leases) store(t *testing.T) state.Store {
 	t.Helper()
-	server := httptest.NewServer(l)
+	return storeAt(t, httptest.NewServer(l))
+}
+
+// storeAt is the store of a server that ends with the test.
+func storeAt(t *testing.T, server *httptest.Server) state.Store {
+	t.Helper()
 	t.Cleanup(server.Close)
 	m, err := member.NewPool(member.Options{}).Member(t.Context(), inventory.Cluster{Name: "c", Server: server.URL, Access: access{&rest.Config{Host: server.URL}}})
 	if err != nil {

@@ -24,6 +24,9 @@ type Request struct {
 	// Clusters are the targets, by the cluster that was backed up. One that is not
 	// named is its own target.
 	Clusters map[string]string
+	// Chosen gives a target its name in the fleet; empty: it is none of the clusters that
+	// were chosen. Nil: all are meant.
+	Chosen func(target string) string
 	// Namespaces and StorageClasses are new names.
 	Namespaces, StorageClasses map[string]string
 	// AllowGrade is the worst grade that is good enough; empty: the policy says.
@@ -98,6 +101,12 @@ func PlanOf(e *v1alpha1.BackupExecution, r Request) (*v1alpha1.RestoreExecution,
 		}
 		x.Spec.Members = append(x.Spec.Members, part)
 	}
+	if err := known(x, r); err != nil {
+		return nil, err
+	}
+	if err := narrow(x, r); err != nil {
+		return nil, err
+	}
 	if r.Purpose == v1alpha1.RestoreForDrill {
 		if err := apart(x); err != nil {
 			return nil, err
@@ -106,7 +115,7 @@ func PlanOf(e *v1alpha1.BackupExecution, r Request) (*v1alpha1.RestoreExecution,
 	slices.SortStableFunc(x.Spec.Members, func(a, b v1alpha1.RestoreMember) int {
 		return cmp.Or(cmp.Compare(a.Wave, b.Wave), cmp.Compare(a.Source, b.Source))
 	})
-	return x, fits(x, r)
+	return x, namespacesFit(x, r)
 }
 
 // good refuses a set that should not be restored.
@@ -161,9 +170,8 @@ func policyOf(e *v1alpha1.BackupExecution, cluster string) *v1alpha1.BackupMembe
 	return &members[i]
 }
 
-// fits is an error if the names of a request mean nothing, or the parts of a set do
-// not fit beside one another.
-func fits(x *v1alpha1.RestoreExecution, r Request) error {
+// known is an error if names of a request mean nothing.
+func known(x *v1alpha1.RestoreExecution, r Request) error {
 	for _, source := range slices.Sorted(maps.Keys(r.Clusters)) {
 		if !slices.ContainsFunc(x.Spec.Members, func(m v1alpha1.RestoreMember) bool { return m.Source == source }) {
 			return fmt.Errorf("--map %s=%s: %s has no member %s", source, r.Clusters[source], x.Spec.Set, source)
@@ -174,11 +182,11 @@ func fits(x *v1alpha1.RestoreExecution, r Request) error {
 			return errors.New("--storage-class-mappings: a name is empty")
 		}
 	}
-	return namespacesFit(x)
+	return nil
 }
 
 // namespacesFit is an error if two namespaces would become one.
-func namespacesFit(x *v1alpha1.RestoreExecution) error {
+func namespacesFit(x *v1alpha1.RestoreExecution, r Request) error {
 	known, found := true, map[string]bool{}
 	type spot struct{ target, namespace string }
 	taken := map[spot]v1alpha1.RestoreMember{}
@@ -200,7 +208,7 @@ func namespacesFit(x *v1alpha1.RestoreExecution) error {
 			found[from] = true
 			at := spot{m.Target, inTarget(&x.Spec, from)}
 			if other, is := taken[at]; is {
-				return fmt.Errorf("namespace %s of %s would be that of %s and that of %s: --namespace-mappings", at.namespace, at.target, other.Source, m.Source)
+				return fmt.Errorf("namespace %s of %s would be that of %s and that of %s: %s", at.namespace, at.target, other.Source, m.Source, apartBy(other, m, r))
 			}
 			taken[at] = m
 		}
@@ -214,6 +222,17 @@ func namespacesFit(x *v1alpha1.RestoreExecution) error {
 		}
 	}
 	return nil
+}
+
+// apartBy is how two namespaces that would become one can be kept apart.
+func apartBy(one, other v1alpha1.RestoreMember, r Request) string {
+	switch {
+	case one.Source == other.Source:
+		return "--namespace-mappings"
+	case r.Clusters[one.Source] == "" || r.Clusters[other.Source] == "":
+		return fmt.Sprintf("-C %s leaves its own part out, or --map one of them elsewhere", one.Target)
+	}
+	return "--map one of them elsewhere"
 }
 
 // drillSuffix is on the names of namespaces of a drill that are not mapped.

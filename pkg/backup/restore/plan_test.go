@@ -2,6 +2,7 @@ package restore_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,8 +118,29 @@ func TestPlan(t *testing.T) {
 		},
 		"two into one": {
 			change: func(_ *v1alpha1.BackupExecution, r *restore.Request) { r.Clusters = map[string]string{"a": "b"} },
-			wrong:  "namespace shop of b would be that of a and that of b",
+			wrong:  "namespace shop of b would be that of a and that of b: -C b leaves its own part out",
 		},
+		"the others are not chosen": {change: chosen(nil, "b"), waves: "b>b"},
+		"into one that has a part of its own": {
+			change: chosen(map[string]string{"a": "b"}, "b"), waves: "a>b",
+		},
+		"into one by another name of it": {
+			change: chosen(map[string]string{"a": "B"}, "b"), waves: "a>B",
+		},
+		"into one that has a part of its own, and others": {
+			change: chosen(map[string]string{"a": "b"}, "b", "c"), waves: "a>b c>c",
+		},
+		"into one, and its own too": {
+			change: func(e *v1alpha1.BackupExecution, r *restore.Request) {
+				chosen(map[string]string{"a": "b", "b": "b"}, "b")(e, r)
+				policy(e, 0).Velero = &runtime.RawExtension{Raw: []byte(`{"includedNamespaces":["till"]}`)}
+			},
+			waves: "a>b b>b",
+		},
+		"two change places, and one is chosen": {
+			change: chosen(map[string]string{"a": "b", "b": "a"}, "b"), waves: "a>b",
+		},
+		"none is chosen": {change: chosen(nil, "d"), wrong: "no part of shop-a1 is restored into the chosen clusters"},
 		"two into one, and apart": {
 			change: func(e *v1alpha1.BackupExecution, r *restore.Request) {
 				r.Clusters = map[string]string{"a": "b"}
@@ -178,6 +200,19 @@ func TestPlan(t *testing.T) {
 				t.Errorf("waves %q, want %q", got, test.waves)
 			}
 		})
+	}
+}
+
+// chosen narrows a request to some targets, which have their names in capitals, too.
+func chosen(mapped map[string]string, names ...string) func(*v1alpha1.BackupExecution, *restore.Request) {
+	return func(_ *v1alpha1.BackupExecution, r *restore.Request) {
+		r.Clusters = mapped
+		r.Chosen = func(target string) string {
+			if name := strings.ToLower(target); slices.Contains(names, name) {
+				return name
+			}
+			return ""
+		}
 	}
 }
 

@@ -31,19 +31,6 @@ func Targets(x *v1alpha1.RestoreExecution) []string {
 	return slices.Compact(names)
 }
 
-// Narrow leaves out of a plan what goes into clusters that are not meant. The others keep
-// their turns: who depended on what is left out waits for nothing.
-func Narrow(x *v1alpha1.RestoreExecution, isMeant func(target string) bool) {
-	x.Spec.Members = slices.DeleteFunc(x.Spec.Members, func(m v1alpha1.RestoreMember) bool {
-		if isMeant(m.Target) {
-			return false
-		}
-		x.Spec.LeftOut = append(x.Spec.LeftOut, m.Source)
-		return true
-	})
-	slices.Sort(x.Spec.LeftOut)
-}
-
 // Name gives a target of a plan its name in the fleet, where it was called by its
 // context's.
 func Name(x *v1alpha1.RestoreExecution, as, name string) {

@@ -60,10 +60,15 @@ func (o ending) verdict(ctx context.Context, e *v1alpha1.BackupExecution, err er
 		attention, _ := errors.AsType[*backup.AttentionError](err)
 		o.sayUnreleased(attention.Holds)
 		return &cli.Error{Code: cli.ExitAttention, Err: err, Hint: again + " tries again, also after it was done by hand, and ends the run"}
-	case ctx.Err() != nil && e.Status.Phase == v1alpha1.BackupAborted:
-		return &cli.Error{Code: cli.ExitInterrupted, Err: err}
 	case isA[*backup.AbortedError](err): // also if it was --timeout that ended it: nothing goes on
-		return &cli.Error{Code: cli.ExitFailed, Err: err}
+		is := &cli.Error{Code: cli.ExitFailed, Err: err}
+		if ctx.Err() != nil {
+			is.Code = cli.ExitInterrupted
+		}
+		if aborted, _ := errors.AsType[*backup.AbortedError](err); len(aborted.Untold) > 0 {
+			is.Hint = fmt.Sprintf("%s remembers the run as one that goes on: %s ends it", strings.Join(aborted.Untold, ", "), again)
+		}
+		return is
 	case isA[*backup.TimeoutError](err):
 		return &cli.Error{Code: cli.ExitTimeout, Err: err, Hint: again + " seals the set when they have"}
 	case ctx.Err() != nil:

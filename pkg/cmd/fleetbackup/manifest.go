@@ -108,7 +108,8 @@ func pointOf(e *v1alpha1.BackupExecution) string {
 	return fmt.Sprintf("%s of %s (%s)", e.Name, at.UTC().Format(time.RFC3339), when)
 }
 
-// read reads a set's manifest that was kept as a file: by itself, or in a list of them.
+// read reads a set's manifest that was kept as a file: by itself, or in a list of them. It
+// needs no name where there is no other.
 func (f *manifestFlags) read(env *cli.Env, name string) (*v1alpha1.BackupExecution, error) {
 	in := env.In
 	if f.file != "-" {
@@ -131,10 +132,19 @@ func (f *manifestFlags) read(env *cli.Env, name string) (*v1alpha1.BackupExecuti
 	if err := yaml.Unmarshal(text, &document); err != nil {
 		return nil, cli.UsageError(fmt.Errorf("-f %s: %w", f.file, policy.Explain(text, &document, err)))
 	}
+	var found []*v1alpha1.BackupExecution
 	for _, e := range append(document.Items, document.BackupExecution) {
-		if e.Kind == v1alpha1.BackupExecutionKind && e.APIVersion == v1alpha1.APIVersion && e.Name == name {
-			return &e, nil
+		if e.Kind == v1alpha1.BackupExecutionKind && e.APIVersion == v1alpha1.APIVersion && (name == "" || e.Name == name) {
+			found = append(found, &e)
 		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return nil, cli.UsageError(fmt.Errorf("-f %s has %d sets: name the one that is meant", f.file, len(found)))
+	case name == "":
+		return nil, cli.UsageError(fmt.Errorf("-f %s has no %s of %s", f.file, v1alpha1.BackupExecutionKind, v1alpha1.APIVersion))
 	}
 	return nil, cli.UsageError(fmt.Errorf("-f %s has no %s %s of %s", f.file, v1alpha1.BackupExecutionKind, name, v1alpha1.APIVersion))
 }

@@ -23,8 +23,8 @@ func newCmdRestore(env *cli.Env) *cobra.Command {
 		Long: `Bring one set back, and see that it works.
 
 Each member's backup is restored by Velero into the cluster that it is of, or into the one that --map names. With -C, or
-another flag that chooses clusters, nothing but these is restored into; the plan says which members are left out. Before
-anything is asked for all targets are looked at: that Velero is there and has the backup, that volumes can be made, what is
+another flag that chooses clusters, nothing but these is restored into, and one that --map names gets that part alone; the
+plan says which members are left out. Before anything is asked for all targets are looked at: that Velero is there and has the backup, that volumes can be made, what is
 there already. Members that others depend on are first; the next begin when those are ready: Velero is done, workloads are
 rolled out, claims are bound, the policy's probes pass, and the word that was written while all was still is the set's.
 
@@ -44,7 +44,7 @@ was changed; 6 somebody else took over; 7 restored, and of another point than th
 
   # The newest set of shop before the accident, whose manifest was kept as a file
   kubectl fleetbackup restore shop --at 2026-11-20T12:00:00Z
-  kubectl fleetbackup restore shop-k3x9 -f shop-k3x9.yaml`,
+  kubectl fleetbackup restore -f shop-k3x9.yaml`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: cli.RunE(func(ctx context.Context, args []string) error {
 			options, err := flags.toOptions(args)
@@ -154,8 +154,8 @@ func (f *restoreFlags) toOptions(args []string) (*restoreOptions, error) {
 		if o.at, err = time.Parse(time.RFC3339, f.at); err != nil {
 			return nil, cli.UsageError(fmt.Errorf("--at: %w", err))
 		}
-	case o.set == "":
-		return nil, cli.UsageError(errors.New("which set? name it, or say --at TIME"))
+	case o.set == "" && f.manifest.file == "":
+		return nil, cli.UsageError(errors.New("which set? name it, or say --at TIME, or -f FILE"))
 	}
 	if o.request, err = f.plan.request(); err != nil {
 		return nil, cli.UsageError(err)

@@ -30,11 +30,7 @@ type restoring struct {
 
 // do restores a set.
 func (o *restoring) do(ctx context.Context, set *v1alpha1.BackupExecution, request restore.Request) error {
-	plan, err := o.planOf(set, request)
-	if err != nil {
-		return err
-	}
-	selection, err := o.selected(ctx, plan)
+	plan, selection, err := o.among(ctx, set, request)
 	if err != nil {
 		return err
 	}
@@ -67,25 +63,35 @@ func (o *restoring) do(ctx context.Context, set *v1alpha1.BackupExecution, reque
 	return o.execute(ctx, fleet, plan, progress)
 }
 
-// selected are the clusters that a plan is for. -C and its like choose among its targets:
-// what goes into others is left out of the plan, since only what is chosen is written to.
-func (o *restoring) selected(ctx context.Context, plan *v1alpha1.RestoreExecution) (cli.Selection, error) {
-	targets := restore.Targets(plan)
+// among plans a restore, and finds the clusters that it is for. -C and its like choose among
+// its targets: what goes into others is left out, since only what is chosen is written to.
+func (o *restoring) among(ctx context.Context, set *v1alpha1.BackupExecution, request restore.Request) (*v1alpha1.RestoreExecution, cli.Selection, error) {
 	if !o.clusters.Narrowed() {
-		return o.clusters.Select(ctx, targets...)
+		plan, err := o.planOf(set, request)
+		if err != nil {
+			return nil, cli.Selection{}, err
+		}
+		selection, err := o.clusters.Select(ctx, restore.Targets(plan)...)
+		return plan, selection, err
 	}
 	selection, err := o.clusters.Select(ctx)
 	if err != nil {
-		return selection, err
+		return nil, selection, err
 	}
-	restore.Narrow(plan, func(target string) bool { return len(named(selection.Clusters, target)) > 0 })
-	if len(plan.Spec.Members) == 0 {
-		return selection, &cli.Error{
-			Code: cli.ExitUsage, Err: fmt.Errorf("no part of %s is restored into %s", plan.Spec.Set, inventory.Names(selection.Clusters)),
-			Hint: "-C chooses among the clusters that are restored into: " + strings.Join(targets, ", ") + "; --map SOURCE=TARGET says which those are",
+	request.Chosen = func(target string) string {
+		if found := named(selection.Clusters, target); len(found) > 0 {
+			return found[0].Name
+		}
+		return ""
+	}
+	plan, err := o.planOf(set, request)
+	if nowhere, is := errors.AsType[*restore.NowhereError](err); is {
+		err = &cli.Error{
+			Code: cli.ExitUsage, Err: fmt.Errorf("no part of %s is restored into %s", nowhere.Set, inventory.Names(selection.Clusters)),
+			Hint: "-C chooses among the clusters that are restored into: " + strings.Join(nowhere.Targets, ", ") + "; --map SOURCE=TARGET says which those are",
 		}
 	}
-	return selection, nil
+	return plan, selection, err
 }
 
 // planOf is how a set would be restored.
