@@ -32,6 +32,8 @@ type fake struct {
 	// instead: with a code that is not 0, or by hanging up, after what it has done.
 	scaled func(f *fake, deployment map[string]any) (code int, hangUp bool)
 	scales int
+	// patched is called after each patch.
+	patched func(f *fake)
 }
 
 const space = "/apis/cluster.x-k8s.io/v1beta2/namespaces/capi/"
@@ -97,6 +99,17 @@ func (f *fake) goes(machine string) {
 	f.objects[space+"machines/"+machine]["metadata"].(map[string]any)["deletionTimestamp"] = "2026-11-21T12:00:00Z"
 }
 
+// replicas gives the MachineDeployment, and its controller has followed, another count.
+func (f *fake) replicas(n int64) {
+	f.objects[space+"machinedeployments/md"]["spec"].(map[string]any)["replicas"] = n
+	f.touch(space + "machinedeployments/md")
+}
+
+// mark annotates a Machine as the one that goes first.
+func (f *fake) mark(machine, by string) {
+	merge(f.objects[space+"machines/"+machine], map[string]any{"metadata": map[string]any{"annotations": map[string]any{deleteMachine: by}}})
+}
+
 func (f *fake) count() any {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -140,6 +153,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPatch:
 		merge(object, body(r))
 		f.touch(path)
+		if f.patched != nil {
+			f.patched(f)
+		}
 		answer = object
 	case scaled:
 		f.scales++

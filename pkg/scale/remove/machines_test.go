@@ -82,9 +82,8 @@ func TestStatusIsWrittenMeanwhile(t *testing.T) {
 
 // The owner's count is changed meanwhile: it is left, and the marks go.
 func TestCountIsChangedMeanwhile(t *testing.T) {
-	f, r, step := lowering(t, func(f *fake, deployment map[string]any) (int, bool) {
-		deployment["spec"].(map[string]any)["replicas"] = int64(7)
-		f.touch(space + "machinedeployments/md")
+	f, r, step := lowering(t, func(f *fake, _ map[string]any) (int, bool) {
+		f.replicas(7)
 		return 0, false
 	})
 	err := r.Remove(t.Context(), step)
@@ -92,6 +91,34 @@ func TestCountIsChangedMeanwhile(t *testing.T) {
 		t.Errorf("%v, want it refused", err)
 	}
 	f.want(t, 7)
+}
+
+// Somebody comes while the Machines are marked, before the count is written: what he
+// wants is left, even though the count is written to the object as it is by then.
+func TestSomebodyComesAfterTheMark(t *testing.T) {
+	for name, test := range map[string]struct {
+		comes  func(f *fake)
+		count  int64
+		marked []string
+	}{
+		"and changes the count": {func(f *fake) { f.replicas(7) }, 7, nil},
+		"and marks another":     {func(f *fake) { f.mark("a", "theirs") }, 3, []string{"a"}},
+		"and lets another go":   {func(f *fake) { f.goes("a") }, 3, nil},
+		"and lowers it himself": {func(f *fake) { f.replicas(2) }, 2, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, r, step := lowering(t, nil)
+			f.patched = func(f *fake) {
+				f.patched = nil
+				test.comes(f)
+			}
+			err := r.Remove(t.Context(), step)
+			if _, refused := errors.AsType[*ChangedError](err); !refused || f.scales != 0 {
+				t.Errorf("%v after it was scaled %d times, want it refused before", err, f.scales)
+			}
+			f.want(t, test.count, test.marked...)
+		})
+	}
 }
 
 // The answer is lost: the marks stay, since the count may be lowered, and who resumes
