@@ -120,9 +120,8 @@ func unchanged(ctx context.Context, m *member.Member, plan *v1alpha1.ScalePlan, 
 			return err
 		}
 		for _, n := range plan.Nodes {
-			is := c.owners[n.Name]
-			if is.UID != n.Owner.UID || !sameCount(is.Count, n.Owner.Count) {
-				what = append(what, fmt.Sprintf("the owner of node %s is another, or has another count", n.Name))
+			if change := c.change(n); change != "" && !slices.Contains(what, change) { // an owner has several nodes
+				what = append(what, change)
 			}
 		}
 	}
@@ -132,7 +131,20 @@ func unchanged(ctx context.Context, m *member.Member, plan *v1alpha1.ScalePlan, 
 	return nil
 }
 
-func sameCount(a, b *int64) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
+// change is in what the owner of a node is no longer as it was planned; empty if it is.
+func (c claims) change(n v1alpha1.LeavingNode) string {
+	is, owned := c.owners[n.Name]
+	b, blocked := c.blocked[n.Name]
+	switch {
+	case blocked && !owned:
+		return Sentence(v1alpha1.BlockedNode{Name: n.Name, Blockers: []v1alpha1.Blocker{b}})
+	case is.UID != n.Owner.UID || (is.Count == nil) != (n.Owner.Count == nil):
+		return fmt.Sprintf("node %s is kept by another than %s %s", n.Name, n.Owner.Kind, n.Owner.Name)
+	case is.Count != nil && *is.Count != *n.Owner.Count:
+		return fmt.Sprintf("%s %s has a count of %d, and had %d", is.Kind, is.Name, *is.Count, *n.Owner.Count)
+	}
+	return ""
+}
 
 // journalOf is how a run of a plan begins.
 func journalOf(plan *v1alpha1.ScalePlan, s Settings) journal.Journal {
