@@ -177,8 +177,9 @@ func (p *planned) fill(plan *v1alpha1.ScalePlan, nodes chosen, r Request) {
 		wave   int
 		budget *budget.Budget
 	}
-	total, needs, rounds := map[*budget.Budget]int{}, map[inWave]int{}, map[int]int{}
+	total, needs, rounds, slowest := map[*budget.Budget]int{}, map[inWave]int{}, map[int]int{}, map[int]time.Duration{}
 	for i, n := range nodes.nodes {
+		slowest[numbers[i]] = max(slowest[numbers[i]], moved(n.Contents.Evicted()))
 		for b, need := range candidate.Need(n.Contents.Evicted(), p.budgets) {
 			total[b] += need
 			at := inWave{numbers[i], b}
@@ -190,7 +191,7 @@ func (p *planned) fill(plan *v1alpha1.ScalePlan, nodes chosen, r Request) {
 		move := nodes.moves[n.Node.Name]
 		leaving := v1alpha1.LeavingNode{
 			Name: n.Node.Name, UID: n.Node.UID, Wave: numbers[i], Zone: n.Zone(), Why: n.Why, Fit: string(move.Verdict),
-			Owner: p.claims.owners[n.Node.Name], ETASeconds: eta(n.Contents.Evicted(), max(1, rounds[numbers[i]])),
+			Owner: p.claims.owners[n.Node.Name], ETASeconds: eta(slowest[numbers[i]], rounds[numbers[i]]),
 		}
 		for _, pod := range n.Contents.Evicted() {
 			one := v1alpha1.LeavingPod{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, To: move.To[pod.UID]}
@@ -222,9 +223,15 @@ const (
 	startUnknown = 30 * time.Second
 )
 
-// eta guesses how long a node takes, in seconds: each refill of a budget waits until
-// pods have ended, and others have started as long as these took.
-func eta(pods []*corev1.Pod, rounds int) int {
+// eta guesses how long a wave takes, in seconds: its nodes are removed together, and
+// each refill of a budget waits until pods have ended, and others have started as long
+// as these took.
+func eta(slowest time.Duration, rounds int) int {
+	return int((overhead + time.Duration(max(1, rounds))*slowest).Round(time.Second).Seconds())
+}
+
+// moved is how long the slowest of pods takes to end, and another to be Ready.
+func moved(pods []*corev1.Pod) time.Duration {
 	var slowest time.Duration
 	for _, p := range pods {
 		grace := candidate.DefaultGrace
@@ -233,7 +240,7 @@ func eta(pods []*corev1.Pod, rounds int) int {
 		}
 		slowest = max(slowest, grace+started(p))
 	}
-	return int((overhead + time.Duration(rounds)*slowest).Round(time.Second).Seconds())
+	return slowest
 }
 
 // started is how long a pod took to become Ready.
