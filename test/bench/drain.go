@@ -113,7 +113,7 @@ func (d *drainLab) build(ctx context.Context) error {
 
 // refill makes the nodes as they were, with pods that are spread over all of them.
 func (d *drainLab) refill(ctx context.Context) error {
-	return d.inCluster(ctx, "$K uncordon -l drained=yes >/dev/null; "+d.program("kubectl-fleetscale")+" abort --undo --yes -C "+drainCluster+" >/dev/null 2>&1; "+
+	return d.inCluster(ctx, "$K uncordon -l drained=yes >/dev/null; "+d.program("kubectl-fleetscale")+" abort --undo --yes -C "+drainCluster+" >/dev/null; "+
 		"$K delete --raw /api/v1/namespaces/"+drainNamespace+"/pods >/dev/null; sleep 5; "+fmt.Sprintf(whole, drainPods, drainApps, drainSpare, drainApps))
 }
 
