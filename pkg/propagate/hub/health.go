@@ -58,8 +58,8 @@ func (g *gate) look(ctx context.Context) (h direct.Health, failed string, err er
 			h.Current++
 			continue
 		}
-		if v.untyped != nil && g.hurry != nil {
-			if err := g.hurry(ctx, v.untyped); err != nil {
+		if v.unscheduled != nil && g.hurry != nil {
+			if err := g.hurry(ctx, v.unscheduled); err != nil {
 				return h, "", err
 			}
 		}

@@ -17,7 +17,7 @@ const unhurried = 20 * time.Second
 // hurried.
 type hurries map[types.UID]time.Time
 
-// hurry has Karmada schedule a template again, now and then, that no cluster could
+// hurry has Karmada schedule a template again, now and then, that not all clusters could
 // take. By itself its scheduler waits twice as long each time (to 1000 s, see
 // client-go's DefaultTypedControllerRateLimiter), and that a cluster serves a new type
 // is nothing that wakes it (updateCluster in karmada's pkg/scheduler/event_handler.go):

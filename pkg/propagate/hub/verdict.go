@@ -26,9 +26,9 @@ type verdict struct {
 	current   bool
 	// waiting is what it waits for, and failing what Karmada says went wrong.
 	waiting, failing string
-	// untyped is the binding of a template whose type the cluster did not serve when
-	// Karmada last looked; nil if it is another's.
-	untyped *binding
+	// unscheduled is the binding of a template that Karmada's scheduler may have to look
+	// at again, since the cluster did not serve its type when Karmada looked last; else nil.
+	unscheduled *binding
 }
 
 // noSuchType is what Karmada says of a cluster that does not serve a type. It looks
@@ -109,7 +109,7 @@ func isBoundBy(b *binding, policy *unstructured.Unstructured) bool {
 func (b *binding) placed(cluster string, defined func() bool) verdict {
 	if scheduled := meta.FindStatusCondition(b.Status.Conditions, "Scheduled"); scheduled != nil && scheduled.Status == metav1.ConditionFalse {
 		if strings.Contains(scheduled.Message, noSuchType) && defined() {
-			return verdict{waiting: "Karmada does not know yet that its definition is in the cluster", untyped: b}
+			return verdict{waiting: "Karmada does not know yet that its definition is in the cluster", unscheduled: b}
 		}
 		return verdict{failing: fmt.Sprintf("not scheduled (%s): %s", scheduled.Reason, scheduled.Message)}
 	}
@@ -120,7 +120,8 @@ func (b *binding) placed(cluster string, defined func() bool) verdict {
 	case slices.Contains(b.names(), cluster):
 		return verdict{}
 	case b.wants(cluster):
-		return verdict{waiting: "Karmada has not scheduled it to the cluster"}
+		// Where some cluster could take it, the scheduler is content.
+		return verdict{waiting: "Karmada has not scheduled it to the cluster", unscheduled: b}
 	}
 	return verdict{elsewhere: true}
 }

@@ -46,7 +46,6 @@ func TestVerdictOnPlacement(t *testing.T) {
 	}{
 		{"there", "{status: {}}", "c2", false, verdict{}},
 		{"not seen", "{status: {schedulerObservedGeneration: 3}}", "c1", false, verdict{waiting: "Karmada's scheduler has not seen it yet"}},
-		{"seen, and not there", "{status: {}}", "c3", false, verdict{waiting: "Karmada has not scheduled it to the cluster"}},
 		{"not meant", "{status: {}}", "c4", false, verdict{elsewhere: true}},
 		{"divided", "{spec: {placement: {clusterAffinity: {clusterNames: [c1, c3]}, replicaScheduling: {replicaSchedulingType: Divided}}}}", "c3", false, verdict{elsewhere: true}},
 		{"not scheduled", noType, "c1", false, verdict{failing: "not scheduled (NoClusterFit): 1 cluster(s) did not have the API resource"}},
@@ -58,8 +57,12 @@ func TestVerdictOnPlacement(t *testing.T) {
 			}
 		})
 	}
+	left := bound(t, "{status: {}}")
+	if got := left.placed("c3", func() bool { return false }); got != (verdict{waiting: "Karmada has not scheduled it to the cluster", unscheduled: left}) {
+		t.Errorf("scheduled, and not to c3: %+v", got)
+	}
 	b := bound(t, noType)
-	if got := b.placed("c1", func() bool { return true }); got.untyped != b || got.failing != "" {
+	if got := b.placed("c1", func() bool { return true }); got.unscheduled != b || got.failing != "" {
 		t.Errorf("of a type that comes with it: %+v", got)
 	}
 }
