@@ -48,7 +48,9 @@ type Facts struct {
 	Volumes    map[string]*corev1.PersistentVolume
 	Pods       []*corev1.Pod
 	Classes    []SnapshotClass
-	Scalers    []*autoscalingv2.HorizontalPodAutoscaler
+	// Policies are the Backup's own of volumes; nil if it has none, or they cannot be read.
+	Policies *VolumePolicies
+	Scalers  []*autoscalingv2.HorizontalPodAutoscaler
 	// Selected is what the Backup's selectors find; nil if it has none.
 	Selected *Selected
 	// Targets are the objects that holds scale or patch, by their place in Holds.
@@ -154,6 +156,7 @@ func (r *reader) parts() []part {
 		{CheckSelector, true, "what the selector finds", r.readSelected},
 		{CheckVolumes, true, "the volumes", r.readVolumes},
 		{CheckVolumes, false, "VolumeSnapshotClasses", r.readClasses},
+		{CheckVolumes, false, "the Backup's resourcePolicy, so what it says of volumes is not reckoned with", r.readPolicies},
 		{CheckVolumes, false, "VolumeSnapshotLocations", r.readNatives},
 		{CheckVolumes, false, "Velero's node agent", r.readAgent},
 		{CheckHolds, true, "the pods", r.readPods},

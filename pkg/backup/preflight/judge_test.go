@@ -11,6 +11,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -71,12 +72,14 @@ func good() *preflight.Facts {
 func claim(name string) *corev1.PersistentVolumeClaim {
 	return &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Spec: corev1.PersistentVolumeClaimSpec{VolumeName: "pv-" + name, StorageClassName: new("disks")},
+		Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimBound},
 	}
 }
 
 func volume(name string) *corev1.PersistentVolume {
 	v := &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	v.Spec.CSI = &corev1.CSIPersistentVolumeSource{Driver: driver}
+	v.Spec.CSI, v.Spec.StorageClassName = &corev1.CSIPersistentVolumeSource{Driver: driver}, "disks"
+	v.Spec.Capacity = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("10Gi")}
 	return v
 }
 
@@ -283,7 +286,6 @@ func TestJudgeWarns(t *testing.T) {
 		"long probe":  {func(f *preflight.Facts) { f.Pods[0].Spec.Containers[0].LivenessProbe = probe(90) }, ""},
 		"scaled to 0": {func(f *preflight.Facts) { f.Scalers = []*autoscalingv2.HorizontalPodAutoscaler{scaler("")} }, ""},
 		"template":    {func(f *preflight.Facts) { f.Spec.Hooks.Resources = []velerov1.BackupResourceHookSpec{{Name: "freeze"}} }, "Holds: hook freeze of velero.template runs while all is held still"},
-		"policy":      {func(f *preflight.Facts) { f.Spec.ResourcePolicy = &corev1.TypedLocalObjectReference{Name: "skips"} }, "Volumes: ConfigMap skips may say otherwise"},
 		"unbound":     {func(f *preflight.Facts) { f.Claims[0].Spec.VolumeName = "" }, "Volumes: the data of shop/data will be lacking: the claim is not bound"},
 		"not taken":   {func(f *preflight.Facts) { f.Spec.SnapshotVolumes = new(false) }, "Volumes: the data of shop/data will be lacking: snapshotVolumes is false"},
 		"no CSI":      {func(f *preflight.Facts) { f.Server.CSI = false }, "Volumes: the data of shop/data will be lacking: Velero takes no snapshots of such a volume"},

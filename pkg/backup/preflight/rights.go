@@ -12,6 +12,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/policy"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
 )
 
@@ -54,11 +55,15 @@ func (r *reader) rights(ctx context.Context) ([]right, error) {
 			right{verbs: []string{"list"}, resource: "persistentvolumeclaims", namespace: namespace},
 			right{verbs: []string{"list"}, resource: "pods", namespace: namespace})
 	}
+	if r.Spec.ResourcePolicy != nil {
+		list = append(list, right{verbs: []string{"get"}, resource: "configmaps", namespace: ns, without: "what the Backup's resourcePolicy says of volumes is not known"})
+	}
 	list = append(list, r.snapshotRights()...)
+	list = append(list, r.canaryRights()...)
 	for _, h := range r.Holds {
 		a := r.action(h)
 		if a != nil && a.Exec != nil {
-			list = append(list, right{verbs: []string{"create"}, resource: "pods", sub: "exec", namespace: h.Namespace})
+			list = append(list, execRight(h.Namespace))
 			continue
 		}
 		resource, err := r.target(ctx, h)
@@ -71,6 +76,23 @@ func (r *reader) rights(ctx context.Context) ([]right, error) {
 		}
 	}
 	return list, nil
+}
+
+// execRight is to run commands in containers: by a WebSocket, which is a GET, and to SPDY
+// and API servers since 1.35 a create.
+func execRight(namespace string) right {
+	return right{verbs: []string{"create", "get"}, resource: "pods", sub: "exec", namespace: namespace}
+}
+
+// canaryRights are those to write the set's word.
+func (r *reader) canaryRights() []right {
+	c := r.Policy.Spec.Canary
+	if c == nil || !policy.For(c.Clusters, r.Member.Cluster) {
+		return nil
+	}
+	in := execRight(c.Namespace)
+	in.without = "the set's word cannot be written there"
+	return []right{{verbs: []string{"list"}, resource: "pods", namespace: c.Namespace, without: in.without}, in}
 }
 
 // snapshotRights are those to see that volumes are cut.

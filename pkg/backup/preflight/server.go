@@ -31,6 +31,8 @@ type ServerOptions struct {
 	Early bool
 	// CSI: it takes CSI snapshots.
 	CSI bool
+	// VolumePolicies is the ConfigMap of those that count for all Backups.
+	VolumePolicies string
 }
 
 // tested is the release of Velero that this was tested with.
@@ -82,6 +84,8 @@ func serverOptions(words []string, env []corev1.EnvVar) ServerOptions {
 			number(&o.Workers, value)
 		case "--concurrent-backups":
 			number(&o.Concurrent, value)
+		case "--global-backup-volume-policies-configmap":
+			o.VolumePolicies = value
 		case "--features":
 			o.CSI = slices.Contains(strings.Split(value, ","), velerov1.CSIFeatureFlag)
 		}

@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -119,10 +120,15 @@ func (f *Facts) volume(c *corev1.PersistentVolumeClaim) v1alpha1.BackupVolume {
 	if pv.Spec.CSI != nil {
 		v.Driver = pv.Spec.CSI.Driver
 	}
-	snapshots := f.Spec.SnapshotVolumes == nil || *f.Spec.SnapshotVolumes
+	action := f.Policies.action(c, pv)
+	snapshots := action == actionSnapshot || f.Spec.SnapshotVolumes == nil || *f.Spec.SnapshotVolumes
 	switch {
-	case f.copied(c):
+	case action == actionCopy && !f.used(c):
+		v.Skipped = fmt.Sprintf("ConfigMap %s has it copied from a pod, and none uses it", f.Policies.ConfigMap)
+	case action == actionCopy, action == "" && f.copied(c):
 		v.Method = velero.ByFileSystem
+	case action != "" && action != actionSnapshot:
+		v.Skipped = fmt.Sprintf("ConfigMap %s says %s", f.Policies.ConfigMap, action)
 	case !snapshots:
 		v.Skipped = "snapshotVolumes is false"
 	case pv.Spec.CSI != nil && f.takesCSI():
@@ -148,6 +154,11 @@ func (f *Facts) takesCSI() bool {
 func isDisk(pv *corev1.PersistentVolume) bool {
 	s := pv.Spec.PersistentVolumeSource
 	return s.AWSElasticBlockStore != nil || s.GCEPersistentDisk != nil || s.AzureDisk != nil || s.VsphereVolume != nil || s.Cinder != nil
+}
+
+// used is true for a claim that a pod uses.
+func (f *Facts) used(c *corev1.PersistentVolumeClaim) bool {
+	return slices.ContainsFunc(f.Pods, func(p *corev1.Pod) bool { return mount(p, c) != "" })
 }
 
 // copied is true for a claim whose files are read from a pod that uses it.
@@ -180,7 +191,7 @@ func (f *Facts) judgeVolumes(r *Report) {
 		name := v.Namespace + "/" + v.Claim
 		switch {
 		case v.Method == velero.ByNone:
-			r.warn(CheckVolumes, "have it copied (defaultVolumesToFsBackup), or leave it out: label "+velerov1.ExcludeFromBackupLabel+"=true", "the data of %s will be lacking: %s", name, v.Skipped)
+			r.warn(CheckVolumes, "have it taken in another way, or leave it out: label "+velerov1.ExcludeFromBackupLabel+"=true", "the data of %s will be lacking: %s", name, v.Skipped)
 		case v.Method == velero.ByFileSystem && len(f.Holds) > 0:
 			r.refuse(CheckVolumes, "take a snapshot of it, or leave it out for pods that are held ("+velerov1.VolumesToExcludeAnnotation+")", "the files of %s would be copied while all is held still, however long that takes", name)
 		case v.Method == velero.ByFileSystem:
@@ -191,9 +202,7 @@ func (f *Facts) judgeVolumes(r *Report) {
 		}
 	}
 	f.judgeCut(r)
-	if f.Spec.ResourcePolicy != nil {
-		r.warn(CheckVolumes, "", "ConfigMap %s may say otherwise how volumes are taken: it is not looked at", f.Spec.ResourcePolicy.Name)
-	}
+	f.judgePolicies(r)
 }
 
 // judgeCut warns where the volumes will be no sign of the cut although the policy wants

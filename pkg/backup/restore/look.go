@@ -7,7 +7,6 @@ import (
 	"time"
 
 	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
-	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/version"
 
@@ -96,6 +95,9 @@ func (l *look) all(ctx context.Context, s Settings) error {
 	if err != nil {
 		return err
 	}
+	if err := l.execRights(ctx, parts); err != nil {
+		return err
+	}
 	for _, part := range parts {
 		l.portable(part, storage)
 		if err := l.existing(ctx, part); err != nil {
@@ -142,20 +144,6 @@ func (l *look) answers(ctx context.Context, server velero.Server) (bool, error) 
 	}
 	l.refuse("Velero", fix, "no answer from Velero in namespace %s: %v", server.Namespace, err)
 	return false, nil
-}
-
-// rights refuses where the user may not make Restores.
-func (l *look) rights(ctx context.Context, namespace string) error {
-	allowed, why, err := l.member.May(ctx, authorizationv1.ResourceAttributes{
-		Verb: "create", Group: velerov1.SchemeGroupVersion.Group, Resource: "restores", Namespace: namespace,
-	})
-	if err != nil {
-		return err
-	}
-	if !allowed {
-		l.refuse("rights", "", "you may not create restores.velero.io in namespace %s%s", namespace, colon(why))
-	}
-	return nil
 }
 
 // colon is a text with a colon before it, or nothing.

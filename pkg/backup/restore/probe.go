@@ -31,7 +31,7 @@ func (e *CanaryError) Error() string {
 // probe runs the policy's probes for the member, and reads the set's word.
 func (o *one) probe(ctx context.Context) error {
 	for i, p := range o.whole.plan.Spec.Probes {
-		if !o.concerned(p.Clusters, p.Namespace) {
+		if !concerns(o.part, p.Clusters, p.Namespace) {
 			continue
 		}
 		if err := o.passes(ctx, p); err != nil {
@@ -41,12 +41,12 @@ func (o *one) probe(ctx context.Context) error {
 	return o.canary(ctx)
 }
 
-// concerned is true where something of the policy is for the member.
-func (o *one) concerned(clusters []string, namespace string) bool {
+// concerns is true where something of the policy is for a member.
+func concerns(part *v1alpha1.RestoreMember, clusters []string, namespace string) bool {
 	if len(clusters) > 0 {
-		return slices.Contains(clusters, o.part.Source)
+		return slices.Contains(clusters, part.Source)
 	}
-	return o.part.Namespaces == nil || slices.Contains(o.part.Namespaces, namespace)
+	return part.Namespaces == nil || slices.Contains(part.Namespaces, namespace)
 }
 
 // passes runs a probe until it passes in every pod that it is for.
@@ -69,7 +69,7 @@ func (o *one) passes(ctx context.Context, p v1alpha1.RestoreProbe) error {
 // canary compares the word that the member has with the set's.
 func (o *one) canary(ctx context.Context) error {
 	x := &o.whole.plan.Spec
-	if x.Canary == nil || x.CanaryWord == "" || !o.part.Canary {
+	if !hasWord(x, o.part) {
 		return nil
 	}
 	var said []target.Answer
@@ -88,6 +88,11 @@ func (o *one) canary(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// hasWord is true for a member that is asked for the set's word.
+func hasWord(x *v1alpha1.RestoreExecutionSpec, part *v1alpha1.RestoreMember) bool {
+	return x.Canary != nil && x.CanaryWord != "" && part.Canary
 }
 
 // canaryMatches is whether all members that have the set's word have said it; nil if
