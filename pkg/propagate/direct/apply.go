@@ -184,7 +184,7 @@ func (p *Plan) apply(ctx context.Context, c *Change) error {
 	}
 	after, err := p.member.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{Force: c.force})
 	if err == nil {
-		c.after = after
+		c.Became(after)
 	}
 	if conflicts := conflictsOf(err); conflicts != nil {
 		return conflicts

@@ -57,6 +57,14 @@ type Change struct {
 	labelOnly bool
 }
 
+// Found is a change, yet without an action, of an object that a cluster has.
+func Found(resource member.Resource, o manifest.Object, live *unstructured.Unstructured) *Change {
+	return &Change{Resource: resource, Object: o, live: live}
+}
+
+// Became notes what a write made of the object.
+func (c *Change) Became(after *unstructured.Unstructured) { c.after = after }
+
 // State is the object as the cluster was known to have it last, and whether that
 // is what a write made of it.
 func (c *Change) State() (o *unstructured.Unstructured, written bool) {

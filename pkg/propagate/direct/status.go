@@ -140,7 +140,7 @@ func inspect(ctx context.Context, m *member.Member, s *set.Set, stateNamespace s
 		ready, replicas := Replicas(&held.Unstructured)
 		status.Ready += ready
 		status.Wanted += replicas
-		changes = append(changes, &Change{Resource: held.resource, Object: manifest.Object{Unstructured: wanted}, live: &held.Unstructured})
+		changes = append(changes, Found(held.resource, manifest.Object{Unstructured: wanted}, &held.Unstructured))
 	}
 	status.DriftUnknown = each(ctx, changes, func(ctx context.Context, c *Change) error {
 		after, err := m.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{DryRun: true, Force: true})

@@ -119,7 +119,7 @@ func (p *planner) membersIn(ctx context.Context, at collection) ([]heldMember, e
 
 // drop is the change of an object that is no longer wanted.
 func (p *planner) drop(live *unstructured.Unstructured, resource member.Resource) *Change {
-	c := &Change{Resource: resource, Object: manifest.Object{Unstructured: set.RefOf(live).Object()}, live: live}
+	c := Found(resource, manifest.Object{Unstructured: set.RefOf(live).Object()}, live)
 	kind := live.GroupVersionKind().GroupKind()
 	switch ref := set.RefOf(live); {
 	case !p.options.Prune, p.options.pruneOnly != nil && !p.options.pruneOnly(ref):

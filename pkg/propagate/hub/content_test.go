@@ -1,11 +1,17 @@
 package hub
 
 import (
+	"fmt"
 	"maps"
+	"strconv"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
 )
 
 func object(t *testing.T, text string) *unstructured.Unstructured {
@@ -134,6 +140,10 @@ func TestOverridesAsBefore(t *testing.T) {
 		{"a container more", "containers: [{name: a}]", "containers: [{name: a}, {name: b}]", "containers: [{name: a, tty: true}]", "", "/spec/containers", true},
 		{"a container more, with what it is not told", "containers: [{name: a}]", "containers: [{name: a}, {name: b}]", "containers: [{name: a}, {name: b, tty: true}]", "", "/spec/containers", false},
 		{"a quantity as the API server writes it", limit("1000m"), limit("2"), limit("'1'"), "", "/spec/resources", true},
+		{"what it does not say yet", "template: {a: 1}", "template: {a: 2, b: 1}", "template: {b: 1}", "", "/spec/template", false},
+		{"in a list, another one", "args: [a]", "args: [b]", "args: [c]", "", "/spec/args", false},
+		{"below what is overridden", "template: {a: 1}", "template: {a: 2}", "template: {a: 1}", "", "/spec", true},
+		{"above what is overridden", "template: {a: 1}", "", "template: {a: 1}", "", "/spec/template/a", true},
 		{"a field more", "", "paused: true", "", "", "/spec/paused", true},
 		{"a field that says nothing", "", "paused: false", "", "", "/spec/paused", false},
 		{"a field that said nothing", "paused: false", "", "", "/spec/paused", "", false},
@@ -159,5 +169,36 @@ func TestOverridesAsBefore(t *testing.T) {
 				t.Errorf("%v, want %v", got, tc.want)
 			}
 		})
+	}
+}
+
+// The versions that a set had before are all remembered, each as it was overridden then
+// for a cluster.
+func TestFormerVersions(t *testing.T) {
+	t.Parallel()
+	const override = "{kind: OverridePolicy, apiVersion: policy.karmada.io/v1alpha1, metadata: {name: web, namespace: a}, spec: {resourceSelectors: [{apiVersion: apps/v1, kind: Deployment, name: web}], overrideRules: [{targetCluster: {clusterNames: [c2]}, overriders: {plaintext: [{path: /spec/replicas, operator: replace, value: 5}]}}]}}"
+	p := planOf(nil)
+	var err error
+	p.former, err = versionsIn([]*set.Revision{
+		{Number: 1, Objects: []*unstructured.Unstructured{object(t, deployment), object(t, override)}},
+		{Number: 2, Objects: []*unstructured.Unstructured{object(t, strings.Replace(deployment, "replicas: 2", "replicas: 3", 1))}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := changeOf(t, direct.ActionUpdate, strings.Replace(deployment, "apps/v1", "apps/v2", 1))
+	for cluster, want := range map[string]string{"c1": "2 3 []", "c2": "5 3 [/spec/replicas]"} {
+		former, paths := p.formerIn(newer, cluster)
+		var is []string
+		for _, o := range former {
+			replicas, _, _ := unstructured.NestedInt64(o.Object, "spec", "replicas")
+			is = append(is, strconv.FormatInt(replicas, 10))
+		}
+		if got := strings.Join(is, " ") + " " + fmt.Sprint(paths); got != want {
+			t.Errorf("%s had %s, want %s", cluster, got, want)
+		}
+	}
+	if plain := p.formerOf(newer); len(plain) != 2 {
+		t.Errorf("%d versions, want 2", len(plain))
 	}
 }

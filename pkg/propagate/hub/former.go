@@ -30,7 +30,13 @@ func (p *Plan) recall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.former = map[set.Ref][]version{}
+	p.former, err = versionsIn(revisions)
+	return err
+}
+
+// versionsIn are the templates of revisions, by set.Ref.Unversioned.
+func versionsIn(revisions []*set.Revision) (map[set.Ref][]version, error) {
+	former := map[set.Ref][]version{}
 	for _, r := range revisions {
 		var all []manifest.Object
 		for _, o := range r.All() {
@@ -38,14 +44,14 @@ func (p *Plan) recall(ctx context.Context) error {
 		}
 		policies, templates, err := policy.Split(all)
 		if err != nil {
-			return fmt.Errorf("read revision %d: %w", r.Number, err)
+			return nil, fmt.Errorf("read revision %d: %w", r.Number, err)
 		}
 		for _, o := range templates {
 			ref := set.RefOf(o.Unstructured).Unversioned()
-			p.former[ref] = append(p.former[ref], version{o.Unstructured, policies})
+			former[ref] = append(former[ref], version{o.Unstructured, policies})
 		}
 	}
-	return nil
+	return former, nil
 }
 
 func (p *Plan) versions(c *direct.Change) []version {

@@ -26,10 +26,13 @@ func (t *Turn) hold(ctx context.Context, clusters []string) error {
 			return err
 		}
 	}
-	return t.awaitWorks(ctx, "is suspended", func(w *work, _ *binding, _ *direct.Change) bool {
-		dispatching := meta.FindStatusCondition(w.Status.Conditions, "Dispatching")
-		return w.Spec.Suspended && dispatching != nil && dispatching.Status == "False"
-	})
+	return t.awaitWorks(ctx, "is suspended", func(w *work, _ *binding, _ *direct.Change) bool { return w.isSuspended() })
+}
+
+// isSuspended is true for a Work that Karmada has seen to be suspended.
+func (w *work) isSuspended() bool {
+	dispatching := meta.FindStatusCondition(w.Status.Conditions, "Dispatching")
+	return w.Spec.Suspended && dispatching != nil && dispatching.Status == "False"
 }
 
 // release suspends fewer clusters than before.

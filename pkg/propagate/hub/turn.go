@@ -70,13 +70,8 @@ func (t *Turn) Prepare(ctx context.Context, run set.Run) error {
 	if t.at.prepared {
 		return nil
 	}
-	waves := make([][]string, len(run.Waves)) // whoever goes on may have other names for the clusters
-	for i, wave := range run.Waves {
-		for _, name := range wave {
-			waves[i] = append(waves[i], t.known[name])
-		}
-	}
-	run.Waves, t.at.waves = waves, waves
+	run.Waves = t.onHub(run.Waves) // whoever goes on may have other names for the clusters
+	t.at.waves = run.Waves
 	if err := t.Plan.Prepare(ctx, run); err != nil {
 		return err
 	}
@@ -108,12 +103,7 @@ func (t *Turn) applyFirst(ctx context.Context, done func(*direct.Change)) error 
 	if err := t.recall(ctx); err != nil {
 		return err
 	}
-	held := t.later()
-	for _, name := range t.at.spared {
-		if !slices.Contains(held, name) {
-			held = append(held, name)
-		}
-	}
+	held := t.heldFirst()
 	if err := t.hold(ctx, held); err != nil {
 		return err
 	}
@@ -188,6 +178,28 @@ func (t *Turn) PlanBack(ctx context.Context) (*Turn, error) {
 		}
 	}
 	return &Turn{t.at.back, t.cluster}, nil
+}
+
+// onHub are waves by the names that the hub has for their clusters.
+func (p *Plan) onHub(waves [][]string) [][]string {
+	known := make([][]string, len(waves))
+	for i, wave := range waves {
+		for _, name := range wave {
+			known[i] = append(known[i], p.known[name])
+		}
+	}
+	return known
+}
+
+// heldFirst are the clusters that the templates are kept from when they are written.
+func (t *Turn) heldFirst() []string {
+	held := t.later()
+	for _, name := range t.at.spared {
+		if !slices.Contains(held, name) {
+			held = append(held, name)
+		}
+	}
+	return held
 }
 
 // later are the clusters of the waves after the turn's.

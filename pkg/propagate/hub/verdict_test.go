@@ -47,6 +47,8 @@ func TestVerdictOnPlacement(t *testing.T) {
 		{"there", "{status: {}}", "c2", false, verdict{}},
 		{"not seen", "{status: {schedulerObservedGeneration: 3}}", "c1", false, verdict{waiting: "Karmada's scheduler has not seen it yet"}},
 		{"not meant", "{status: {}}", "c4", false, verdict{elsewhere: true}},
+		{"excluded", "{spec: {placement: {clusterAffinity: {clusterNames: [c1, c3], exclude: [c3]}}}}", "c3", false, verdict{elsewhere: true}},
+		{"spread", "{spec: {placement: {clusterAffinity: {clusterNames: [c1, c3]}, spreadConstraints: [{spreadByField: cluster, maxGroups: 1}]}}}", "c3", false, verdict{elsewhere: true}},
 		{"divided", "{spec: {placement: {clusterAffinity: {clusterNames: [c1, c3]}, replicaScheduling: {replicaSchedulingType: Divided}}}}", "c3", false, verdict{elsewhere: true}},
 		{"not scheduled", noType, "c1", false, verdict{failing: "not scheduled (NoClusterFit): 1 cluster(s) did not have the API resource"}},
 	} {
@@ -105,7 +107,7 @@ func TestBindingBehind(t *testing.T) {
 	t.Parallel()
 	b := bound(t, "{spec: {resource: {resourceVersion: '10'}}}")
 	b.Labels = map[string]string{"propagationpolicy.karmada.io/permanent-id": "a"}
-	for version, knows := range map[string]bool{"9": true, "10": true, "11": false, "100": false} {
+	for version, knows := range map[string]bool{"9": true, "10": true, "11": false, "100": false, "of another sort": true} {
 		o := &unstructured.Unstructured{}
 		o.SetResourceVersion(version)
 		if b.knows(o) != knows {
@@ -122,6 +124,14 @@ func TestBindingBehind(t *testing.T) {
 		if got := b.unplaced([]*unstructured.Unstructured{one}); got != tc.want {
 			t.Errorf("%s for %s: %q, want %q", tc.id, tc.clusters, got, tc.want)
 		}
+	}
+	b.Spec.Placement = nil
+	if got := b.unplaced([]*unstructured.Unstructured{object(t, strings.NewReplacer("ID", "a", "CLUSTERS", "c1").Replace(policy))}); got == "" {
+		t.Error("without a placement it has that of the policy")
+	}
+	b.Labels = nil // of no policy, as a policy is which Karmada has not seen
+	if isBoundBy(b, object(t, "{kind: PropagationPolicy, metadata: {name: web}}")) {
+		t.Error("a policy without an ID has made it")
 	}
 }
 
