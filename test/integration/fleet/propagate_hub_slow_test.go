@@ -2,16 +2,8 @@ package fleet_test
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/json"
-	"encoding/pem"
+	"context"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -81,50 +73,19 @@ func (s *hubShop) hold(t *testing.T, cluster, group, types string, probe ...stri
 	t.Helper()
 	released := make(chan struct{})
 	var heard atomic.Bool
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		review := admissionv1.AdmissionReview{}
-		if err := json.Unmarshal(body, &review); err != nil || review.Request == nil {
-			http.Error(w, "no review", http.StatusBadRequest)
-			return
-		}
-		if dry := review.Request.DryRun; dry != nil && *dry {
+	release = sync.OnceFunc(func() { close(released) })
+	s.webhook(t, cluster, webhook{name: "hold-" + s.name, group: group, types: types, operations: "UPDATE", mayBeGone: true}, func(ctx context.Context, r *admissionv1.AdmissionRequest) string {
+		if *r.DryRun {
 			heard.Store(true)
-		} else if bytes.Contains(body, []byte(s.name)) {
+		} else if bytes.Contains(r.Object.Raw, []byte(s.name)) {
 			select {
 			case <-released:
-			case <-r.Context().Done():
+			case <-ctx.Done():
 			}
 		}
-		review.Response = &admissionv1.AdmissionResponse{UID: review.Request.UID, Allowed: true}
-		review.Request = nil
-		_ = json.NewEncoder(w).Encode(review)
-	}))
-	t.Cleanup(server.Close)
-	release = sync.OnceFunc(func() { close(released) })
-	t.Cleanup(release)
-	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	name := "hold-" + s.name
-	file := filepath.Join(t.TempDir(), "webhook.yaml")
-	err := os.WriteFile(file, fmt.Appendf(nil, `apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingWebhookConfiguration
-metadata: {name: %s}
-webhooks:
-- name: hold.example.com
-  admissionReviewVersions: [v1]
-  sideEffects: None
-  failurePolicy: Ignore
-  timeoutSeconds: 30
-  clientConfig: {url: %q, caBundle: %s}
-  rules: [{apiGroups: [%q], apiVersions: ["*"], operations: [UPDATE], resources: [%s]}]
-`, name, server.URL, base64.StdEncoding.EncodeToString(ca), group, types), 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.kubectl(t, "--context", cluster, "apply", "-f", file).want(t, 0)
-	t.Cleanup(func() {
-		s.kubectl(t, "--context", cluster, "delete", "validatingwebhookconfiguration", name, "--ignore-not-found").want(t, 0)
+		return ""
 	})
+	t.Cleanup(release)
 	eventually(t, "updates are held", func() error { // the API server learns of it by a watch
 		s.kubectl(t, append([]string{"--context", cluster}, append(probe, "held=yes", "--dry-run=server")...)...).want(t, 0)
 		if !heard.Load() {

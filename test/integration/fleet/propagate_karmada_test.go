@@ -152,6 +152,8 @@ func (l *karmadaLab) testPropagates(t *testing.T) {
 	t.Run("what others bring", l.testHubTheirs)
 	t.Run("late", l.testHubWithdrawLate)
 	t.Run("slow", l.testHubWaits)
+	t.Run("by default", l.testHubByDefault)
+	t.Run("two operators", l.testHubTwoOperators)
 }
 
 // What arrives in the clusters does not depend on who brings it.

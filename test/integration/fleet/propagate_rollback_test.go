@@ -2,8 +2,12 @@ package fleet_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
@@ -59,4 +63,94 @@ func TestPropagateStatusOfAStoppedRun(t *testing.T) {
 	if second.Revision != 1 || second.Pending != 2 || len(second.Drifted) > 0 {
 		t.Errorf("the second, which had no turn: revision %d, pending %d, drifted %v", second.Revision, second.Pending, second.Drifted)
 	}
+}
+
+// The revision that is applied and the three before it are kept, and no more: each can be
+// gone back to, and older ones are said to be gone.
+func TestPropagateKeepsThreeRevisions(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, "prop-kept")
+	for number := range 5 {
+		a.propagate(t, with(oneMap, "COLOR", fmt.Sprintf("color-%d", number+1))).want(t, 0)
+	}
+	kept := func(applied int, before ...int) {
+		t.Helper()
+		want := []string{"set-" + a.name}
+		for _, n := range append(before, applied) {
+			want = append(want, fmt.Sprintf("set-%s.r%d.0", a.name, n))
+		}
+		a.each(t, func(cluster string, client *kubernetes.Clientset) {
+			list, err := client.CoreV1().Secrets(a.state).List(t.Context(), metav1.ListOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for i := range list.Items {
+				names = append(names, list.Items[i].Name)
+			}
+			slices.Sort(names)
+			if !slices.Equal(names, want) {
+				t.Errorf("%s remembers %q, want %q", cluster, names, want)
+			}
+		})
+		for _, s := range decode[v1alpha1.SetStatus](t, a.do(t, "status", "-o", "json").want(t, 0)).Items {
+			if s.Revision != applied || !slices.Equal(s.Kept, before) {
+				t.Errorf("%s: revision %d, and %v before it; want %d and %v", s.Annotations[v1alpha1.ClusterAnnotation], s.Revision, s.Kept, applied, before)
+			}
+		}
+	}
+	kept(5, 2, 3, 4)
+	for _, to := range []string{"2", "3", "4"} {
+		if plan := a.do(t, "rollback", "--to-revision", to, "--dry-run=server").want(t, 0); !strings.Contains(plan.stdout, "color-"+to) {
+			t.Errorf("to revision %s:\n%s", to, plan.stdout)
+		}
+	}
+	a.do(t, "rollback", "--to-revision", "1").want(t, 5).says(t, "revision 1 of set "+a.name+" is not kept: there are 2, 3, 4, 5", "nothing was changed")
+	a.do(t, "rollback", "--to-revision", "2").want(t, 0)
+	a.each(t, func(cluster string, _ *kubernetes.Clientset) {
+		if color := a.configMaps(t, cluster)["settings"]["color"]; color != "color-2" {
+			t.Errorf("%s: back, the color is %q", cluster, color)
+		}
+	})
+	kept(6, 3, 4, 5)
+}
+
+// A run for fewer clusters leaves the others as they are, whatever it does to the set
+// where it is; status has all of them.
+func TestPropagateNarrowed(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, "prop-narrow")
+	first, last := a.clusters[0], a.clusters[1]
+	one := *a
+	one.clusters = []string{first}
+	a.propagate(t, with(oneMap+extraMap, "COLOR", "red")).want(t, 0)
+	before := a.versions(t, last)
+	leaves := func(did string) {
+		t.Helper()
+		if after := a.versions(t, last); !slices.Equal(before, after) {
+			t.Errorf("%s in %s alone wrote in %s: before\n%q\nafter\n%q", did, first, last, before, after)
+		}
+	}
+	status := func(want ...string) {
+		t.Helper()
+		var rows []string
+		for _, row := range a.run(t, "status", a.name, "--state-namespace", a.state, "-o", "wide").rows() { // of all clusters
+			rows = append(rows, strings.Join(row[:5], " "))
+		}
+		if !slices.Equal(rows, want) {
+			t.Errorf("status: %q, want %q", rows, want)
+		}
+	}
+	one.propagate(t, with(oneMap, "COLOR", "blue"), "--prune").want(t, 0)
+	leaves("propagate")
+	status(first+" "+a.name+" 2 Done 1/1", last+" "+a.name+" 1 Done 2/2")
+	one.do(t, "rollback").want(t, 0)
+	leaves("rollback")
+	status(first+" "+a.name+" 3 Done 2/2", last+" "+a.name+" 1 Done 2/2")
+	one.do(t, "withdraw").want(t, 0)
+	leaves("withdraw")
+	status(last + " " + a.name + " 1 Done 2/2")
+	// The set is gone on with where it is.
+	a.propagate(t, with(oneMap, "COLOR", "green")).want(t, 0)
+	status(first+" "+a.name+" 1 Done 1/1", last+" "+a.name+" 2 Done 1/1")
 }
