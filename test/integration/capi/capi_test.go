@@ -26,14 +26,16 @@ func TestMain(m *testing.M) { killer.Main(m, fleetscale.NewCmdFleetscale) }
 func TestClusterAPI(t *testing.T) {
 	e := newEstate(t)
 	// Side by side, since all of them mostly wait for controllers.
-	t.Run("exact", e.testExact)
+	for version, r := range map[string]*remove.ClusterAPI{"": e.remover("c1"), "v1beta1-": e.older(t)} {
+		t.Run(version+"exact", func(t *testing.T) { e.testExact(t, r, version+"exact") })
+		t.Run(version+"rollout", func(t *testing.T) { e.testRollout(t, r, version+"rollout") })
+		t.Run(version+"topology", func(t *testing.T) { e.testTopology(t, r, version+"topology") })
+	}
 	t.Run("guarded", e.testGuarded)
 	t.Run("elsewhere", e.testElsewhere)
 	t.Run("marked", e.testMarked)
 	t.Run("changed", e.testChanged)
-	t.Run("rollout", e.testRollout)
 	t.Run("held", e.testHeld)
-	t.Run("topology", e.testTopology)
 	t.Run("kurator", e.testKurator)
 	t.Run("custom cluster", e.testCustomCluster)
 	t.Run("karpenter", e.testKarpenter)
@@ -42,21 +44,21 @@ func TestClusterAPI(t *testing.T) {
 
 // Of five machines the last by name goes, which without a mark would be the last to
 // go, and once, however often it is said.
-func (e *estate) testExact(t *testing.T) {
+func (e *estate) testExact(t *testing.T, r *remove.ClusterAPI, pool string) {
+	t.Helper()
 	t.Parallel()
-	e.Pool(t, "exact", "c1", 5)
-	r := e.remover("c1")
-	nodes := e.Workers(t, "c1", "exact")
+	e.Pool(t, pool, "c1", 5)
+	nodes := e.Workers(t, "c1", pool)
 	c := claim(t, r, nodes)
 	if len(c.Owners) != 5 || len(c.Blocked) != 0 {
 		t.Fatalf("claims: %+v", c)
 	}
-	if o := c.Owners[nodes[0].Name]; o.Kind != "MachineDeployment" || o.Name != "exact" || o.Count == nil || *o.Count != 5 || o.Remover != remove.ClusterAPIName {
+	if o := c.Owners[nodes[0].Name]; o.Kind != "MachineDeployment" || o.Name != pool || o.Count == nil || *o.Count != 5 || o.Remover != remove.ClusterAPIName {
 		t.Fatalf("owner: %+v", o)
 	}
 	step := begin(t, r, nodes[4])
 	journal := again(t, step)
-	if step.From != 5 || step.To != 4 || e.Count(t, "exact") != 5 {
+	if step.From != 5 || step.To != 4 || e.Count(t, pool) != 5 {
 		t.Fatalf("step: %+v", step)
 	}
 	e.testGuard(t, r, nodes[4])
@@ -72,8 +74,8 @@ func (e *estate) testExact(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := uids(nodes[:4])
-	if left := uids(e.Workers(t, "c1", "exact")); !maps.Equal(left, want) || e.Count(t, "exact") != 4 {
-		t.Errorf("left are %v with a count of %d, want %v", left, e.Count(t, "exact"), want)
+	if left := uids(e.Workers(t, "c1", pool)); !maps.Equal(left, want) || e.Count(t, pool) != 4 {
+		t.Errorf("left are %v with a count of %d, want %v", left, e.Count(t, pool), want)
 	}
 }
 
@@ -168,11 +170,11 @@ func (e *estate) testChanged(t *testing.T) {
 }
 
 // During a rollout the controllers choose among the old machines first.
-func (e *estate) testRollout(t *testing.T) {
+func (e *estate) testRollout(t *testing.T, r *remove.ClusterAPI, pool string) {
+	t.Helper()
 	t.Parallel()
-	e.Pool(t, "rollout", "c1", 2)
-	r := e.remover("c1")
-	nodes := e.Workers(t, "c1", "rollout")
+	e.Pool(t, pool, "c1", 2)
+	nodes := e.Workers(t, "c1", pool)
 	step := begin(t, r, nodes[0])
 	hook := func(value string) {
 		for _, n := range nodes {
@@ -180,17 +182,17 @@ func (e *estate) testRollout(t *testing.T) {
 		}
 	}
 	hook(`"wait"`) // so that it lasts
-	e.Patch(t, "machinedeployments", "rollout", `{"spec": {"template": {"spec": {"version": "v1.36.4"}}}}`)
+	e.Patch(t, "machinedeployments", pool, `{"spec": {"template": {"spec": {"version": "v1.36.4"}}}}`)
 	wantBlocked(t, r, nodes, "Rollout")
 	var refused *remove.ChangedError
 	if err := r.Remove(t.Context(), step); !errors.As(err, &refused) {
 		t.Errorf("remove: %v, want it refused", err)
 	}
-	if left := e.Annotated(t, "rollout", deleteMark); e.Count(t, "rollout") != 2 || len(left) != 0 {
-		t.Errorf("a count of %d, and marks on %v", e.Count(t, "rollout"), left)
+	if left := e.Annotated(t, pool, deleteMark); e.Count(t, pool) != 2 || len(left) != 0 {
+		t.Errorf("a count of %d, and marks on %v", e.Count(t, pool), left)
 	}
 	hook("null")
-	estates.Eventually(t, "two new nodes", func() error { return e.Quiet(t, "rollout", "c1", 2) })
+	estates.Eventually(t, "two new nodes", func() error { return e.Quiet(t, pool, "c1", 2) })
 }
 
 // What is paused, or has limits of an autoscaler.

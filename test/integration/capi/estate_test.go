@@ -48,8 +48,12 @@ func newEstate(t *testing.T) *estate {
 // member is a way to a cluster that remembers nothing.
 func (e *estate) member(t *testing.T, cluster string) *member.Member {
 	t.Helper()
-	config := e.Fleet.RESTConfig(t, cluster)
-	m, err := member.NewPool(member.Options{}).Member(t.Context(), inventory.Cluster{Name: cluster, Server: config.Host, Access: access{config}})
+	return memberAt(t, cluster, e.Fleet.RESTConfig(t, cluster))
+}
+
+func memberAt(t *testing.T, name string, config *rest.Config) *member.Member {
+	t.Helper()
+	m, err := member.NewPool(member.Options{}).Member(t.Context(), inventory.Cluster{Name: name, Server: config.Host, Access: access{config}})
 	if err != nil {
 		t.Fatal(err)
 	}

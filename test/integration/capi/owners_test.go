@@ -32,9 +32,9 @@ func (e *estate) claimed(t *testing.T, r remove.Remover, pool string, n int) rem
 	return c
 }
 
-func (e *estate) topologyCount(t *testing.T) any {
+func (e *estate) topologyCount(t *testing.T, cluster string) any {
 	t.Helper()
-	o, err := e.Of("clusters").Get(t.Context(), "topology", metav1.GetOptions{})
+	o, err := e.Of("clusters").Get(t.Context(), cluster, metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,18 +43,18 @@ func (e *estate) topologyCount(t *testing.T) any {
 }
 
 // The count of a MachineDeployment that a topology has made is the topology's to say.
-func (e *estate) testTopology(t *testing.T) {
+func (e *estate) testTopology(t *testing.T, r *remove.ClusterAPI, cluster string) {
+	t.Helper()
 	t.Parallel()
-	e.Cluster(t, "topology", nil, map[string]any{
+	e.Cluster(t, cluster, nil, map[string]any{
 		"controlPlaneEndpoint": map[string]any{"host": "127.0.0.1", "port": int64(6443)},
 		"topology": map[string]any{
 			"classRef": map[string]any{"name": capi.Template}, "version": "v1.36.3",
 			"workers": map[string]any{"machineDeployments": []any{map[string]any{"class": capi.Template, "name": "workers", "replicas": int64(3)}}},
 		},
 	})
-	r := e.remover("c1")
-	e.claimed(t, r, "topology", 3)
-	nodes := e.Workers(t, "c1", "topology")
+	e.claimed(t, r, cluster, 3)
+	nodes := e.Workers(t, "c1", cluster)
 	step := begin(t, r, nodes[2])
 	if err := r.Remove(t.Context(), step); err != nil {
 		t.Fatal(err)
@@ -63,12 +63,12 @@ func (e *estate) testTopology(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.confirm(t, r, step)
-	e.claimed(t, r, "topology", 2)
-	if left := uids(e.Workers(t, "c1", "topology")); !maps.Equal(left, uids(nodes[:2])) || e.topologyCount(t) != int64(2) {
-		t.Errorf("left are %v, with a count of %v", left, e.topologyCount(t))
+	e.claimed(t, r, cluster, 2)
+	if left := uids(e.Workers(t, "c1", cluster)); !maps.Equal(left, uids(nodes[:2])) || e.topologyCount(t, cluster) != int64(2) {
+		t.Errorf("left are %v, with a count of %v; want %v", left, e.topologyCount(t, cluster), uids(nodes[:2]))
 	}
 
-	pools, err := r.Pools(t.Context(), e.Workers(t, "c1", "topology"))
+	pools, err := r.Pools(t.Context(), e.Workers(t, "c1", cluster))
 	if err != nil || len(pools) != 1 || pools[0].Name != "workers" || *pools[0].Owner.Count != 2 || pools[0].Busy != nil {
 		t.Fatalf("pools: %+v, %v", pools, err)
 	}
@@ -78,10 +78,10 @@ func (e *estate) testTopology(t *testing.T) {
 		}
 	}
 	var refused *remove.ChangedError
-	if err := r.Set(t.Context(), "run", pools[0], 5); !errors.As(err, &refused) || e.topologyCount(t) != int64(4) {
-		t.Errorf("set from a count that was: %v, and the count is %v", err, e.topologyCount(t))
+	if err := r.Set(t.Context(), "run", pools[0], 5); !errors.As(err, &refused) || e.topologyCount(t, cluster) != int64(4) {
+		t.Errorf("set from a count that was: %v, and the count is %v", err, e.topologyCount(t, cluster))
 	}
-	e.claimed(t, r, "topology", 4)
+	e.claimed(t, r, cluster, 4)
 }
 
 // Kurator applies its MachineDeployments anew all the time: their counts are its
