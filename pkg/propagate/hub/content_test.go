@@ -144,6 +144,8 @@ func TestOverridesAsBefore(t *testing.T) {
 		{"in a list, another one", "args: [a]", "args: [b]", "args: [c]", "", "/spec/args", false},
 		{"below what is overridden", "template: {a: 1}", "template: {a: 2}", "template: {a: 1}", "", "/spec", true},
 		{"above what is overridden", "template: {a: 1}", "", "template: {a: 1}", "", "/spec/template/a", true},
+		{"another version, and the same number", "image: '1.10'", "image: '1.1'", "image: '1.1'", "", "/spec/image", false},
+		{"a version before, and the same number", "image: '1.10'", "image: '1.1'", "image: '1.10'", "", "/spec/image", true},
 		{"a field more", "", "paused: true", "", "", "/spec/paused", true},
 		{"a field that says nothing", "", "paused: false", "", "", "/spec/paused", false},
 		{"a field that said nothing", "paused: false", "", "", "/spec/paused", "", false},

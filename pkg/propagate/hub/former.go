@@ -97,12 +97,14 @@ func remains(is, now *unstructured.Unstructured, former []*unstructured.Unstruct
 				return false
 			}
 			value, _, missing := pointer.Get(is.Object)
+			wanted, _, none := pointer.Get(now.Object)
 			switch {
 			case back.operator == policyv1alpha1.OverriderOpRemove: // it was not there before
-				wanted, _, _ := pointer.Get(now.Object)
 				return missing != nil && !isOmitted(wanted)
 			case missing != nil:
 				return back.operator == policyv1alpha1.OverriderOpReplace && isOmitted(back.value)
+			case none == nil && sameJSON(value, wanted): // 1.1, which as a quantity is the same as 1.10
+				return false
 			}
 			return covers(value, back.value)
 		})
