@@ -27,7 +27,7 @@ func newCmdLogs(env *cli.Env) *cobra.Command {
 		Long: `Show what Velero logged of a set's Backups, each line with its cluster.
 
 Velero says where the object store has the log, and it is fetched from there: the store must be within reach of this machine.
-A log is there when its Backup has ended.
+A log is there when its Backup has ended, and is asked for in the cluster that it is of; where those of other clusters are is said.
 
 With -o json each line is an object with the fields cluster, backup and line.
 
@@ -91,6 +91,10 @@ func (f *logsFlags) run(ctx context.Context, name string) error {
 		}
 	}
 	f.env.SayFailures(failures)
+	for _, m := range inBuckets(&s.Execution, s.Silent()) {
+		f.env.Note("%s was not asked, or has not answered: the log of %s is in %s; velero backup logs %s reads it by a cluster with a BackupStorageLocation there",
+			m.Cluster, m.Backup.Name, bucketOf(m), m.Backup.Name)
+	}
 	if verdict := cli.Verdict(len(logs)+len(failures)-len(logs.Failures(nil)), failures); verdict != nil {
 		return verdict
 	}

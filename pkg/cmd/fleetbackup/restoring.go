@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -173,6 +174,7 @@ func (o *restoring) look(ctx context.Context, fleet restore.Fleet, plan *v1alpha
 
 // conclude reports what a restore came to.
 func (o *restoring) conclude(ctx context.Context, x *v1alpha1.RestoreExecution, failures []fanout.Failure, err error) error {
+	failures = slices.DeleteFunc(failures, func(f fanout.Failure) bool { return errors.Is(f.Err, cli.ErrInterrupted) }) // it goes on
 	printed := printRestore(o.env, o.output, x, failures)
 	o.env.SayFailures(failures)
 	verdict := cli.Verdict(len(x.Spec.Members), failures)

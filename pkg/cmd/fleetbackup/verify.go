@@ -3,6 +3,8 @@ package fleetbackup
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +27,9 @@ func newCmdVerify(env *cli.Env) *cobra.Command {
 		Short: "See whether a set is still there, and whole",
 		Long: `See whether a set is still there, and whole: that every member's backup is as the manifest says and has not expired, that its
 location is available, and that the store has it. Nothing is changed. That it works shows a drill alone.
+
+Each backup is looked at in the cluster that it is of. With -C, or another flag that chooses clusters, those of the others are
+not; where they are is said, also of a cluster that does not answer.
 
 Exit codes: 0 all is well; 1 no cluster answers; 3 some do not; 7 a member cannot be relied on.`,
 		Example: `  # Is last night's set still good?
@@ -63,27 +68,59 @@ func (f *verifyFlags) run(ctx context.Context, set string, output cli.Output) er
 	if err != nil {
 		return err
 	}
-	fleet := restore.Fleet{}
 	var names []string
 	for _, m := range e.Status.Members {
 		names = append(names, m.Cluster)
 	}
-	selection, err := f.clusters.Select(ctx, names...)
+	asked := names
+	if f.clusters.Narrowed() {
+		asked = nil
+	}
+	selection, err := f.clusters.Select(ctx, asked...)
 	if err != nil {
 		return err
 	}
 	defer selection.Warnings.Say(f.env)
-	fleet.Members, fleet.Fanout = selection.Members, selection.Fanout
+	fleet := restore.Fleet{Members: selection.Members, Fanout: selection.Fanout}
+	var unasked []string
 	for _, name := range names {
-		fleet.Clusters = append(fleet.Clusters, named(selection.Clusters, name)...)
+		switch found := named(selection.Clusters, name); {
+		case len(found) == 1:
+			fleet.Clusters = append(fleet.Clusters, found[0])
+		case len(found) == 0 && asked == nil:
+			unasked = append(unasked, name)
+		default:
+			return cli.UsageError(fmt.Errorf("member %s of the set is %d clusters of the kubeconfig", name, len(found)))
+		}
 	}
-	if len(fleet.Clusters) != len(names) {
-		return cli.UsageError(errors.New("a member of the set is no cluster of the kubeconfig, or more than one"))
+	if len(fleet.Clusters) == 0 {
+		return cli.UsageError(fmt.Errorf("no member of %s is among the chosen clusters; they are %s", e.Name, strings.Join(names, ", ")))
 	}
 	line := selection.ShowWaiting(f.env)
 	results := restore.Verify(ctx, fleet, e, time.Now())
 	line.Done()
-	return f.conclude(output, results)
+	concluded := f.conclude(output, results)
+	for _, failure := range results.Failures(nil) {
+		unasked = append(unasked, failure.Cluster)
+	}
+	for _, m := range inBuckets(e, unasked) {
+		f.env.Note("%s was not looked at: its backup %s is in %s; %s restore %s --map %s=CLUSTER --preview reads it by a cluster with a BackupStorageLocation there",
+			m.Cluster, m.Backup.Name, bucketOf(m), f.env.DisplayName(), e.Name, m.Cluster)
+	}
+	return concluded
+}
+
+// inBuckets are those of some members of a set that have a Backup whose bucket is known:
+// other clusters may have a way to it.
+func inBuckets(e *v1alpha1.BackupExecution, clusters []string) []v1alpha1.MemberExecution {
+	return slices.DeleteFunc(slices.Clone(e.Status.Members), func(m v1alpha1.MemberExecution) bool {
+		return m.Missing != "" || m.Location.Bucket == "" || !slices.Contains(clusters, m.Cluster)
+	})
+}
+
+// bucketOf is where the backup of a member is.
+func bucketOf(m v1alpha1.MemberExecution) string {
+	return fmt.Sprintf("bucket %s, prefix %q", m.Location.Bucket, m.Location.Prefix)
 }
 
 // named are the clusters of a name, or of a context's.
