@@ -89,7 +89,7 @@ func (f *ClusterFlags) chosen(ctx context.Context, selector inventory.Selector) 
 // distinct drops second names of one cluster, says so, and sorts.
 func (f *ClusterFlags) distinct(selected []inventory.Cluster) []inventory.Cluster {
 	if f.contexts {
-		slices.SortFunc(selected, byName)
+		slices.SortStableFunc(selected, byName)
 		return selected
 	}
 	distinct, duplicates := inventory.Distinct(selected)
@@ -97,7 +97,7 @@ func (f *ClusterFlags) distinct(selected []inventory.Cluster) []inventory.Cluste
 	for _, group := range inventory.PossiblySame(distinct) {
 		f.env.Note("%s share one address and log in differently: they may be one cluster, shown more than once", inventory.Names(group))
 	}
-	slices.SortFunc(distinct, byName)
+	slices.SortStableFunc(distinct, byName)
 	return distinct
 }
 

@@ -14,7 +14,7 @@ import (
 func Fields(reference, object map[string]any) []v1alpha1.Difference {
 	w := &walk{}
 	w.maps(nil, reference, object)
-	slices.SortFunc(w.found, func(a, b v1alpha1.Difference) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortStableFunc(w.found, func(a, b v1alpha1.Difference) int { return strings.Compare(a.Path, b.Path) })
 	return w.found
 }
 

@@ -23,7 +23,7 @@ func similarNames(typed string, cs []Cluster) []string {
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b candidate) int {
+	slices.SortStableFunc(found, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.name, b.name))
 	})
 	names := make([]string, 0, 3)

@@ -24,7 +24,7 @@ type heldLocks struct {
 // side.
 func (r *run) lock(ctx context.Context) error {
 	r.held.locks, r.held.alive = map[string]*state.Lock{}, map[string]context.Context{}
-	order := slices.SortedFunc(slices.Values(r.busy), func(a, b inventory.Cluster) int {
+	order := slices.SortedStableFunc(slices.Values(r.busy), func(a, b inventory.Cluster) int {
 		return cmp.Compare(r.plans[a.Name].Where(), r.plans[b.Name].Where())
 	})
 	for _, turn := range [][]inventory.Cluster{order[:1], order[1:]} {

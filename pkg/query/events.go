@@ -166,7 +166,7 @@ func (g eventGroups) list() []v1alpha1.EventGroup {
 		}
 		groups = append(groups, line)
 	}
-	slices.SortFunc(groups, func(a, b v1alpha1.EventGroup) int {
+	slices.SortStableFunc(groups, func(a, b v1alpha1.EventGroup) int {
 		return cmp.Or(a.LastSeen.Time.Compare(b.LastSeen.Time), cmp.Compare(a.Namespace, b.Namespace),
 			cmp.Compare(a.Name, b.Name), cmp.Compare(a.Type, b.Type))
 	})

@@ -117,7 +117,7 @@ func (u *unsearched) add(cluster string, left map[string]member.Reason) {
 // absences says types that the same clusters lack once. A type that was asked
 // for and that none of the clusters that answered has is missing everywhere.
 func (u *unsearched) absences(answered int, asked bool) []Absence {
-	keys := slices.SortedFunc(maps.Keys(u.clusters), func(a, b unsearchedType) int { return strings.Compare(a.name, b.name) })
+	keys := slices.SortedStableFunc(maps.Keys(u.clusters), func(a, b unsearchedType) int { return strings.Compare(a.name, b.name) })
 	var found []Absence
 	for _, key := range keys {
 		clusters := u.clusters[key]

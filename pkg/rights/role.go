@@ -107,7 +107,7 @@ func (n need) rules() []any {
 		key := same{o.group, strings.Join(verbs, ","), o.names}
 		resources[key] = append(resources[key], o.resource)
 	}
-	keys := slices.SortedFunc(maps.Keys(resources), func(a, b same) int {
+	keys := slices.SortedStableFunc(maps.Keys(resources), func(a, b same) int {
 		return cmp.Or(strings.Compare(a.group, b.group), strings.Compare(a.names, b.names), strings.Compare(a.verbs, b.verbs))
 	})
 	var rules []any

@@ -89,7 +89,7 @@ func Parse(text string) (Table, error) {
 // Format is the text that Parse reads, in one order.
 func (t Table) Format() string {
 	sorted := slices.Clone(t)
-	slices.SortFunc(sorted, func(a, b Rule) int {
+	slices.SortStableFunc(sorted, func(a, b Rule) int {
 		return cmp.Or(strings.Compare(a.Command, b.Command), strings.Compare(a.Scope, b.Scope),
 			strings.Compare(a.Resource, b.Resource), slices.Compare(a.Names, b.Names))
 	})

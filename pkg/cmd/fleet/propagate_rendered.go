@@ -146,7 +146,7 @@ func usedImages(rendered render.Result) []v1alpha1.UsedImage {
 			ObjectMeta: metav1.ObjectMeta{Name: image}, Clusters: clusters,
 		})
 	}
-	slices.SortFunc(images, func(a, b v1alpha1.UsedImage) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(images, func(a, b v1alpha1.UsedImage) int { return strings.Compare(a.Name, b.Name) })
 	return images
 }
 

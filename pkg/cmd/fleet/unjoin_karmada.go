@@ -108,7 +108,7 @@ func (u *hubUnjoin) unjoin(ctx context.Context, hub *karmada.Hub, selection cli.
 	for name := range requests {
 		selection.Clusters = append(selection.Clusters, inventory.Cluster{Name: name})
 	}
-	slices.SortFunc(selection.Clusters, func(a, b inventory.Cluster) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(selection.Clusters, func(a, b inventory.Cluster) int { return strings.Compare(a.Name, b.Name) })
 	line := selection.ShowWaiting(u.env)
 	results := fanout.Collect(ctx, selection.Clusters, selection.Fanout, func(ctx context.Context, c inventory.Cluster) (*karmada.Unjoin, error) {
 		return karmada.PlanUnjoin(ctx, hub, requests[c.Name])

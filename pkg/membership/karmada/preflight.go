@@ -64,7 +64,7 @@ func permitted(ctx context.Context, needs ...need) error {
 // denied are the rights that the user does not have, in words.
 func (n need) denied(ctx context.Context) ([]string, error) {
 	needed := slices.Clone(n.rights)
-	slices.SortFunc(needed, func(a, b authorizationv1.ResourceAttributes) int {
+	slices.SortStableFunc(needed, func(a, b authorizationv1.ResourceAttributes) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Subresource, b.Subresource), cmp.Compare(a.Verb, b.Verb))
 	})
 	needed = slices.CompactFunc(needed, func(a, b authorizationv1.ResourceAttributes) bool {
