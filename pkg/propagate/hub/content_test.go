@@ -146,6 +146,7 @@ func TestOverridesAsBefore(t *testing.T) {
 		{"above what is overridden", "template: {a: 1}", "", "template: {a: 1}", "", "/spec/template/a", true},
 		{"another version, and the same number", "image: '1.10'", "image: '1.1'", "image: '1.1'", "", "/spec/image", false},
 		{"a version before, and the same number", "image: '1.10'", "image: '1.1'", "image: '1.10'", "", "/spec/image", true},
+		{"gone, but for what says nothing", "template: {a: 1, b: false}", "", "template: {a: 1}", "/spec/template", "", true},
 		{"a field more", "", "paused: true", "", "", "/spec/paused", true},
 		{"a field that says nothing", "", "paused: false", "", "", "/spec/paused", false},
 		{"a field that said nothing", "paused: false", "", "", "/spec/paused", "", false},
