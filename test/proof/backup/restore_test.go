@@ -21,30 +21,37 @@ func TestRestoreKilledAtAnyWrite(t *testing.T) {
 		t.Fatalf("create: %d %s", code, out)
 	}
 	set := l.newest(t).Name
-	lives := 0
 	for _, verb := range []string{"restore", "drill"} {
 		for _, after := range []bool{false, true} {
-			for at := 1; ; at++ {
-				lives++
-				into := fmt.Sprintf("ware-%d", lives)
-				args := []string{verb, set, "--namespace-mappings", "ware:" + into, "--yes"}
-				code, out, reached := l.Run(t, at, after, l.env, args...)
-				done := strings.Count(out, "is ready after") == len(clusters()) // what is said once more is done once more
-				if reached {
-					code, out, _ = l.Run(t, 0, false, l.env, args...)
-				} else {
-					t.Logf("%s: %d writes, after it is %t", verb, at-1, after)
+			t.Run(fmt.Sprintf("%s-after-%t", verb, after), func(t *testing.T) {
+				at := 1
+				for l.again(t, set, verb, at, after) {
+					at++
 				}
-				if code != 0 {
-					t.Errorf("%s, killed at %d, after it is %t, and again: %d %s", verb, at, after, code, out)
-				}
-				l.once(t, verb, into, reached && done)
-				if !reached {
-					break
-				}
-			}
+			})
 		}
 	}
+}
+
+// again kills a restore or a drill at a write, and says the same command again. It is
+// false if there are not so many writes.
+func (l *tills) again(t *testing.T, set, verb string, at int, after bool) bool {
+	t.Helper()
+	into := fmt.Sprintf("%s-%s-%d-%t", set, verb, at, after)
+	args := []string{verb, set, "--namespace-mappings", "ware:" + into, "--yes"}
+	code, out, reached := l.Run(t, at, after, l.env, args...)
+	done := strings.Count(out, "is ready after") == len(clusters()) // what is said once more is done once more
+	if reached {
+		code, out, _ = l.Run(t, 0, false, l.env, args...)
+		t.Logf("%d: %d", at, code)
+	} else {
+		t.Logf("%d writes", at-1)
+	}
+	if code != 0 {
+		t.Errorf("killed at %d, and again: %d %s", at, code, out)
+	}
+	l.once(t, verb, into, reached && done)
+	return reached
 }
 
 // once: what was restored into a namespace is there, by one Restore, or by two if it was
