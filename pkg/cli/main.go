@@ -71,7 +71,10 @@ func prepare(root *cobra.Command, env *Env) {
 }
 
 // DisplayName is how the user calls the plugin: "kubectl fleet".
-func (e *Env) DisplayName() string { return strings.Replace(e.Plugin, "-", " ", 1) }
+func (e *Env) DisplayName() string { return DisplayName(e.Plugin) }
+
+// DisplayName is how users call a plugin, such as kubectl-fleet.
+func DisplayName(plugin string) string { return strings.Replace(plugin, "-", " ", 1) }
 
 // runError marks an error of a command's own run. Every other error of cobra is
 // one of usage: an unknown command, a bad flag, a wrong number of arguments.

@@ -18,6 +18,8 @@ look work list pods
 look work list services
 look cluster list pods
 look state get,create secrets
+seek cluster list *.*
+seek cluster list pods
 still none
 `
 
@@ -66,6 +68,16 @@ func TestRoles(t *testing.T) {
 			}
 		})
 	}
+	// What looks through all types may look at all, unless they are named.
+	for want, types := range map[string][]string{
+		`[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]},{"apiGroups":["*"],"resources":["*"],"verbs":["list"]}]`:              nil,
+		`[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]},{"apiGroups":["apps"],"resources":["deployments"],"verbs":["list"]}]`: {"deployments.apps"},
+	} {
+		roles := parsed.Roles("p", "seek", rights.Request{Types: types})
+		if got, err := json.Marshal(roles[0].Object["rules"]); err != nil || len(roles) != 1 || string(got) != want {
+			t.Errorf("rules: %s, want %s", got, want)
+		}
+	}
 	if roles := parsed.Roles("p", "still", rights.Request{}); len(roles) > 0 {
 		t.Errorf("a command that asks for nothing has %v", roles)
 	}
@@ -78,13 +90,13 @@ func TestParse(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, err := rights.Parse(first.Format())
-	if err != nil || again.Format() != first.Format() || len(again) != 7 {
+	if err != nil || again.Format() != first.Format() || len(again) != 9 {
 		t.Errorf("%v\n%s", err, again.Format())
 	}
-	if diff := cmp.Diff([]string{"look", "still"}, first.Commands()); diff != "" {
+	if diff := cmp.Diff([]string{"look", "seek", "still"}, first.Commands()); diff != "" {
 		t.Error(diff)
 	}
-	if got := strings.Join(first.Verbs("look"), ","); got != "get,list" || first.Verbs("still") != nil {
+	if got := strings.Join(first.Verbs("look", rights.AskedFor), ","); got != "get,list" || first.Verbs("still", rights.AskedFor) != nil {
 		t.Errorf("verbs: %s", got)
 	}
 	for _, bad := range []string{"look", "look cluster get", "look cluster get pods a b"} {

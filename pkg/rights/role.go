@@ -16,7 +16,8 @@ const DefaultStateNamespace = state.DefaultNamespace
 
 // Request says what a command is to be allowed to do, and where.
 type Request struct {
-	// Types that the user names, as PLURAL[.GROUP]; for commands that ask for any.
+	// Types that the user names, as PLURAL[.GROUP]; for commands that ask for any. Empty:
+	// all types, for those that look through them, and none for others.
 	Types []string
 	// Namespaces that the user works in; empty: all.
 	Namespaces []string
@@ -29,13 +30,7 @@ type Request struct {
 func (t Table) Roles(plugin, command string, r Request) []*unstructured.Unstructured {
 	needs := map[string]need{} // by namespace; "" is the whole cluster
 	for _, rule := range t.For(command) {
-		resources := []string{rule.Resource}
-		if rest, is := strings.CutPrefix(rule.Resource, AskedFor); is {
-			resources = nil
-			for _, asked := range r.Types {
-				resources = append(resources, asked+rest)
-			}
-		}
+		resources := rule.resources(r.Types)
 		for _, namespace := range rule.namespaces(r) {
 			if needs[namespace] == nil {
 				needs[namespace] = need{}
@@ -52,6 +47,23 @@ func (t Table) Roles(plugin, command string, r Request) []*unstructured.Unstruct
 		}
 	}
 	return roles
+}
+
+// resources are those of the rule, given the types that the user names.
+func (r Rule) resources(types []string) []string {
+	below, asked := strings.CutPrefix(r.Resource, AskedFor)
+	every := r.Resource == Every
+	if !asked || every && len(types) == 0 {
+		return []string{r.Resource}
+	}
+	if every {
+		below = ""
+	}
+	var resources []string
+	for _, t := range types {
+		resources = append(resources, t+below)
+	}
+	return resources
 }
 
 // namespaces are those that the rule is about, "" for the whole cluster.

@@ -11,11 +11,15 @@ import (
 	"strings"
 )
 
-//go:embed kubectl-fleet.txt
-var fleet string
-
-//go:embed kubectl-fleetscale.txt
-var fleetscale string
+// The tables of the plugins, for Parse. A program has those that it uses.
+var (
+	//go:embed kubectl-fleet.txt
+	Fleet string
+	//go:embed kubectl-fleetbackup.txt
+	Fleetbackup string
+	//go:embed kubectl-fleetscale.txt
+	Fleetscale string
+)
 
 // Scopes of a rule: where the right is needed.
 const (
@@ -31,8 +35,14 @@ const (
 	ScopeVelero = "velero"
 )
 
-// AskedFor as the resource of a rule stands for the types that the user names.
-const AskedFor = "*"
+// What may stand for the resource of a rule, or for its type.
+const (
+	// AskedFor is the types that the user names.
+	AskedFor = "*"
+	// Every is all types of the cluster: the command looks through them for objects that
+	// may be of any.
+	Every = "*.*"
+)
 
 // Rule is something that a command must be allowed.
 type Rule struct {
@@ -50,15 +60,6 @@ type Rule struct {
 
 // Table is what the commands of a plugin need.
 type Table []Rule
-
-// Of returns the table of a plugin, such as kubectl-fleet.
-func Of(plugin string) (Table, error) {
-	text, known := map[string]string{"kubectl-fleet": fleet, "kubectl-fleetscale": fleetscale}[plugin]
-	if !known {
-		return nil, fmt.Errorf("it is not known what %s needs", plugin)
-	}
-	return Parse(text)
-}
 
 // Parse reads a table: a rule a line, of command, scope, verbs, resource and names. A
 // line with # is a comment.
@@ -122,11 +123,11 @@ func (t Table) For(command string) Table {
 	return slices.DeleteFunc(slices.Clone(t), func(r Rule) bool { return r.Command != command })
 }
 
-// Verbs are what a command needs on the types that the user names; empty: it asks for
-// none but its own.
-func (t Table) Verbs(command string) []string {
+// Verbs are what a command needs on the types that AskedFor or Every stands for; empty: it
+// asks for none of them.
+func (t Table) Verbs(command, of string) []string {
 	for _, r := range t.For(command) {
-		if r.Resource == AskedFor {
+		if r.Resource == of {
 			return r.Verbs
 		}
 	}

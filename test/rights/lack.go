@@ -47,6 +47,9 @@ func (n needs) rights(c Case) []right {
 	var all []right
 	for of, verbs := range n {
 		resource := of.resource
+		if resource == rights.Every {
+			continue // what it sees of it, it shows
+		}
 		if behind, is := strings.CutPrefix(resource, rights.AskedFor); is {
 			resource = c.Types[0] + behind
 		}

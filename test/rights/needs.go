@@ -30,6 +30,9 @@ func (n needs) add(b *Bench, a asked, c Case) {
 	if slices.Contains(c.Types, resource) && of.scope != rights.ScopeState && of.scope != rights.ScopeVelero {
 		of = need{rights.ScopeWork, rights.AskedFor}
 	}
+	if c.Every != "" && strings.Contains(a.RequestURI, c.Every) {
+		of = need{rights.ScopeCluster, rights.Every}
+	}
 	if a.ObjectRef.Subresource != "" {
 		of.resource += "/" + a.ObjectRef.Subresource
 	}

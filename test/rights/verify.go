@@ -46,17 +46,14 @@ func (b *Bench) Verify(t *testing.T, command string, unseen string, cases ...Cas
 		b.write(t, command, got)
 		return
 	}
-	table, err := rights.Of(b.Plugin)
-	if err != nil {
-		t.Fatal(err)
-	}
+	table := b.table(t)
 	if want := table.For(command).Format(); want != got.Format() {
 		t.Errorf("the table of rbac says\n%sand %s asked for\n%srun the test with -update, and look at what is different", want, command, got.Format())
 	}
 }
 
-// write puts the rules of a command into the file of the table.
-func (b *Bench) write(t *testing.T, command string, rules rights.Table) {
+// table is what the file has.
+func (b *Bench) table(t *testing.T) rights.Table {
 	t.Helper()
 	text, err := os.ReadFile(b.Table)
 	if err != nil && !os.IsNotExist(err) {
@@ -66,7 +63,13 @@ func (b *Bench) write(t *testing.T, command string, rules rights.Table) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table = slices.DeleteFunc(table, func(r rights.Rule) bool { return r.Command == command })
+	return table
+}
+
+// write puts the rules of a command into the file of the table.
+func (b *Bench) write(t *testing.T, command string, rules rights.Table) {
+	t.Helper()
+	table := slices.DeleteFunc(b.table(t), func(r rights.Rule) bool { return r.Command == command })
 	head := fmt.Sprintf("# What the commands of %s ask API servers for, as TestRights has recorded it; go test -update writes it (docs/rights.md).\n# COMMAND SCOPE VERBS RESOURCE [NAMES]\n", b.Plugin)
 	if err := os.WriteFile(b.Table, []byte(head+append(table, rules...).Format()), 0o600); err != nil {
 		t.Fatal(err)

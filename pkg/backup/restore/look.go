@@ -88,6 +88,9 @@ func (l *look) all(ctx context.Context, s Settings) error {
 			return err
 		}
 	}
+	if err := l.everything(ctx); err != nil {
+		return err
+	}
 	if err := l.versions(ctx, parts); err != nil {
 		return err
 	}

@@ -59,3 +59,12 @@ func (l *look) may(ctx context.Context, what, needed string, right authorization
 	}
 	return err
 }
+
+// everything warns where the user may not see all that a Restore makes.
+func (l *look) everything(ctx context.Context) error {
+	allowed, _, err := l.member.May(ctx, authorizationv1.ResourceAttributes{Verb: "list", Group: "*", Resource: "*"})
+	if err == nil && !allowed {
+		l.warn("rights", "you may not list all types: what is restored of one that you may not list is not waited for, nor deleted by a drill")
+	}
+	return err
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +13,7 @@ import (
 )
 
 func newCmdInstall(plugin string, env *cli.Env) *cobra.Command {
-	name := strings.Replace(plugin, "-", " ", 1)
+	name := cli.DisplayName(plugin)
 	flags := &installFlags{env: env}
 	cmd := &cobra.Command{
 		Use:   "install",

@@ -7,6 +7,8 @@ import (
 	"os"
 	"runtime"
 	"strings"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 )
 
 // completer is the name that kubectl looks for in PATH, kubectl_complete-fleet of
@@ -25,7 +27,7 @@ const mark = "completion install`; kubectl runs it for Tab."
 // script is the file's text. It runs whatever kubectl would run, so that an update
 // of the plugin leaves it good.
 func script(plugin string) []byte {
-	written := "Written by `" + strings.Replace(plugin, "-", " ", 1) + " " + mark
+	written := "Written by `" + cli.DisplayName(plugin) + " " + mark
 	if runtime.GOOS == "windows" {
 		return []byte("@rem " + written + "\r\n@" + plugin + " __complete %*\r\n")
 	}

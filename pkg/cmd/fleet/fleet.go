@@ -8,6 +8,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/completion"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/rbac"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/version"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/rights"
 )
 
 // NewCmdFleet returns the root command of kubectl fleet.
@@ -40,7 +41,7 @@ the exit code is 3.`,
 		newCmdUnjoin(env),
 		newCmdUse(env),
 		newCmdWithdraw(env),
-		rbac.NewCmdRBAC(env, "kubectl-fleet", `  # Two commands, for pods and deployments of one namespace
+		rbac.NewCmdRBAC(env, "kubectl-fleet", rights.Fleet, `  # Two commands, for pods and deployments of one namespace
   kubectl fleet rbac get logs --for pods,deployments.apps -n shop | kubectl apply -f -`),
 		version.NewCmdVersion(env),
 	)

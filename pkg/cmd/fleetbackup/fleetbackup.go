@@ -6,7 +6,9 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/completion"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/rbac"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/version"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/rights"
 )
 
 // NewCmdFleetbackup returns the root command of kubectl fleetbackup.
@@ -21,6 +23,8 @@ func NewCmdFleetbackup(env *cli.Env) *cobra.Command {
 		newCmdLogs(env),
 		newCmdMigrate(env),
 		newCmdPreflight(env),
+		rbac.NewCmdRBAC(env, "kubectl-fleetbackup", rights.Fleetbackup, `  # To make sets of what is in a namespace, held still by commands in its pods
+  kubectl fleetbackup rbac preflight create recover -n shop | kubectl apply -f -`),
 		newCmdRecover(env),
 		newCmdRestore(env),
 		newCmdSchedule(env),

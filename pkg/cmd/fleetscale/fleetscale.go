@@ -8,6 +8,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/completion"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/rbac"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/version"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/rights"
 )
 
 // NewCmdFleetscale returns the root command of kubectl fleetscale.
@@ -31,7 +32,7 @@ pools other counts, and wait for the nodes that come.`,
 		newCmdSet(env),
 		newCmdStatus(env),
 		newCmdUp(env),
-		rbac.NewCmdRBAC(env, "kubectl-fleetscale", `  # To look, and to let nodes leave
+		rbac.NewCmdRBAC(env, "kubectl-fleetscale", rights.Fleetscale, `  # To look, and to let nodes leave
   kubectl fleetscale rbac plan down | kubectl apply -f -`),
 		version.NewCmdVersion(env),
 	)

@@ -16,11 +16,11 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/rights"
 )
 
-// NewCmdRBAC returns the command rbac of a plugin, such as kubectl-fleet. An example of
-// the plugin's own follows those that are the same for all.
-func NewCmdRBAC(env *cli.Env, plugin, example string) *cobra.Command {
-	flags := &flags{env: env, plugin: plugin}
-	name := strings.Replace(plugin, "-", " ", 1)
+// NewCmdRBAC returns the command rbac of a plugin, such as kubectl-fleet, by the text of
+// its table. An example of the plugin's own follows those that are the same for all.
+func NewCmdRBAC(env *cli.Env, plugin, table, example string) *cobra.Command {
+	flags := &flags{env: env, plugin: plugin, table: table}
+	name := cli.DisplayName(plugin)
 	cmd := &cobra.Command{
 		Use:   "rbac [VERB...]",
 		Short: "Print the least roles that commands need",
@@ -32,7 +32,8 @@ that remembers runs, for commands that need it. They are made from what the comm
 discovery, version, readiness, and to ask for one's own rights; so is what is asked of a hub, and of who keeps nodes.
 
 Some commands ask for the types that you name. Their roles have the fixed part, and --for adds types: stderr says for
-which commands. With -n the roles for what you work on are in that namespace.
+which commands. Those that look through all types of a cluster may read all, unless --for says which. With -n the roles for
+what you work on are in that namespace.
 
 Exit codes: 0 printed, 2 usage or no such command.`,
 		Example: fmt.Sprintf(`  # Every command
@@ -55,8 +56,8 @@ Exit codes: 0 printed, 2 usage or no such command.`,
 }
 
 type flags struct {
-	env    *cli.Env
-	plugin string
+	env           *cli.Env
+	plugin, table string
 
 	request rights.Request
 	output  string
@@ -66,14 +67,14 @@ func (f *flags) addFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.request.Types, "for", nil, "Types that the commands are used for, as PLURAL[.GROUP]: pods,deployments.apps")
 	flags.StringSliceVarP(&f.request.Namespaces, "namespace", "n", nil, "Namespaces that the commands are used in; by default all")
 	flags.StringVar(&f.request.StateNamespace, "state-namespace", rights.DefaultStateNamespace, "Namespace in each cluster that remembers runs")
-	if table, err := rights.Of(f.plugin); err == nil && table.Has(rights.ScopeVelero) {
+	if table, err := rights.Parse(f.table); err == nil && table.Has(rights.ScopeVelero) {
 		flags.StringVar(&f.request.VeleroNamespace, "velero-namespace", "velero", "Namespace of Velero in each cluster")
 	}
 	flags.StringVarP(&f.output, "output", "o", printers.FormatYAML, "Output format: yaml, json, name, jsonpath=, custom-columns=")
 }
 
 func (f *flags) complete(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	table, err := rights.Of(f.plugin)
+	table, err := rights.Parse(f.table)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
@@ -90,7 +91,7 @@ type options struct {
 }
 
 func (f *flags) toOptions(args []string) (*options, error) {
-	table, err := rights.Of(f.plugin)
+	table, err := rights.Parse(f.table)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +124,7 @@ func (o *options) run() error {
 	if err != nil {
 		return err
 	}
-	var nothing, types []string
+	var nothing, types, every []string
 	remembers := false
 	for _, command := range o.commands {
 		roles := o.table.Roles(o.plugin, command, o.request)
@@ -138,11 +139,12 @@ func (o *options) run() error {
 				return err
 			}
 		}
-		verbs := o.table.Verbs(command)
-		if len(verbs) > 0 && len(o.request.Types) == 0 {
-			types = append(types, fmt.Sprintf("%s (%s)", command, strings.Join(verbs, ", ")))
+		asked := o.table.Verbs(command, rights.AskedFor)
+		if len(o.request.Types) == 0 {
+			types = append(types, with(command, asked)...)
+			every = append(every, with(command, o.table.Verbs(command, rights.Every))...)
 		}
-		if len(roles) == 0 && len(verbs) == 0 {
+		if len(roles) == 0 && len(asked) == 0 {
 			nothing = append(nothing, command)
 		}
 	}
@@ -152,10 +154,21 @@ func (o *options) run() error {
 	if len(types) > 0 {
 		o.env.Note("on the types that you name there come: %s. --for pods,deployments.apps adds them", strings.Join(types, "; "))
 	}
+	if len(every) > 0 {
+		o.env.Note("all types of the cluster, Secrets too, may be read by: %s. What they look for may be of any; --for says of which it is", strings.Join(every, "; "))
+	}
 	if len(nothing) > 0 {
 		o.env.Note("nothing that not everybody may: %s", strings.Join(nothing, ", "))
 	}
 	return nil
+}
+
+// with is a command and its verbs, if it has any.
+func with(command string, verbs []string) []string {
+	if len(verbs) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s (%s)", command, strings.Join(verbs, ", "))}
 }
 
 // namespace is the one that remembers runs: a Role needs it, and who has only these

@@ -95,13 +95,15 @@ func backedUp(t *testing.T, name string, also ...func(cluster string)) *restorin
 }
 
 // till is a Deployment with a pod.
-func till() map[string]any {
-	labels := map[string]any{"app": "till"}
+func till() map[string]any { return deployment("till") }
+
+func deployment(name string) map[string]any {
+	labels := map[string]any{"app": name}
 	return map[string]any{
-		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "till"},
+		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": name},
 		"spec": map[string]any{"selector": map[string]any{"matchLabels": labels}, "template": map[string]any{
 			"metadata": map[string]any{"labels": labels},
-			"spec":     map[string]any{"containers": []any{map[string]any{"name": "till", "image": "registry.example/till:1"}}},
+			"spec":     map[string]any{"containers": []any{map[string]any{"name": name, "image": "registry.example/" + name + ":1"}}},
 		}},
 	}
 }
