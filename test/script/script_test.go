@@ -20,6 +20,7 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
+		"jq":                  jq,
 		"kubectl-fleet":       func() { os.Exit(int(cli.Main(fleet.NewCmdFleet))) },
 		"kubectl-fleetbackup": func() { os.Exit(int(cli.Main(fleetbackup.NewCmdFleetbackup))) },
 		"kubectl-fleetscale":  func() { os.Exit(int(cli.Main(fleetscale.NewCmdFleetscale))) },
@@ -55,7 +56,8 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// setup gives a script a home of its own and a fleet without servers.
+// setup gives a script a home of its own, a fleet without servers, and the examples of
+// docs/hooks as $HOOKS.
 func setup(env *testscript.Env) error {
 	home := filepath.Join(env.WorkDir, "home")
 	env.Setenv("HOME", home)
@@ -65,6 +67,11 @@ func setup(env *testscript.Env) error {
 	env.Setenv("KUBECTL_FLEET", "")
 	env.Setenv("KUBECTL_FLEET_CONFIG", "")
 	env.Setenv("TERM", "dumb")
+	hooks, err := filepath.Abs(filepath.Join("..", "..", "docs", "hooks"))
+	if err != nil {
+		return err
+	}
+	env.Setenv("HOOKS", hooks)
 	scene := &scene{fleet: fakefleet.New(), config: filepath.Join(home, ".kube", "config")}
 	env.Values[sceneKey{}] = scene
 	env.Defer(scene.fleet.Close)
