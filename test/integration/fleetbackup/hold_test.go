@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/quiesce"
@@ -276,13 +277,8 @@ func TestHoldByScaling(t *testing.T) {
 	if err := h.Freeze(t.Context(), m, &holds[0]); err != nil {
 		t.Fatal(err)
 	}
-	if worker, err = deployments.Get(t.Context(), "worker", metav1.GetOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := unstructured.SetNestedField(worker.Object, int64(5), "spec", "replicas"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := deployments.Update(t.Context(), worker, metav1.UpdateOptions{}); err != nil {
+	// Not an update: the Deployment's controller writes its status at the same time.
+	if _, err := deployments.Patch(t.Context(), "worker", types.MergePatchType, []byte(`{"spec":{"replicas":5}}`), metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	var broken *quiesce.BrokenError
