@@ -17,16 +17,26 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/fleet"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/fleetbackup"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/test/page"
 	"github.com/kubectl-fleet/kubectl-fleet/test/proof/killer"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/snapshots"
 	addon "github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/velero"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
 )
 
-func TestMain(m *testing.M) { killer.Main(m, fleetbackup.NewCmdFleetbackup) }
+// plugins are those that the page calls.
+func plugins() page.Plugins {
+	return page.Plugins{"kubectl-fleet": fleet.NewCmdFleet, "kubectl-fleetbackup": fleetbackup.NewCmdFleetbackup}
+}
+
+func TestMain(m *testing.M) {
+	plugins().Act()
+	killer.Main(m, fleetbackup.NewCmdFleetbackup)
+}
 
 // patience ends a wait for Velero. It is no measure of speed.
 const patience = 2 * time.Minute

@@ -75,10 +75,7 @@ func newStall(t *testing.T, name string) *stall {
 		shop(t, c, name)
 		create(t, objects(t, c, "apps", "v1", "deployments", name), till())
 		create(t, objects(t, c, "apps", "v1", "deployments", name), deployment("worker"))
-		create(t, objects(t, c, "", "v1", "persistentvolumeclaims", name), map[string]any{
-			"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": map[string]any{"name": "data"},
-			"spec": map[string]any{"accessModes": []any{"ReadWriteOnce"}, "resources": map[string]any{"requests": map[string]any{"storage": "1Mi"}}},
-		})
+		create(t, objects(t, c, "", "v1", "persistentvolumeclaims", name), claim("data"))
 		create(t, objects(t, c, "batch", "v1", "cronjobs", name), map[string]any{
 			"apiVersion": "batch/v1", "kind": "CronJob", "metadata": map[string]any{"name": "till"},
 			"spec": map[string]any{"schedule": "0 0 1 1 *", "jobTemplate": map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{

@@ -5,28 +5,26 @@ package pages
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"k8s.io/client-go/tools/clientcmd"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cmd/fleet"
+	docs "github.com/kubectl-fleet/kubectl-fleet/test/page"
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/karmada"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
 )
 
-const plugin = "kubectl-fleet"
+// plugins are those that the pages call.
+func plugins() docs.Plugins { return docs.Plugins{"kubectl-fleet": fleet.NewCmdFleet} }
 
-// The test binary is the plugin, where it is called by its name.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == plugin {
-		os.Exit(int(cli.Main(fleet.NewCmdFleet)))
-	}
+	plugins().Act()
 	testfleet.Main(m)
 }
 
@@ -45,6 +43,8 @@ type page struct {
 	before map[string]string
 	// far: there is also a cluster to which nobody listens.
 	far bool
+	// hub: there is also a Karmada.
+	hub bool
 }
 
 func TestPages(t *testing.T) {
@@ -81,6 +81,7 @@ spec: {replicas: %[2]d, selector: {matchLabels: {app: %[1]s}}, template: {metada
 		{name: "moving-from", namespace: "cart", before: map[string]string{
 			"east": deployment("cart", 1) + prices(3), "west": deployment("cart", 1) + prices(4),
 		}},
+		{name: "karmada", namespace: "menu", hub: true},
 	} {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
@@ -89,71 +90,28 @@ spec: {replicas: %[2]d, selector: {matchLabels: {app: %[1]s}}, template: {metada
 	}
 }
 
-// run runs the commands of the page, one after the other in one shell.
+// run runs the page, with what it wants to find.
 func (p page) run(t *testing.T) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", p.name+".md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	f := testfleet.Shared(t)
 	p.prepare(t, f)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
+	config := docs.Kubeconfig(t, f.Kubeconfig(), members())
+	config.CurrentContext = "east"
+	if p.far {
+		config.Contexts["far"] = &clientcmdapi.Context{Cluster: "far", AuthInfo: "east"}
+		config.Clusters["far"] = &clientcmdapi.Cluster{Server: "https://127.0.0.1:1"}
 	}
-	home := t.TempDir()
-	for name, program := range map[string]string{plugin: self, "kubectl": f.Binary(t, "kubectl")} {
-		if err := os.Symlink(program, filepath.Join(home, name)); err != nil {
-			t.Fatal(err)
-		}
+	if p.hub {
+		hub := docs.Kubeconfig(t, f.Hub(t, karmada.Hub), map[string]string{"hub": karmada.Hub})
+		config.Contexts["hub"], config.Clusters["hub"], config.AuthInfos["hub"] = hub.Contexts["hub"], hub.Clusters["hub"], hub.AuthInfos["hub"]
+		ctx, namespaces := context.WithoutCancel(t.Context()), kubernetes.NewForConfigOrDie(f.RESTConfig(t, karmada.Hub)).CoreV1().Namespaces()
+		t.Cleanup(func() {
+			if err := namespaces.Delete(ctx, p.namespace, metav1.DeleteOptions{}); err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	found := commands(string(text))
-	if len(found) == 0 {
-		t.Fatal("the page has no commands")
-	}
-	file := filepath.Join(home, "page")
-	if err := os.WriteFile(file, []byte(script(found)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	shell := exec.CommandContext(ctx, "bash", file)
-	shell.Dir = home
-	shell.Env = append(os.Environ(), "HOME="+home, "KUBECONFIG="+p.kubeconfig(t, f, home), "KUBECACHEDIR="+filepath.Join(home, "cache"),
-		"PATH="+home+string(os.PathListSeparator)+os.Getenv("PATH"), "KUBECTL_FLEET=", "KUBECTL_FLEET_CONFIG=")
-	out, err := shell.CombinedOutput()
-	if err != nil {
-		t.Logf("the shell ended with %v", err)
-	}
-	rest := string(out)
-	for _, c := range found {
-		said, behind, ended := strings.Cut(rest, mark)
-		if !ended {
-			t.Fatalf("line %d: the shell did not come to its end: %s", c.line, said)
-		}
-		code, behind, _ := strings.Cut(behind, "\n")
-		rest = behind
-		switch {
-		case c.want == nil && code != "0":
-			t.Errorf("line %d: exit code %s\n%s", c.line, code, said)
-		case c.want != nil && !says(said, c.want):
-			t.Errorf("line %d: $ %s\n%s\nthe page shows\n%s", c.line, c.text, said, strings.Join(c.want, "\n"))
-		}
-	}
-}
-
-// mark is behind what a command says, and before its exit code.
-const mark = "\x1e"
-
-// script runs the commands; each finds the exit code of the one before as a user's shell
-// would have it.
-func script(all []command) string {
-	var text strings.Builder
-	for _, c := range all {
-		fmt.Fprintf(&text, "(exit ${code:-0})\n%s\ncode=$?\nprintf '%s%%s\\n' $code\n", strings.TrimSuffix(c.text, "\n"), mark)
-	}
-	return text.String()
+	docs.Shell{Plugins: plugins(), Programs: map[string]string{"kubectl": f.Binary(t, "kubectl")}, Config: config}.Run(t, p.name)
 }
 
 // prepare makes what the page wants to find.
@@ -192,28 +150,3 @@ func (p page) prepare(t *testing.T, f *testfleet.Fleet) {
 
 // pending is a Deployment whose pod has no node.
 const pending = "deployment.apps/report"
-
-// kubeconfig has the clusters by the names of the pages.
-func (p page) kubeconfig(t *testing.T, f *testfleet.Fleet, home string) string {
-	t.Helper()
-	from, err := clientcmd.LoadFromFile(f.Kubeconfig())
-	if err != nil {
-		t.Fatal(err)
-	}
-	to := clientcmdapi.NewConfig()
-	to.CurrentContext = "east"
-	for name, cluster := range members() {
-		is := from.Contexts[cluster]
-		to.Contexts[name] = is
-		to.Clusters[is.Cluster], to.AuthInfos[is.AuthInfo] = from.Clusters[is.Cluster], from.AuthInfos[is.AuthInfo]
-	}
-	if p.far {
-		to.Contexts["far"] = &clientcmdapi.Context{Cluster: "far", AuthInfo: to.Contexts["east"].AuthInfo}
-		to.Clusters["far"] = &clientcmdapi.Cluster{Server: "https://127.0.0.1:1"}
-	}
-	file := filepath.Join(home, "kubeconfig")
-	if err := clientcmd.WriteToFile(*to, file); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}

@@ -1,0 +1,113 @@
+package page
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
+)
+
+// patience ends what hangs. It is no measure of speed.
+const patience = 5 * time.Minute
+
+// Plugins are commands, by the names of their programs.
+type Plugins map[string]func(*cli.Env) *cobra.Command
+
+// Act is for TestMain: the test binary is the plugin by whose name it is called.
+func (p Plugins) Act() {
+	if newCommand := p[filepath.Base(os.Args[0])]; newCommand != nil {
+		os.Exit(int(cli.Main(newCommand)))
+	}
+}
+
+// Shell is where the commands of a page run: in a home of their own.
+type Shell struct {
+	// Plugins are those that Act makes of the test binary.
+	Plugins Plugins
+	// Programs are others, by the names that they are called by.
+	Programs map[string]string
+	// Config is the user's kubeconfig.
+	Config *clientcmdapi.Config
+}
+
+// Kubeconfig has the clusters of another by the names that a page has for them.
+func Kubeconfig(t *testing.T, file string, names map[string]string) *clientcmdapi.Config {
+	t.Helper()
+	from, err := clientcmd.LoadFromFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := clientcmdapi.NewConfig()
+	for name, context := range names {
+		is := from.Contexts[context]
+		to.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name}
+		to.Clusters[name], to.AuthInfos[name] = from.Clusters[is.Cluster], from.AuthInfos[is.AuthInfo]
+	}
+	return to
+}
+
+// output is what the commands say, each followed by its mark and exit code.
+func (s Shell) output(t *testing.T, all []command) string {
+	t.Helper()
+	home := t.TempDir()
+	bin, kubeconfig := filepath.Join(home, ".bin"), filepath.Join(home, ".kube", "config")
+	if err := os.Mkdir(bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := clientcmd.WriteToFile(*s.Config, kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := func(program, name string) {
+		if err := os.Symlink(program, filepath.Join(bin, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, program := range s.Programs {
+		link(program, name)
+	}
+	for name := range s.Plugins {
+		link(self, name)
+	}
+	file := filepath.Join(bin, "page")
+	if err := os.WriteFile(file, []byte(script(all)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "bash", file)
+	shell.Dir = home
+	shell.Env = append(os.Environ(), "HOME="+home, "KUBECONFIG="+kubeconfig, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
+		"KUBECACHEDIR=", "KUBECTL_FLEET=", "KUBECTL_FLEET_CONFIG=")
+	out, err := shell.CombinedOutput()
+	if err != nil {
+		t.Logf("the shell ended with %v", err)
+	}
+	return string(out)
+}
+
+// mark is behind what a command says, and before its exit code.
+const mark = "\x1e"
+
+// script runs the commands; each finds the exit code of the one before as a user's shell
+// would have it.
+func script(all []command) string {
+	var text strings.Builder
+	for _, c := range all {
+		fmt.Fprintf(&text, "(exit ${code:-0})\n%s\ncode=$?\nprintf '%s%%s\\n' $code\n", strings.TrimSuffix(c.text, "\n"), mark)
+	}
+	return text.String()
+}
