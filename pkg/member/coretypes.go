@@ -1,8 +1,6 @@
 package member
 
 import (
-	"slices"
-
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -26,14 +24,5 @@ func (x *typeIndex) core(typed string) (Resource, bool) {
 	if !mayBeCore(typed) {
 		return Resource{}, false
 	}
-	list, err := x.client.ServerResourcesForGroupVersion(corev1.SchemeGroupVersion.String())
-	if err != nil {
-		return Resource{}, false
-	}
-	i := slices.IndexFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == typed })
-	if i < 0 {
-		return Resource{}, false
-	}
-	found := list.APIResources[i]
-	return Resource{GroupVersionResource: corev1.SchemeGroupVersion.WithResource(typed), Kind: found.Kind, Namespaced: found.Namespaced}, true
+	return x.among(corev1.SchemeGroupVersion, func(r *metav1.APIResource) bool { return r.Name == typed })
 }

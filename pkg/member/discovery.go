@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/disk"
@@ -61,13 +62,21 @@ func (m *Member) Resource(ctx context.Context, typed string) (Resource, error) {
 // ResourceOf resolves a kind as manifests name it. fresh is for a kind that may
 // have been made a moment ago: what was learned before is not trusted.
 func (m *Member) ResourceOf(ctx context.Context, kind schema.GroupVersionKind, fresh bool) (Resource, error) {
-	typed := kind.Kind + "." + kind.Version + "." + kind.Group
-	resolve := m.Resource
-	if fresh {
-		resolve = m.ResourceNow
+	m.discovering.Lock()
+	defer m.discovering.Unlock()
+	if fresh && m.discovery != nil {
+		m.discovery.mapper.Reset()
 	}
-	r, err := resolve(ctx, typed)
-	if err == nil && (r.Kind != kind.Kind || r.Version != kind.Version || r.Group != kind.Group) {
+	index, err := m.types(ctx)
+	if err != nil {
+		return Resource{}, err
+	}
+	if found, is := index.exact(kind); is {
+		return found, nil
+	}
+	typed := kind.Kind + "." + kind.Version + "." + kind.Group
+	r, err := index.resolve(typed)
+	if err = m.classify(err); err == nil && (r.Kind != kind.Kind || r.Version != kind.Version || r.Group != kind.Group) {
 		err = &Error{Reason: ReasonNotInstalled, Err: &NotInstalledError{Type: typed}}
 	}
 	return r, err
@@ -132,6 +141,35 @@ func (x *typeIndex) resolve(typed string) (Resource, error) {
 		Kind:                 mapping.GroupVersionKind.Kind,
 		Namespaced:           mapping.Scope.Name() == meta.RESTScopeNameNamespace,
 	}, nil
+}
+
+// exact finds a kind by the discovery of its own group and version: the files of
+// dozens of others need not be read.
+func (x *typeIndex) exact(kind schema.GroupVersionKind) (Resource, bool) {
+	r, is := x.among(kind.GroupVersion(), func(r *metav1.APIResource) bool { return r.Kind == kind.Kind && !strings.Contains(r.Name, "/") })
+	return r, is && x.trip.failure() == nil
+}
+
+// among finds the one type of a group and version that is wanted. It is not there
+// where several are, of which the mapper chooses.
+func (x *typeIndex) among(version schema.GroupVersion, wanted func(*metav1.APIResource) bool) (Resource, bool) {
+	list, err := x.client.ServerResourcesForGroupVersion(version.String())
+	if err != nil {
+		return Resource{}, false
+	}
+	var found *metav1.APIResource
+	for i := range list.APIResources {
+		if r := &list.APIResources[i]; wanted(r) {
+			if found != nil {
+				return Resource{}, false
+			}
+			found = r
+		}
+	}
+	if found == nil {
+		return Resource{}, false
+	}
+	return Resource{GroupVersionResource: version.WithResource(found.Name), Kind: found.Kind, Namespaced: found.Namespaced}, true
 }
 
 // unavailable is an error if a group that may have the type cannot be asked:

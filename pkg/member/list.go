@@ -3,15 +3,18 @@ package member
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"path"
 	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
@@ -156,9 +159,32 @@ func (r ListRequest) objects(data []byte) (items []unstructured.Unstructured, ne
 		err := object.UnmarshalJSON(data)
 		return []unstructured.Unstructured{object}, "", err
 	}
+	return decodeList(data)
+}
+
+// decodeList parses a list in one pass; UnstructuredList's own UnmarshalJSON makes
+// everything twice. Like that, it gives items their kind where only the list has it.
+func decodeList(data []byte) (items []unstructured.Unstructured, next string, err error) {
 	list := unstructured.UnstructuredList{}
-	err = list.UnmarshalJSON(data)
-	return list.Items, list.GetContinue(), err
+	if err := json.Unmarshal(data, &list.Object); err != nil {
+		return nil, "", err
+	}
+	raw, is := list.Object["items"].([]any)
+	if list.GetKind() == "" || list.Object["items"] != nil && !is {
+		return nil, "", errors.New("it is no list of objects")
+	}
+	kind := strings.TrimSuffix(list.GetKind(), "List")
+	items = make([]unstructured.Unstructured, len(raw))
+	for i, one := range raw {
+		if items[i].Object, is = one.(map[string]any); !is {
+			return nil, "", fmt.Errorf("item %d of the list is no object", i+1)
+		}
+		if items[i].GetKind() == "" && items[i].GetAPIVersion() == "" {
+			items[i].SetKind(kind)
+			items[i].SetAPIVersion(list.GetAPIVersion())
+		}
+	}
+	return items, list.GetContinue(), nil
 }
 
 // Typed yields the pages of a collection of a built-in type as typed lists,

@@ -50,10 +50,16 @@ func (m *Member) Apply(ctx context.Context, r Resource, object *unstructured.Uns
 	return asObject(path, data)
 }
 
-// Try has the server check an apply, and keep nothing. Of what would come of it only
-// the metadata is sent, which spares both sides work.
+// Try has the server check an apply, and keep nothing.
 func (m *Member) Try(ctx context.Context, r Resource, object *unstructured.Unstructured) error {
-	path, data, err := m.apply(ctx, r, object, WriteOptions{DryRun: true, accept: acceptMetadata})
+	return m.Write(ctx, r, object, WriteOptions{DryRun: true})
+}
+
+// Write is Apply for who need not know what the object is then: only the metadata
+// is sent back, which spares both sides work.
+func (m *Member) Write(ctx context.Context, r Resource, object *unstructured.Unstructured, o WriteOptions) error {
+	o.accept = acceptMetadata
+	path, data, err := m.apply(ctx, r, object, o)
 	if err != nil {
 		return err
 	}

@@ -182,12 +182,23 @@ func (p *Plan) apply(ctx context.Context, c *Change) error {
 		}
 		c.Resource = r
 	}
-	after, err := p.member.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{Force: c.force})
-	if err == nil {
-		c.Became(after)
-	}
+	err := p.write(ctx, c)
 	if conflicts := conflictsOf(err); conflicts != nil {
 		return conflicts
+	}
+	return err
+}
+
+// write applies an object. What becomes of a template is of interest in a hub alone:
+// in other clusters the gate looks at all objects together.
+func (p *Plan) write(ctx context.Context, c *Change) error {
+	o := member.WriteOptions{Force: c.force}
+	if !p.options.Hub {
+		return p.member.Write(ctx, c.Resource, c.Object.Unstructured, o)
+	}
+	after, err := p.member.Apply(ctx, c.Resource, c.Object.Unstructured, o)
+	if err == nil {
+		c.Became(after)
 	}
 	return err
 }

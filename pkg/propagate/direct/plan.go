@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -331,13 +332,19 @@ func bare(o *unstructured.Unstructured) map[string]any {
 // begun, and those that are under way end as they do.
 func each(ctx context.Context, changes []*Change, fn func(context.Context, *Change) error) error {
 	group, stopped := errgroup.WithContext(ctx)
-	group.SetLimit(parallel)
-	for _, c := range changes {
+	var taken atomic.Int64
+	// A worker keeps its stack, which grows by a request.
+	for range min(parallel, len(changes)) {
 		group.Go(func() error {
-			if stopped.Err() != nil {
-				return context.Cause(ctx)
+			for at := taken.Add(1); at <= int64(len(changes)); at = taken.Add(1) {
+				if stopped.Err() != nil {
+					return context.Cause(ctx)
+				}
+				if err := fn(ctx, changes[at-1]); err != nil {
+					return err
+				}
 			}
-			return fn(ctx, c)
+			return nil
 		})
 	}
 	return group.Wait()

@@ -56,7 +56,7 @@ func byRef(members []heldMember) map[set.Ref]*heldMember {
 func (p *planner) members(ctx context.Context) ([]heldMember, error) {
 	var lists []collection
 	for _, kind := range p.set.Journal.Kinds {
-		resource, err := p.member.Resource(ctx, kind.Kind+"."+kind.Group)
+		resource, err := p.typeOf(ctx, kind)
 		if member.ReasonOf(err) == member.ReasonNotInstalled && err != nil {
 			continue // with its definition all of its objects went
 		}
@@ -84,6 +84,17 @@ func (p *planner) members(ctx context.Context) ([]heldMember, error) {
 		return nil, err
 	}
 	return slices.Concat(found...), nil
+}
+
+// typeOf is the type of a kind, whatever its version; that of the changes, if they have
+// one, is known already.
+func (p *planner) typeOf(ctx context.Context, kind schema.GroupKind) (member.Resource, error) {
+	for _, c := range p.Changes {
+		if r := c.Resource; r.Kind == kind.Kind && r.Group == kind.Group && r.Resource != "" {
+			return r, nil
+		}
+	}
+	return p.member.Resource(ctx, kind.Kind+"."+kind.Group)
 }
 
 // In lists the objects of the set that another cluster has, to which the plan's brings

@@ -21,8 +21,8 @@ type objects struct {
 }
 
 type keptObject struct {
-	applied, whole []byte
-	uid            int
+	applied, whole, metadata []byte
+	uid                      int
 }
 
 func newObjects() *objects { return &objects{kept: map[string]keptObject{}} }
@@ -105,15 +105,23 @@ func (o *objects) apply(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	kept, there := o.kept[path]
+	answer := func() []byte {
+		if strings.Contains(r.Header.Get("Accept"), "as=PartialObjectMetadata") {
+			return kept.metadata
+		}
+		return kept.whole
+	}
 	switch {
 	case there && bytes.Equal(kept.applied, body):
-		send(w, http.StatusOK, kept.whole)
+		send(w, http.StatusOK, answer())
 		return
 	case !there:
 		kept.uid = len(o.kept) + 1
 	}
 	o.version++
-	kept.applied, kept.whole = body, whole(body, path, kept.uid, o.version)
+	added := metadata(kept.uid, o.version)
+	kept.applied, kept.whole = body, whole(body, path, added)
+	kept.metadata = fmt.Appendf(nil, `{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{"name":%q,%s}}`, path[strings.LastIndexByte(path, '/')+1:], added)
 	if r.URL.Query().Get("dryRun") == "" {
 		o.kept[path] = kept
 	}
@@ -121,14 +129,18 @@ func (o *objects) apply(w http.ResponseWriter, r *http.Request) {
 	if !there {
 		code = http.StatusCreated
 	}
-	send(w, code, kept.whole)
+	send(w, code, answer())
 }
 
-// whole adds what a server does. The fields that are managed are as many as those
-// of a Deployment, whatever it is.
-func whole(applied []byte, path string, uid, version int) []byte {
-	metadata := fmt.Sprintf(`"metadata":{"uid":"7d3f1a52-0c1e-4b7a-9d55-%012d","resourceVersion":"%d","generation":1,"creationTimestamp":"2026-01-01T00:00:00Z",`+managed, uid, version)
-	made := bytes.Replace(bytes.TrimSpace(applied), []byte(`"metadata":{`), []byte(metadata), 1)
+// metadata is what a server adds to it. The fields that are managed are as many as
+// those of a Deployment, whatever it is.
+func metadata(uid, version int) string {
+	return fmt.Sprintf(`"uid":"7d3f1a52-0c1e-4b7a-9d55-%012d","resourceVersion":"%d","generation":1,"creationTimestamp":"2026-01-01T00:00:00Z",`+managed, uid, version)
+}
+
+// whole adds what a server does.
+func whole(applied []byte, path, added string) []byte {
+	made := bytes.Replace(bytes.TrimSpace(applied), []byte(`"metadata":{`), []byte(`"metadata":{`+added+","), 1)
 	if strings.HasPrefix(path, deployments) {
 		made = append(bytes.TrimSuffix(made, []byte("}")), `,"status":{"observedGeneration":1,"conditions":[{"type":"Available","status":"True"},`+
 			`{"type":"Progressing","status":"True","reason":"NewReplicaSetAvailable"}]}}`...)
@@ -138,7 +150,7 @@ func whole(applied []byte, path string, uid, version int) []byte {
 
 const managed = `"managedFields":[{"manager":"kubectl-fleet","operation":"Apply","apiVersion":"apps/v1","time":"2026-01-01T00:00:00Z","fieldsType":"FieldsV1",` +
 	`"fieldsV1":{"f:metadata":{"f:labels":{"f:applyset.kubernetes.io/part-of":{}}},"f:spec":{"f:replicas":{},"f:selector":{},"f:template":{"f:metadata":{"f:labels":{"f:app":{}}},` +
-	`"f:spec":{"f:containers":{"k:{\"name\":\"web\"}":{".":{},"f:image":{},"f:name":{},"f:ports":{"k:{\"containerPort\":8080,\"protocol\":\"TCP\"}":{".":{},"f:containerPort":{}}}}}}}}}}],`
+	`"f:spec":{"f:containers":{"k:{\"name\":\"web\"}":{".":{},"f:image":{},"f:name":{},"f:ports":{"k:{\"containerPort\":8080,\"protocol\":\"TCP\"}":{".":{},"f:containerPort":{}}}}}}}}}}]`
 
 func notFound(w http.ResponseWriter, kind, name string) {
 	const text = `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"%[1]s is not there","reason":"NotFound","details":{"name":%[1]q,"kind":%[2]q},"code":404}`
