@@ -150,12 +150,18 @@ func (*GateError) Reason() member.Reason { return member.ReasonUnhealthy }
 
 // pass waits until the gate is open, twice in a row.
 func (g *gate) pass(ctx context.Context, timeout time.Duration) error {
+	return openTwice(ctx, timeout, g.view.Changed, g.shut, func(why string) { g.observer.Gate(g.cluster, why) })
+}
+
+// openTwice waits until two looks, one after the other, have found nothing that is shut.
+// Between others it waits for a change, and says what is new.
+func openTwice(ctx context.Context, timeout time.Duration, change func() <-chan struct{}, shut func(context.Context) (string, error), say func(why string)) error {
 	began := time.Now()
 	var open time.Time
 	said := ""
 	for {
-		changed := g.view.Changed()
-		why, err := g.shut(ctx)
+		changed := change()
+		why, err := shut(ctx)
 		switch {
 		case err != nil:
 			why = err.Error()
@@ -169,7 +175,7 @@ func (g *gate) pass(ctx context.Context, timeout time.Duration) error {
 		}
 		if why != "" && why != said {
 			said = why
-			g.observer.Gate(g.cluster, why)
+			say(why)
 		}
 		if time.Since(began) > timeout {
 			return &StoppedError{&GateError{timeout, why}}

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -310,11 +311,11 @@ func (e *Estate) setReady(t testing.TB, app string, most int, is corev1.Conditio
 	}
 	for i := range pods.Items[:min(most, len(pods.Items))] {
 		p := &pods.Items[i]
-		for k := range p.Status.Conditions {
-			if p.Status.Conditions[k].Type == corev1.PodReady {
-				p.Status.Conditions[k].Status = is
-			}
+		at := slices.IndexFunc(p.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady })
+		if at < 0 || p.Status.Conditions[at].Status == is {
+			continue // of the others one may be evicted meanwhile
 		}
+		p.Status.Conditions[at].Status = is
 		if _, err := e.Client.CoreV1().Pods(e.Name).UpdateStatus(ctx, p, metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}

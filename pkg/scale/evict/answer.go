@@ -18,8 +18,17 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/budget"
 )
 
-// evict asks for all pods that have their turn, side by side.
+// answered is how long an eviction that was asked for has until it is answered when the
+// run has ended.
+const answered = 10 * time.Second
+
+// evict asks for all pods that have their turn, side by side. What was asked for is not
+// given up when ctx ends: an API server that takes it from the budget, and then is told
+// that nobody waits, leaves the pod, and the budget is used up for two minutes.
 func (d *Drain) evict(ctx context.Context, r round) {
+	asking, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(answered, cancel) })()
 	results := make([]error, len(r.ready))
 	slots := make(chan struct{}, max(1, d.Options.Parallel))
 	var wait sync.WaitGroup
@@ -31,7 +40,7 @@ func (d *Drain) evict(ctx context.Context, r round) {
 				results[i] = context.Cause(ctx)
 				return
 			}
-			results[i] = d.Evictor.Evict(ctx, p.Namespace, p.Name, p.UID, d.Options.Grace)
+			results[i] = d.Evictor.Evict(asking, p.Namespace, p.Name, p.UID, d.Options.Grace)
 		})
 	}
 	wait.Wait()

@@ -1,8 +1,10 @@
 package fleetscale_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -198,4 +200,38 @@ func TestNodeComesBack(t *testing.T) {
 		}
 	}()
 	e.run(t, append(e.leave(e.Node(0)), "--node-gone-for", "1m")...).want(t, 6).says(t, "has registered again: its kubelet still runs")
+}
+
+// Ctrl-C while an eviction is on its way: it is waited for. One that is given up may be
+// taken from the budget without its pod, and nobody can use that for two minutes.
+func TestInterruptDuringEviction(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t, "c1", 4)
+	e.Workload(t, "web", 4, estates.AtLeast(3))
+	asked, pressed, givenUp := make(chan struct{}), make(chan struct{}), make(chan bool, 1)
+	e.before(t, &fault{on: isEviction, times: 1, answer: func(w http.ResponseWriter, r *http.Request, server http.Handler) {
+		body, err := io.ReadAll(r.Body) // only then it is noticed who hangs up
+		if err != nil {
+			t.Error(err)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		close(asked)
+		<-pressed
+		select {
+		case <-r.Context().Done():
+			givenUp <- true
+		case <-time.After(2 * time.Second):
+			givenUp <- false
+		}
+		server.ServeHTTP(w, r)
+	}})
+	down := e.begin(t, "wave 1/1", e.leave(e.Busy(t, "web"))...)
+	<-asked
+	down.ctrlC(t)
+	close(pressed)
+	down.ends().want(t, 130)
+	if <-givenUp {
+		t.Error("an eviction that was asked for was given up")
+	}
+	e.Untouched(t, 4)
 }
