@@ -32,6 +32,10 @@ func (p Plugins) Act() {
 
 // Shell is where the commands of a page run: in a home of their own.
 type Shell struct {
+	// Home is the user's, with files that the page has a use for; empty: a new one.
+	Home string
+	// Env is beside the test's own.
+	Env []string
 	// Plugins are those that Act makes of the test binary.
 	Plugins Plugins
 	// Programs are others, by the names that they are called by.
@@ -56,10 +60,13 @@ func Kubeconfig(t *testing.T, file string, names map[string]string) *clientcmdap
 	return to
 }
 
-// output is what the commands say, each followed by its mark and exit code.
+// output is what the commands say, each followed by its mark.
 func (s Shell) output(t *testing.T, all []command) string {
 	t.Helper()
-	home := t.TempDir()
+	home := s.Home
+	if home == "" {
+		home = t.TempDir()
+	}
 	bin, kubeconfig := filepath.Join(home, ".bin"), filepath.Join(home, ".kube", "config")
 	if err := os.Mkdir(bin, 0o700); err != nil {
 		t.Fatal(err)
@@ -92,6 +99,7 @@ func (s Shell) output(t *testing.T, all []command) string {
 	shell.Dir = home
 	shell.Env = append(os.Environ(), "HOME="+home, "KUBECONFIG="+kubeconfig, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"KUBECACHEDIR=", "KUBECTL_FLEET=", "KUBECTL_FLEET_CONFIG=")
+	shell.Env = append(shell.Env, s.Env...)
 	out, err := shell.CombinedOutput()
 	if err != nil {
 		t.Logf("the shell ended with %v", err)
@@ -99,15 +107,19 @@ func (s Shell) output(t *testing.T, all []command) string {
 	return string(out)
 }
 
-// mark is behind what a command says, and before its exit code.
+// mark is behind what a command says.
 const mark = "\x1e"
 
 // script runs the commands; each finds the exit code of the one before as a user's shell
-// would have it.
+// would have it. With the first that fails in a block of several the shell ends.
 func script(all []command) string {
 	var text strings.Builder
 	for _, c := range all {
-		fmt.Fprintf(&text, "(exit ${code:-0})\n%s\ncode=$?\nprintf '%s%%s\\n' $code\n", strings.TrimSuffix(c.text, "\n"), mark)
+		run := strings.TrimSuffix(c.text, "\n")
+		if c.want == nil {
+			run = "set -e\n" + run + "\nset +e"
+		}
+		fmt.Fprintf(&text, "(exit ${code:-0})\n%s\ncode=$?\necho '%s'\n", run, mark)
 	}
 	return text.String()
 }

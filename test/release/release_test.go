@@ -38,8 +38,8 @@ type lab struct {
 	made []release.Artifact
 	// native are those that run on this machine.
 	native []release.Artifact
-	// server is the folder that is served.
-	server string
+	// server is the folder that is served, and url where.
+	server, url string
 	// tools is a folder with kubectl and krew.
 	tools string
 }
@@ -52,6 +52,7 @@ func TestRelease(t *testing.T) {
 	t.Run("checksums", l.checksums)
 	t.Run("from a manifest", l.fromManifest)
 	t.Run("from an index", l.fromIndex)
+	t.Run("in a closed network", l.closedNetwork)
 	t.Run("every platform", l.everyPlatform)
 	t.Run("gate", l.gate)
 }
@@ -69,7 +70,8 @@ func newLab(t *testing.T) *lab {
 	if l.family, err = family.Read(root); err != nil {
 		t.Fatal(err)
 	}
-	l.family.Archive = server.URL + "/{version}/{binary}_{version}_{os}_{arch}.{ext}"
+	l.url = server.URL
+	l.family.Archive = l.url + "/{version}/{binary}_{version}_{os}_{arch}.{ext}"
 
 	from := filepath.Join(t.TempDir(), "one")
 	checkout(t, root, from, version)
