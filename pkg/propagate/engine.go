@@ -23,6 +23,8 @@ type Engine interface {
 	Prepare(ctx context.Context, run set.Run) error
 	Apply(ctx context.Context, done func(*direct.Change)) error
 	Await(ctx context.Context, g direct.Gate, look func(direct.Health)) error
+	// Confirm waits until what is there is healthy, where there was nothing to do.
+	Confirm(ctx context.Context, g direct.Gate, look func(direct.Health)) error
 	Finish(ctx context.Context) error
 	// Cancel gives up what was prepared and had no turn.
 	Cancel(ctx context.Context) error

@@ -88,4 +88,7 @@ func (h *heldLocks) release(ctx context.Context) {
 		wait.Go(func() { lock.Release(ctx) })
 	}
 	wait.Wait()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.alive)
 }

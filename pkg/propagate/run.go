@@ -89,6 +89,7 @@ type Observer interface {
 func Run(ctx context.Context, f Fleet, plans map[string]*direct.Plan, s Strategy, o Observer) fanout.Results[Outcome] {
 	r := newRun(f, engines(plans), s, o)
 	r.run(ctx)
+	r.confirm(ctx)
 	r.sweep(ctx)
 	return r.results()
 }
@@ -98,6 +99,7 @@ func Run(ctx context.Context, f Fleet, plans map[string]*direct.Plan, s Strategy
 func RunHub(ctx context.Context, f Fleet, plan *hub.Plan, s Strategy, o Observer) fanout.Results[Outcome] {
 	r := newRun(f, turns(f, plan), s, o)
 	r.run(ctx)
+	r.confirm(ctx)
 	r.sweep(ctx)
 	return r.results()
 }
@@ -198,6 +200,30 @@ func (r *run) begun() bool {
 	return slices.ContainsFunc(r.busy, func(c inventory.Cluster) bool {
 		phase := r.outcomes[c.Name].Value.Phase
 		return phase != v1alpha1.PropagationPlanned && phase != v1alpha1.PropagationPending
+	})
+}
+
+// confirm waits, in the clusters in which nothing was to be done, until that is
+// healthy: who asks for a set that is there asks for one that works. After a failure
+// nobody waits for more.
+func (r *run) confirm(ctx context.Context) {
+	failed := slices.ContainsFunc(r.fleet.Clusters, func(c inventory.Cluster) bool { return r.outcomes[c.Name].Err != nil })
+	if failed || r.strategy.NoWait || ctx.Err() != nil {
+		return
+	}
+	idle := slices.DeleteFunc(slices.Clone(r.fleet.Clusters), func(c inventory.Cluster) bool {
+		return r.outcomes[c.Name].Value.Phase != v1alpha1.PropagationUnchanged
+	})
+	_ = r.each(ctx, idle, func(ctx context.Context, c inventory.Cluster, outcome *Outcome) error {
+		began := time.Now()
+		err := r.plans[c.Name].Confirm(ctx, r.strategy.Gate, func(h direct.Health) {
+			outcome.Health = h
+			r.observer.Looked(c.Name, h)
+		})
+		if err != nil {
+			r.observer.Finished(c.Name, err, time.Since(began))
+		}
+		return err
 	})
 }
 

@@ -47,8 +47,9 @@ names which do; those that no step takes are the last wave.
 
 Exit codes: 0 done everywhere, 2 usage, 5 refused: nothing was written, 6 stopped, by a cluster or a gate that failed or by
 Ctrl-C: what was begun is there, and somebody must say how it goes on, by the same command again or by rollback; with
---on-failure rollback or continue nobody must, and it is 1 failed on every cluster, 3 on some, or 4 where nothing but
---timeout ran out; 130 interrupted before anything was begun.`,
+--on-failure rollback or continue nobody must, and it is 1 failed on every cluster, those that had no turn among them, or 3
+on some; 4 where nothing but --timeout ran out and what was written is left, or was there before; 130 interrupted before
+anything was begun.`,
 		Example: `  # What would change, in which clusters
   kubectl fleet propagate -f web.yaml -C east,west --dry-run=server
 

@@ -95,7 +95,7 @@ type timedOut interface {
 // nothing had failed.
 func isTimeout(out propagate.Outcome, err error) bool {
 	late, is := errors.AsType[timedOut](err)
-	return is && late.TimedOut() && out.Phase == v1alpha1.PropagationFailed
+	return is && late.TimedOut() && (out.Phase == v1alpha1.PropagationFailed || out.Phase == v1alpha1.PropagationUnchanged)
 }
 
 // isChanged is true for a cluster in which something was done.

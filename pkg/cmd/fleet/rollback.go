@@ -29,6 +29,9 @@ Each cluster goes back to the last revision that had become healthy there and is
 to --to-revision. What the set has made since is deleted, what it changed is as it was, what it deleted comes back, and values
 that it took over from others are given back. Namespaces, CRDs, PVCs and PVs stay, and are named.
 
+Where a run did not end, that run is taken back, and clusters that have nothing of it stay as they are. A set that is healthy
+and has no revision before is refused: withdraw takes it away.
+
 The clusters keep three revisions before the current one: status SET -o wide lists them. A set that a Karmada control plane
 brought (--via karmada=CONTEXT) goes back there, in all of its clusters.`,
 		Example: `  # What would change

@@ -26,7 +26,8 @@ func newCmdStatus(env *cli.Env) *cobra.Command {
 		Use:   "status [SET]",
 		Short: "Show how the sets that were propagated are in each cluster",
 		Long: `Show how the sets that were propagated are in each cluster: which revision is applied, whether all is healthy, and what
-somebody has changed since. What has drifted is found by dry runs, which need the right to patch; nothing is written.
+somebody has changed since. What has drifted is found by dry runs, which need the right to patch; nothing is written. Only
+what the set says can drift: fields and list items that others have added beside it are theirs.
 
 Of sets that a Karmada control plane brings to clusters, --via karmada=CONTEXT shows how they are in each as it knows it, and what
 somebody has changed there.`,

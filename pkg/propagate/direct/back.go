@@ -28,8 +28,12 @@ func (*NoSetError) Reason() member.Reason { return member.ReasonNotFound }
 // that had passed its gate before what is applied now. What the set has made since
 // is deleted, what it changed is as it was, and what it took is given back.
 //
-// Of the runs that did not end, a rollback is gone on with: to what is applied
-// now it would otherwise be brought forth again.
+// Where runs did not end, only they are taken back: a cluster that has nothing of
+// them stays as it is. Of those runs a rollback is gone on with: to what is applied
+// now it would otherwise be brought forth again. A healthy set that has no revision
+// before is not taken away: that is PlanWithdraw's.
+//
+// unfinished are the runs that did not end, by ID; nil where a run takes itself back.
 func PlanRollback(ctx context.Context, m *member.Member, o Options, to int, unfinished map[string]bool) (*Plan, error) {
 	s, err := set.Load(ctx, state.Store{Member: m, Namespace: o.StateNamespace}, o.Set)
 	if err != nil {
@@ -55,6 +59,8 @@ func PlanRollback(ctx context.Context, m *member.Member, o Options, to int, unfi
 	case first && current.Restores != nil && unfinished[s.Journal.Run.ID]:
 		to = *current.Restores
 		o.pruneOnly = current.IsDropped
+	case first && len(unfinished) > 0 && !unfinished[s.Journal.Run.ID]:
+		first, to = false, s.Journal.Revision
 	case first:
 		to = current.Base
 	}
@@ -74,6 +80,9 @@ func PlanRollback(ctx context.Context, m *member.Member, o Options, to int, unfi
 	}
 	if target == nil && (!first || to != 0) {
 		return nil, refused("revision %d of set %s is not kept: there are %s", to, o.Set, s.Kept(ctx))
+	}
+	if healthy := unfinished != nil && s.Journal.Phase == set.PhaseDone && !unfinished[s.Journal.Run.ID]; healthy && target == nil && len(current.Objects) > 0 {
+		return nil, refused("there is no revision of set %[1]s before what is applied: withdraw %[1]s takes the set away", o.Set)
 	}
 	o.Prune, o.TakeOver = true, true
 	var objects []manifest.Object

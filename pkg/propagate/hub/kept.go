@@ -32,7 +32,11 @@ func PlanRollback(ctx context.Context, k Kept, to int) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := direct.PlanRollback(ctx, k.Hub, k.Options, to, map[string]bool{journal.Run.ID: !ended})
+	unfinished := map[string]bool{}
+	if !ended {
+		unfinished[journal.Run.ID] = true
+	}
+	plan, err := direct.PlanRollback(ctx, k.Hub, k.Options, to, unfinished)
 	return k.planOf(ctx, plan, err)
 }
 

@@ -134,6 +134,12 @@ func (t *Turn) Await(ctx context.Context, g direct.Gate, look func(direct.Health
 	}, look)
 }
 
+// Confirm is Await without a bake, where there was nothing to do.
+func (t *Turn) Confirm(ctx context.Context, g direct.Gate, look func(direct.Health)) error {
+	g.Bake = 0
+	return t.Await(ctx, g, look)
+}
+
 // Finish says that the cluster passed its gate. With the last one all is done.
 func (t *Turn) Finish(ctx context.Context) error {
 	t.at.mu.Lock()

@@ -229,7 +229,7 @@ func TestPropagateKilled(t *testing.T) {
 		t.Errorf("held by the dead: %q", held)
 	}
 	a.isDone(t, manifest)
-	a.do(t, "rollback").want(t, 0) // nothing was there before
+	a.do(t, "withdraw").want(t, 0)
 	a.each(t, func(cluster string, _ *kubernetes.Clientset) {
 		if maps := a.configMaps(t, cluster); len(maps) > 0 {
 			t.Errorf("%s: %v", cluster, maps)
@@ -281,6 +281,23 @@ func TestPropagateRestartInTheBake(t *testing.T) {
 	w.sees(t, "error: "+a.clusters[0]+": Unhealthy: ", "restarted", "in the bake")
 }
 
+// A set in which nothing is to be done is waited for all the same, and not bringing it to
+// health is no success.
+func TestPropagateUnchangedAndUnhealthy(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, "prop-confirm")
+	manifest := slowly("1h")
+	a.propagate(t, manifest, "--wait=false").want(t, 0)
+	a.writesNothing(t, manifest, "--wait=false")
+	r := a.propagate(t, manifest, "--timeout", "2s", "-o", "json").want(t, 4)
+	for cluster, found := range outcomes(t, r) {
+		if found.Phase != v1alpha1.PropagationUnchanged || !strings.Contains(found.Message, "not healthy within 2s") {
+			t.Errorf("%s: %s: %s", cluster, found.Phase, found.Message)
+		}
+	}
+	r.says(t, "nothing was changed")
+}
+
 // A canary that never becomes healthy: the others have no turn, unless they are to,
 // and are as they were.
 func TestPropagateCanary(t *testing.T) {
@@ -323,8 +340,13 @@ func TestPropagateCanary(t *testing.T) {
 			if test.onFailure == "rollback" {
 				r.says(t, "rolling back "+a.clusters[0])
 			}
-			// Whatever it came to, it can be gone on from, and back.
-			a.do(t, "rollback").want(t, 0)
+			// Whatever it came to, it can be gone on from, and back; there is no further back
+			// than what is healthy and was the first.
+			back := 0
+			if test.onFailure == "rollback" {
+				back = 5
+			}
+			a.do(t, "rollback").want(t, back)
 			a.isDone(t, strings.Replace(good, "web:1", "web:3", 1))
 		})
 	}

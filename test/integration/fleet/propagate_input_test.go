@@ -225,15 +225,19 @@ func TestPropagateConflicts(t *testing.T) {
 	}
 }
 
-// The first revision taken back is as if it had never been: what was taken over
-// has its former values.
+// There is nothing before the first revision: that it is taken away has to be asked for.
+// Then it is as if it had never been: what was taken over has its former values.
 func TestPropagateRollbackOfTheFirst(t *testing.T) {
 	t.Parallel()
 	a := newApplication(t, "prop-first")
 	last := a.clusters[1]
 	a.kubectlIn(t, last, with(oneMap, "COLOR", "blue"), "apply")
 	a.propagate(t, with(oneMap+extraMap, "COLOR", "red"), "--force-conflicts").want(t, 0)
-	a.do(t, "rollback").want(t, 0)
+	a.do(t, "rollback").want(t, 5).says(t, "there is no revision of set "+a.name+" before", "withdraw "+a.name, "nothing was changed")
+	if now := a.configMaps(t, last); len(now) != 2 || now["settings"]["color"] != "red" {
+		t.Errorf("refused, and it is %v", now)
+	}
+	a.do(t, "withdraw").want(t, 0)
 	if left := a.configMaps(t, a.clusters[0]); len(left) != 0 {
 		t.Errorf("left: %v", left)
 	}
