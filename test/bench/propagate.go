@@ -81,7 +81,7 @@ func (p *propagateLab) scenarios() []scenario {
 	writes := func(kubeconfig string) program {
 		return program{name: "writes", command: []string{p.program("writes"), "-kubeconfig", kubeconfig, "-list", p.list}}
 	}
-	standin := func(servers string) []string { return []string{"-n", servers, "-latency", "30ms", "-http2"} }
+	standin := func(servers string) []string { return standins(servers, "30ms") }
 	// Without a description of the API kubectl would refuse to validate.
 	const unvalidated = "--validate=false"
 	return []scenario{
@@ -108,14 +108,8 @@ func (p *propagateLab) scenarios() []scenario {
 			reset:    p.forget,
 			targets:  []target{fasterThan(2, 1)},
 		},
-		{
-			title: "100 objects to 50 stand-in servers, 30 ms away: `propagate -f`", standin: standin("50"),
-			programs: []program{
-				apply, {name: "kubectl-fleet, one of the 50", command: p.fleet("propagate", "-f", p.manifest, "--name", setName, "--yes", "-C", "s001").command}, writes(far),
-			},
-			reset:   p.forget,
-			targets: []target{wallWithin(1.5, 1)},
-		},
+		p.toFifty("30ms", "100 objects to 50 stand-in servers, 30 ms away: `propagate -f`", writes(far)),
+		p.toFifty("100ms", "100 objects to 50 stand-in servers, 100 ms away: `propagate -f --concurrency 50`", writes(far), "--concurrency", "50"),
 		{
 			title: "100 objects in 100 stand-in servers, 30 ms away, 67 of them changed: `propagate -f --dry-run=server`", standin: standin("100"),
 			programs: []program{{name: ours, command: p.fleet("propagate", "-f", p.changed, "--name", setName, "--dry-run=server", "-C", "*").command}},
@@ -124,6 +118,23 @@ func (p *propagateLab) scenarios() []scenario {
 			},
 			targets: []target{wallBelow(5)},
 		},
+	}
+}
+
+func standins(servers, latency string) []string {
+	return []string{"-n", servers, "-latency", latency, "-http2"}
+}
+
+// toFifty compares fifty clusters with one of them.
+func (p *propagateLab) toFifty(latency, title string, writes program, options ...string) scenario {
+	to := func(clusters string) []string {
+		return p.fleet(append([]string{"propagate", "-f", p.manifest, "--name", setName, "--yes", "-C", clusters}, options...)...).command
+	}
+	return scenario{
+		title: title, standin: standins("50", latency),
+		programs: []program{{name: ours, command: to("*")}, {name: "kubectl-fleet, one of the 50", command: to("s001")}, writes},
+		reset:    p.forget,
+		targets:  []target{wallWithin(1.5, 1)},
 	}
 }
 
