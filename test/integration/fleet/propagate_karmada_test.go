@@ -221,6 +221,9 @@ func (l *karmadaLab) testHubCanary(t *testing.T) {
 			t.Errorf("rolled back, %s has %s, want web:1", cluster, image)
 		}
 	}
+	if status := s.set(t, "status").want(t, 0).stdout; strings.Count(status, " Done ") != 2 {
+		t.Errorf("rolled back, its status is\n%s", status)
+	}
 	// What is mended goes on to all.
 	s.write(t, "web:1", "web:3")
 	s.byHub(t, "--waves", "1").want(t, 0)
