@@ -37,16 +37,20 @@ type Consumer struct {
 // Top asks every cluster's metrics API what nodes or pods use now. A cluster
 // without one fails with ReasonNotInstalled.
 func Top(ctx context.Context, f Fleet, r TopRequest) ([]Consumer, Report) {
-	results := ask(ctx, f, func(ctx context.Context, m *member.Member) ([]Consumer, error) {
-		consumers, err := consumersOf(ctx, m, r)
-		if n := len(consumers); err != nil && n > 0 {
+	results := ask(ctx, f, func(ctx context.Context, m *member.Member) (consumption, error) {
+		c, err := consumersOf(ctx, m, r)
+		if n := len(c.consumers); err != nil && n > 0 {
 			err = member.Incomplete(n, err)
 		}
-		return consumers, err
+		return c, err
 	})
 	var all []Consumer
+	var open []string
 	for _, result := range results {
-		all = append(all, result.Value...)
+		all = append(all, result.Value.consumers...)
+		if result.Value.open {
+			open = append(open, result.Cluster.Name)
+		}
 	}
 	switch r.SortBy {
 	case corev1.ResourceCPU:
@@ -55,40 +59,58 @@ func Top(ctx context.Context, f Fleet, r TopRequest) ([]Consumer, Report) {
 		slices.SortStableFunc(all, func(a, b Consumer) int { return b.Memory.Cmp(a.Memory) })
 	default: // the order of clusters, and of names in each
 	}
-	return all, Report{Asked: len(results), Shown: len(all), Failures: results.Failures(func(c []Consumer) int { return len(c) })}
+	report := Report{Asked: len(results), Shown: len(all), Failures: results.Failures(func(c consumption) int { return len(c.consumers) })}
+	if len(open) > 0 {
+		report.Absent = []Absence{{Err: ErrNoShares, Clusters: open}}
+	}
+	return all, report
 }
 
-func consumersOf(ctx context.Context, m *member.Member, r TopRequest) ([]Consumer, error) {
+// ErrNoShares is what somebody does not see who may read what nodes use, and not
+// the nodes.
+var ErrNoShares = errors.New("how much that is of what the nodes can give is not known, since you may not list nodes")
+
+// consumption is what one cluster's nodes or pods use.
+type consumption struct {
+	consumers []Consumer
+	// open: what the nodes can give may not be read.
+	open bool
+}
+
+func consumersOf(ctx context.Context, m *member.Member, r TopRequest) (c consumption, err error) {
 	typed := "nodes.metrics.k8s.io"
 	if r.Pods {
 		typed = "pods.metrics.k8s.io"
 	}
 	found, err := m.Resource(ctx, typed)
 	if isNotInstalled(err) {
-		return nil, &member.Error{Reason: member.ReasonNotInstalled, Err: errors.New("the cluster has no metrics API: nothing serves metrics.k8s.io")}
+		return c, &member.Error{Reason: member.ReasonNotInstalled, Err: errors.New("the cluster has no metrics API: nothing serves metrics.k8s.io")}
 	}
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 	ask := Request{Namespace: r.Namespace, AllNamespaces: r.AllNamespaces, LabelSelector: r.LabelSelector, ChunkSize: DefaultChunkSize}.
 		listRequests(Item{}, found, m.Cluster().Namespace)[0]
-	var consumers []Consumer
 	for page, err := range m.Objects(ctx, ask) {
 		if err != nil {
-			return consumers, err
+			return c, err
 		}
 		for i := range page {
-			c := Consumer{Cluster: m.Cluster().Name, Namespace: page[i].GetNamespace(), Name: page[i].GetName()}
-			if err := c.sum(page[i].Object); err != nil {
-				return consumers, &member.Error{Reason: member.ReasonInvalidAnswer, Err: fmt.Errorf("metrics of %s: %w", c.Name, err)}
+			one := Consumer{Cluster: m.Cluster().Name, Namespace: page[i].GetNamespace(), Name: page[i].GetName()}
+			if err := one.sum(page[i].Object); err != nil {
+				return c, &member.Error{Reason: member.ReasonInvalidAnswer, Err: fmt.Errorf("metrics of %s: %w", one.Name, err)}
 			}
-			consumers = append(consumers, c)
+			c.consumers = append(c.consumers, one)
 		}
 	}
-	if r.Pods || len(consumers) == 0 {
-		return consumers, nil
+	if r.Pods || len(c.consumers) == 0 {
+		return c, nil
 	}
-	return consumers, addAllocatable(ctx, m, ask.LabelSelector, consumers)
+	err = addAllocatable(ctx, m, ask.LabelSelector, c.consumers)
+	if err != nil && member.ReasonOf(err) == member.ReasonForbidden {
+		c.open, err = true, nil
+	}
+	return c, err
 }
 
 // sum adds up a node's usage, or that of a pod's containers.
@@ -122,14 +144,10 @@ func (c *Consumer) sum(metrics map[string]any) error {
 	return nil
 }
 
-// addAllocatable says what the nodes can give. Not to be allowed to read them
-// leaves that open.
+// addAllocatable says what the nodes can give.
 func addAllocatable(ctx context.Context, m *member.Member, selector string, consumers []Consumer) error {
 	allocatable := map[string]corev1.ResourceList{}
 	for object, err := range m.Typed(ctx, member.ListRequest{Resource: member.Nodes(), LabelSelector: selector, Limit: DefaultChunkSize}) {
-		if err != nil && member.ReasonOf(err) == member.ReasonForbidden {
-			return nil
-		}
 		if err != nil {
 			return err
 		}
