@@ -154,7 +154,7 @@ func (o *propagateOptions) sayUnfinished(planned fanout.Results[*direct.Plan]) {
 		if !unfinished {
 			continue
 		}
-		text := unfinishedText(run)
+		text := unfinishedText(run, p.Value.Locked())
 		if where[text] == nil {
 			runs = append(runs, text)
 		}
@@ -165,8 +165,12 @@ func (o *propagateOptions) sayUnfinished(planned fanout.Results[*direct.Plan]) {
 	}
 }
 
-func unfinishedText(run set.Run) string {
-	return fmt.Sprintf("the run of %s, begun %s, did not end there", run.By, run.Started)
+func unfinishedText(run set.Run, locked bool) string {
+	text := fmt.Sprintf("the run of %s, begun %s, did not end there", run.By, run.Started)
+	if locked {
+		text += "; its lock is there: whether anybody renews it takes some seconds to see"
+	}
+	return text
 }
 
 func (o *propagateOptions) view(fleet propagate.Fleet, planned fanout.Results[*direct.Plan]) planView {

@@ -119,7 +119,7 @@ func (p *byHub) ask(ctx context.Context, view planView, do string) error {
 // sayUnfinished says whose run did not end where this one goes.
 func (p *byHub) sayUnfinished() {
 	if run, unfinished := p.plan.Unfinished(); unfinished {
-		p.env.Note("%s: %s", p.hub, unfinishedText(run))
+		p.env.Note("%s: %s", p.hub, unfinishedText(run, p.plan.Locked()))
 	}
 }
 
