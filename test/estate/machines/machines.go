@@ -96,10 +96,12 @@ func (m *Management) Patch(t testing.TB, resource, name, patch string) {
 	}
 }
 
-// The kinds that keep a count of machines by a template of one.
+// The kinds that keep a count of machines.
 const (
 	Deployment = "MachineDeployment"
 	Set        = "MachineSet"
+	// Group has no Machines here: which of its nodes goes is for its provider to say.
+	Group = "MachinePool"
 )
 
 // Pool makes a MachineDeployment and waits for its nodes. It goes with the test.
@@ -131,6 +133,36 @@ func (m *Management) PoolOf(t testing.TB, kind, name, cluster string, replicas i
 }
 
 func plural(kind string) string { return strings.ToLower(kind) + "s" }
+
+// Group makes a MachinePool and waits for its nodes. It goes with the test, and what it
+// was made from with it.
+func (m *Management) Group(t testing.TB, name, cluster string, replicas int64) {
+	t.Helper()
+	const infrastructure, kind = "infrastructure.cluster.x-k8s.io", "KWOKMachinePool"
+	groups := m.Objects.Resource(schema.GroupVersionResource{Group: infrastructure, Version: "v1", Resource: plural(kind)}).Namespace(capi.Namespace)
+	estate.Put(t, groups, map[string]any{"apiVersion": infrastructure + "/v1", "kind": kind, "metadata": map[string]any{"name": name}})
+	m.Create(t, plural(Group), map[string]any{
+		"kind": Group, "metadata": map[string]any{"name": name},
+		"spec": map[string]any{"clusterName": cluster, "replicas": replicas, "template": map[string]any{"spec": map[string]any{
+			"clusterName": cluster, "version": "v1.36.3", "bootstrap": map[string]any{"dataSecretName": "none"},
+			"infrastructureRef": map[string]any{"apiGroup": infrastructure, "kind": kind, "name": name},
+		}}},
+	})
+	estate.Eventually(t, fmt.Sprintf("%s has %d nodes", name, replicas), func() error {
+		if nodes := m.GroupNodes(t, cluster, name); int64(len(nodes)) != replicas {
+			return fmt.Errorf("it has %d", len(nodes))
+		}
+		return nil
+	})
+}
+
+// GroupNodes are the nodes that say they are of a MachinePool.
+func (m *Management) GroupNodes(t testing.TB, cluster, pool string) []*corev1.Node {
+	t.Helper()
+	return m.nodes(t, cluster, func(n *corev1.Node) bool {
+		return n.Annotations["cluster.x-k8s.io/owner-kind"] == Group && n.Annotations["cluster.x-k8s.io/owner-name"] == pool
+	})
+}
 
 // Quiet is nil if all machines of a MachineDeployment are nodes, and their
 // controllers know.
@@ -178,8 +210,26 @@ func (m *Management) Machines(t testing.TB, pool string) []unstructured.Unstruct
 	return list.Items
 }
 
-// Workers are the nodes of a pool, by name.
+// Workers are the nodes of the Machines of a pool, by name.
 func (m *Management) Workers(t testing.TB, cluster, pool string) []*corev1.Node {
+	t.Helper()
+	of := map[string]bool{}
+	for _, machine := range m.Machines(t, pool) {
+		of[machine.GetName()] = true
+	}
+	return m.nodes(t, cluster, func(n *corev1.Node) bool { return of[n.Annotations["cluster.x-k8s.io/machine"]] })
+}
+
+// OfCluster are the nodes of all Machines of a Cluster, by name.
+func (m *Management) OfCluster(t testing.TB, cluster, name string) []*corev1.Node {
+	t.Helper()
+	return m.nodes(t, cluster, func(n *corev1.Node) bool {
+		return n.Annotations["cluster.x-k8s.io/cluster-name"] == name && n.Annotations["cluster.x-k8s.io/machine"] != ""
+	})
+}
+
+// nodes are those of a cluster that are meant, by name.
+func (m *Management) nodes(t testing.TB, cluster string, meant func(*corev1.Node) bool) []*corev1.Node {
 	t.Helper()
 	list, err := m.in(cluster).CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
 	if err != nil {
@@ -187,7 +237,7 @@ func (m *Management) Workers(t testing.TB, cluster, pool string) []*corev1.Node 
 	}
 	var nodes []*corev1.Node
 	for i := range list.Items {
-		if strings.HasPrefix(list.Items[i].Name, pool+"-") && list.Items[i].Annotations["cluster.x-k8s.io/machine"] != "" {
+		if meant(&list.Items[i]) {
 			nodes = append(nodes, &list.Items[i])
 		}
 	}

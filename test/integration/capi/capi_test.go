@@ -26,11 +26,13 @@ func TestMain(m *testing.M) { killer.Main(m, fleetscale.NewCmdFleetscale) }
 func TestClusterAPI(t *testing.T) {
 	e := newEstate(t)
 	// Side by side, since all of them mostly wait for controllers.
-	for version, r := range map[string]*remove.ClusterAPI{"": e.remover("c1"), "v1beta1-": e.older(t)} {
+	older := e.older(t)
+	for version, r := range map[string]*remove.ClusterAPI{"": e.remover("c1"), "v1beta1-": older} {
 		t.Run(version+"exact", func(t *testing.T) { e.testExact(t, r, version+"exact") })
 		t.Run(version+"rollout", func(t *testing.T) { e.testRollout(t, r, version+"rollout") })
 		t.Run(version+"topology", func(t *testing.T) { e.testTopology(t, r, version+"topology") })
 	}
+	t.Run("machine pool", func(t *testing.T) { e.testMachinePool(t, older) })
 	t.Run("guarded", e.testGuarded)
 	t.Run("elsewhere", e.testElsewhere)
 	t.Run("marked", e.testMarked)

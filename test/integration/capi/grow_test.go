@@ -43,7 +43,7 @@ func (e *estate) testGrow(t *testing.T) {
 func (e *estate) grows(t *testing.T, kind, name, cluster string) {
 	t.Helper()
 	before := e.grower(t, cluster, name)
-	old := e.named(t, cluster, name)
+	old := e.Workers(t, cluster, name)
 	if !slices.Equal(before.Nodes, namesOf(old)) || *before.Owner.Count != 1 || before.Owner.Kind != kind {
 		t.Fatalf("the pool is %+v, with %v", before, before.Nodes)
 	}
@@ -60,7 +60,7 @@ func (e *estate) grows(t *testing.T, kind, name, cluster string) {
 	for _, n := range results[0].Value.Journal.Nodes {
 		joined = append(joined, n.Name)
 	}
-	after := e.named(t, cluster, name)
+	after := e.Workers(t, cluster, name)
 	for _, n := range after {
 		if isNew := !slices.Contains(namesOf(old), n.Name); isNew != slices.Contains(joined, n.Name) {
 			t.Errorf("node %s: new is %t, and joined were %v", n.Name, isNew, joined)
@@ -82,22 +82,6 @@ func (e *estate) grows(t *testing.T, kind, name, cluster string) {
 	if n := e.CountOf(t, kind, name); n != 3 {
 		t.Errorf("its count is %d", n)
 	}
-}
-
-// named are the nodes whose names begin with that of a pool.
-func (e *estate) named(t *testing.T, cluster, pool string) []*corev1.Node {
-	t.Helper()
-	list, err := e.Nodes[cluster].CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var nodes []*corev1.Node
-	for i := range list.Items {
-		if strings.HasPrefix(list.Items[i].Name, pool+"-") {
-			nodes = append(nodes, &list.Items[i])
-		}
-	}
-	return nodes
 }
 
 // grower finds a pool as users name it.

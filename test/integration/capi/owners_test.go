@@ -18,12 +18,12 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/capi"
 )
 
-// claimed waits until a remover claims all nodes of a pool.
-func (e *estate) claimed(t *testing.T, r remove.Remover, pool string, n int) remove.Claims {
+// claimed waits until a remover claims all nodes of a Cluster.
+func (e *estate) claimed(t *testing.T, r remove.Remover, cluster string, n int) remove.Claims {
 	t.Helper()
 	var c remove.Claims
-	estates.Eventually(t, fmt.Sprintf("%d nodes of %s are claimed", n, pool), func() error {
-		c = claim(t, r, e.Workers(t, "c1", pool))
+	estates.Eventually(t, fmt.Sprintf("%d nodes of %s are claimed", n, cluster), func() error {
+		c = claim(t, r, e.OfCluster(t, "c1", cluster))
 		if len(c.Owners) != n || len(c.Blocked) != 0 {
 			return fmt.Errorf("claims: %+v", c)
 		}
@@ -54,7 +54,7 @@ func (e *estate) testTopology(t *testing.T, r *remove.ClusterAPI, cluster string
 		},
 	})
 	e.claimed(t, r, cluster, 3)
-	nodes := e.Workers(t, "c1", cluster)
+	nodes := e.OfCluster(t, "c1", cluster)
 	step := begin(t, r, nodes[2])
 	if err := r.Remove(t.Context(), step); err != nil {
 		t.Fatal(err)
@@ -64,11 +64,11 @@ func (e *estate) testTopology(t *testing.T, r *remove.ClusterAPI, cluster string
 	}
 	e.confirm(t, r, step)
 	e.claimed(t, r, cluster, 2)
-	if left := uids(e.Workers(t, "c1", cluster)); !maps.Equal(left, uids(nodes[:2])) || e.topologyCount(t, cluster) != int64(2) {
+	if left := uids(e.OfCluster(t, "c1", cluster)); !maps.Equal(left, uids(nodes[:2])) || e.topologyCount(t, cluster) != int64(2) {
 		t.Errorf("left are %v, with a count of %v; want %v", left, e.topologyCount(t, cluster), uids(nodes[:2]))
 	}
 
-	pools, err := r.Pools(t.Context(), e.Workers(t, "c1", cluster))
+	pools, err := r.Pools(t.Context(), e.OfCluster(t, "c1", cluster))
 	if err != nil || len(pools) != 1 || pools[0].Name != "workers" || *pools[0].Owner.Count != 2 || pools[0].Busy != nil {
 		t.Fatalf("pools: %+v, %v", pools, err)
 	}

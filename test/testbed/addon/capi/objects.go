@@ -57,7 +57,7 @@ func (w webhook) objects(crds, webhooks string) ([]unstructured.Unstructured, er
 		objects = append(objects, o)
 	}
 	for in, kinds := range map[string][]string{
-		infrastructure: {"KWOKCluster", "KWOKClusterTemplate", "KWOKMachine", "KWOKMachineTemplate"},
+		infrastructure: {"KWOKCluster", "KWOKClusterTemplate", "KWOKMachine", "KWOKMachinePool", "KWOKMachineTemplate"},
 		controlPlane:   {"KWOKControlPlane", "KWOKControlPlaneTemplate"},
 		bootstrap:      {"KWOKConfig", "KWOKConfigTemplate"},
 	} {

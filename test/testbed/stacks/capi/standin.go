@@ -27,15 +27,21 @@ const (
 // standIn plays the providers: an infrastructure, a bootstrap and a control plane that are ready as soon as they are seen, and machines
 // that are KWOK nodes.
 func standIn(mgr ctrl.Manager, clusters clustercache.ClusterCache) error {
+	m := &machines{mgr.GetClient(), clusters}
 	for gvk, provide := range map[schema.GroupVersionKind]func(context.Context, *unstructured.Unstructured) error{
 		{Group: "infrastructure.cluster.x-k8s.io", Version: standInVersion, Kind: "KWOKCluster"}:    provideCluster,
 		{Group: "controlplane.cluster.x-k8s.io", Version: standInVersion, Kind: "KWOKControlPlane"}: provideControlPlane,
 		{Group: "bootstrap.cluster.x-k8s.io", Version: standInVersion, Kind: "KWOKConfig"}:          provideBootstrap,
-		{Group: "infrastructure.cluster.x-k8s.io", Version: standInVersion, Kind: "KWOKMachine"}:    (&machines{mgr.GetClient(), clusters}).provide,
+		{Group: "infrastructure.cluster.x-k8s.io", Version: standInVersion, Kind: "KWOKMachine"}:    m.provide,
+		{Group: "infrastructure.cluster.x-k8s.io", Version: standInVersion, Kind: kindGroup}:        m.provideGroup,
 	} {
 		of := &unstructured.Unstructured{}
 		of.SetGroupVersionKind(gvk)
-		if err := ctrl.NewControllerManagedBy(mgr).For(of).Named(gvk.Kind).Complete(&provider{mgr.GetClient(), gvk, provide}); err != nil {
+		controller := ctrl.NewControllerManagedBy(mgr).For(of).Named(gvk.Kind)
+		if gvk.Kind == kindGroup {
+			controller = controller.Watches(&clusterv1.MachinePool{}, groupOf())
+		}
+		if err := controller.Complete(&provider{mgr.GetClient(), gvk, provide}); err != nil {
 			return err
 		}
 	}
@@ -113,19 +119,34 @@ type machines struct {
 	clusters   clustercache.ClusterCache
 }
 
+// workload is the client of the cluster that an object is for.
+func (m *machines) workload(ctx context.Context, o *unstructured.Unstructured) (client.Client, error) {
+	c, err := m.clusters.GetClient(ctx, types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetLabels()[clusterv1.ClusterNameLabel]})
+	if errors.Is(err, clustercache.ErrClusterNotConnected) {
+		return nil, errLater
+	}
+	return c, err
+}
+
+var zones = []string{"zone-a", "zone-b", "zone-c"}
+
+func newNode(name, zone string) *corev1.Node {
+	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
+		corev1.LabelHostname: name, corev1.LabelOSStable: "linux", corev1.LabelArchStable: "amd64", corev1.LabelTopologyZone: zone,
+	}}}
+}
+
 func (m *machines) provide(ctx context.Context, o *unstructured.Unstructured) error {
 	owner := metav1.GetControllerOf(o)
 	if owner == nil || owner.Kind != "Machine" {
 		return nil // the Machine's controller will say whose it is
 	}
-	workload, err := m.clusters.GetClient(ctx, types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetLabels()[clusterv1.ClusterNameLabel]})
-	if errors.Is(err, clustercache.ErrClusterNotConnected) {
-		return errLater
-	}
+	workload, err := m.workload(ctx, o)
 	if err != nil {
 		return err
 	}
-	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: owner.Name}}
+	zone := zones[int(owner.UID[0])%len(zones)]
+	node := newNode(owner.Name, zone)
 	if o.GetDeletionTimestamp() != nil {
 		// As a cloud does: without the machine there is no node.
 		if err := workload.Delete(ctx, node); client.IgnoreNotFound(err) != nil {
@@ -146,11 +167,6 @@ func (m *machines) provide(ctx context.Context, o *unstructured.Unstructured) er
 		if err := m.management.Update(ctx, o); err != nil {
 			return err
 		}
-	}
-	zones := []string{"zone-a", "zone-b", "zone-c"}
-	zone := zones[int(owner.UID[0])%len(zones)]
-	node.Labels = map[string]string{
-		corev1.LabelHostname: owner.Name, corev1.LabelOSStable: "linux", corev1.LabelArchStable: "amd64", corev1.LabelTopologyZone: zone,
 	}
 	node.Spec.ProviderID = "kwok:///" + o.GetNamespace() + "/" + o.GetName()
 	if err := workload.Create(ctx, node); err != nil && !apierrors.IsAlreadyExists(err) {
