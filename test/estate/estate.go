@@ -44,11 +44,17 @@ func New(t testing.TB, cluster string, nodes int) *Estate {
 // In makes nodes that only pods of this test run on.
 func In(t testing.TB, fleet *testfleet.Fleet, cluster string, nodes int) *Estate {
 	t.Helper()
+	return Named(t, fleet, cluster, "scale-"+strings.ToLower(rand.Text()[:8]), nodes)
+}
+
+// Named makes nodes that only pods of this test run on, of a name that no other test has.
+func Named(t testing.TB, fleet *testfleet.Fleet, cluster, name string, nodes int) *Estate {
+	t.Helper()
 	client, err := kubernetes.NewForConfig(fleet.RESTConfig(t, cluster))
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &Estate{Fleet: fleet, Client: client, Cluster: cluster, Name: "scale-" + strings.ToLower(rand.Text()[:8])}
+	e := &Estate{Fleet: fleet, Client: client, Cluster: cluster, Name: name}
 	ctx := t.Context()
 	if _, err := client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: e.Name}}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)

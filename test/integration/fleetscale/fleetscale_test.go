@@ -22,7 +22,10 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/test/proof/killer"
 )
 
-func TestMain(m *testing.M) { killer.Main(m, fleetscale.NewCmdFleetscale) }
+func TestMain(m *testing.M) {
+	plugins().Act()
+	killer.Main(m, fleetscale.NewCmdFleetscale)
+}
 
 // patience ends what hangs. It is no measure of speed.
 const patience = 2 * time.Minute
