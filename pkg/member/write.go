@@ -52,12 +52,12 @@ func (m *Member) Apply(ctx context.Context, r Resource, object *unstructured.Uns
 
 // Try has the server check an apply, and keep nothing.
 func (m *Member) Try(ctx context.Context, r Resource, object *unstructured.Unstructured) error {
-	return m.Write(ctx, r, object, WriteOptions{DryRun: true})
+	return m.ApplyUnseen(ctx, r, object, WriteOptions{DryRun: true})
 }
 
-// Write is Apply for who need not know what the object is then: only the metadata
+// ApplyUnseen is Apply for who need not see what the object is then: only the metadata
 // is sent back, which spares both sides work.
-func (m *Member) Write(ctx context.Context, r Resource, object *unstructured.Unstructured, o WriteOptions) error {
+func (m *Member) ApplyUnseen(ctx context.Context, r Resource, object *unstructured.Unstructured, o WriteOptions) error {
 	o.accept = acceptMetadata
 	path, data, err := m.apply(ctx, r, object, o)
 	if err != nil {

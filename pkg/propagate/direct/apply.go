@@ -194,7 +194,7 @@ func (p *Plan) apply(ctx context.Context, c *Change) error {
 func (p *Plan) write(ctx context.Context, c *Change) error {
 	o := member.WriteOptions{Force: c.force}
 	if !p.options.Hub {
-		return p.member.Write(ctx, c.Resource, c.Object.Unstructured, o)
+		return p.member.ApplyUnseen(ctx, c.Resource, c.Object.Unstructured, o)
 	}
 	after, err := p.member.Apply(ctx, c.Resource, c.Object.Unstructured, o)
 	if err == nil {
