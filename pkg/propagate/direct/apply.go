@@ -65,7 +65,7 @@ func (p *Plan) revision(number int) *set.Revision {
 			continue
 		case ActionRelease:
 			r.Dropped = append(r.Dropped, ref)
-		case ActionCreate, ActionUpdate, ActionApply, ActionUnchanged:
+		case ActionCreate, ActionUpdate, ActionApply, ActionUnchanged, ActionReschedule:
 			r.Objects = append(r.Objects, c.Object.Unstructured)
 		case ActionKeep:
 			r.Kept = append(r.Kept, p.lastApplied(ref)...)
@@ -247,7 +247,7 @@ func (p *Plan) drop(ctx context.Context, c *Change) error {
 		return err
 	case ActionRelease:
 		return p.release(ctx, c)
-	case ActionCreate, ActionUpdate, ActionApply, ActionUnchanged, ActionKeep:
+	case ActionCreate, ActionUpdate, ActionApply, ActionUnchanged, ActionReschedule, ActionKeep:
 	}
 	return nil
 }

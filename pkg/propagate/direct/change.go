@@ -23,6 +23,9 @@ const (
 	// ActionApply: it is there; nobody asked the server what would change.
 	ActionApply     Action = "Apply"
 	ActionUnchanged Action = "Unchanged"
+	// ActionReschedule: it is as it is to be on a control plane, which is to decide anew
+	// where it goes.
+	ActionReschedule Action = "Reschedule"
 	// ActionDelete: it is of the set, and is no longer wanted.
 	ActionDelete Action = "Delete"
 	// ActionRelease: it is no longer wanted, and was there before the set: what the
@@ -32,7 +35,7 @@ const (
 	ActionKeep Action = "Keep"
 )
 
-// Writes is true for the actions that write.
+// Writes is true for the actions by which something becomes otherwise.
 func (a Action) Writes() bool { return a != ActionUnchanged && a != ActionKeep }
 
 // Change is what happens to one object of one cluster.

@@ -33,9 +33,14 @@ func (t *Turn) hurry(ctx context.Context, b *binding) error {
 	if !due {
 		return nil
 	}
+	return t.reschedule(ctx, b)
+}
+
+// reschedule has Karmada schedule a template anew.
+func (p *Plan) reschedule(ctx context.Context, b *binding) error {
 	resource := bindingsIn(b.Namespace)
 	// What a WorkloadRebalancer of Karmada's sets.
-	err := t.hub.MergePatch(ctx, resource, b.Namespace, b.Name, b.UID, map[string]any{
+	err := p.hub.MergePatch(ctx, resource, b.Namespace, b.Name, b.UID, map[string]any{
 		"spec": map[string]any{"rescheduleTriggeredAt": time.Now().UTC().Format(time.RFC3339)},
 	})
 	if member.IsObjectNotFound(err) || apierrors.IsConflict(err) {

@@ -43,8 +43,10 @@ type Plan struct {
 
 	hub     *member.Member
 	options direct.Options
-	// known is Karmada's name of each cluster, by ours.
-	known map[string]string
+	// known is Karmada's name of each cluster, by ours, and joined are all that the hub
+	// has, as it calls them.
+	known  map[string]string
+	joined []string
 	// overrides are the names of the policies that clusters differ by, and overridden
 	// what each says.
 	overrides  []string
@@ -73,9 +75,7 @@ type planner struct {
 	*Plan
 	// generated is true if the policies are made from the selection.
 	generated bool
-	// joined are all clusters of the hub, as it calls them.
-	joined   []string
-	clusters []inventory.Cluster
+	clusters  []inventory.Cluster
 	// weights are those of clusters as the hub calls them.
 	weights map[string]int64
 	// scopes says of the kinds that were met whether they are in namespaces.
@@ -109,6 +109,9 @@ func PlanHub(ctx context.Context, m *member.Member, r Request) (*Plan, error) {
 	}
 	p.outdated()
 	p.at.spared = p.suspendedNow()
+	if err := p.findAstray(ctx); err != nil {
+		return nil, err
+	}
 	if err := p.narrowed(); err != nil {
 		return nil, err
 	}

@@ -48,8 +48,10 @@ type binding struct {
 			Name            string `json:"name"`
 			ResourceVersion string `json:"resourceVersion"`
 		} `json:"resource"`
+		Replicas int64 `json:"replicas"`
 		Clusters []struct {
-			Name string `json:"name"`
+			Name     string `json:"name"`
+			Replicas int64  `json:"replicas"`
 		} `json:"clusters"`
 		Placement *policyv1alpha1.Placement `json:"placement"`
 	} `json:"spec"`

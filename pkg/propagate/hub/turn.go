@@ -110,6 +110,9 @@ func (t *Turn) applyFirst(ctx context.Context, done func(*direct.Change)) error 
 	if err := t.ApplyBut(ctx, t.dropsLate, done); err != nil {
 		return err
 	}
+	if err := t.rescheduleAstray(ctx); err != nil {
+		return err
+	}
 	t.at.applied = true
 	if len(held) == len(t.later()) {
 		return nil
@@ -177,7 +180,7 @@ func (t *Turn) PlanBack(ctx context.Context) (*Turn, error) {
 			return nil, err
 		}
 		t.at.back = newPlan(t.hub, t.options, t.beside.reach)
-		t.at.back.Plan, t.at.back.known, t.at.back.beside = plan, t.known, t.beside
+		t.at.back.Plan, t.at.back.known, t.at.back.joined, t.at.back.beside = plan, t.known, t.joined, t.beside
 		t.at.back.at.spared = t.at.suspended
 		if err := t.at.back.recallOverrides(); err != nil {
 			return nil, err

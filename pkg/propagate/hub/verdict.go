@@ -27,7 +27,8 @@ type verdict struct {
 	// waiting is what it waits for, and failing what Karmada says went wrong.
 	waiting, failing string
 	// unscheduled is the binding of a template that Karmada's scheduler may have to look
-	// at again, since the cluster did not serve its type when Karmada looked last; else nil.
+	// at again, since the cluster did not serve its type when Karmada looked last, or had
+	// not joined; else nil.
 	unscheduled *binding
 }
 
@@ -48,7 +49,7 @@ func (g *gate) verdict(ctx context.Context, s *snapshot, c *direct.Change, ref s
 	if why := g.plan.behind(b, c); why != "" {
 		return verdict{waiting: why}
 	}
-	if v := b.placed(g.cluster, func() bool { return g.plan.defines(c) }); v != (verdict{}) {
+	if v := b.placed(g.cluster, g.plan.joined, func() bool { return g.plan.defines(c) }); v != (verdict{}) {
 		return v
 	}
 	w := s.works[b.id()][g.cluster]
@@ -105,8 +106,9 @@ func isBoundBy(b *binding, policy *unstructured.Unstructured) bool {
 }
 
 // placed is the verdict on where Karmada has scheduled a template; nothing if that is
-// the cluster. defined is true if the definition of its type comes with it.
-func (b *binding) placed(cluster string, defined func() bool) verdict {
+// the cluster. joined are the clusters of the hub; defined is true if the definition of
+// its type comes with it.
+func (b *binding) placed(cluster string, joined []string, defined func() bool) verdict {
 	if scheduled := meta.FindStatusCondition(b.Status.Conditions, "Scheduled"); scheduled != nil && scheduled.Status == metav1.ConditionFalse {
 		if strings.Contains(scheduled.Message, noSuchType) && defined() {
 			return verdict{waiting: "Karmada does not know yet that its definition is in the cluster", unscheduled: b}
@@ -115,6 +117,9 @@ func (b *binding) placed(cluster string, defined func() bool) verdict {
 	}
 	if b.Status.SchedulerObservedGeneration != b.Generation {
 		return verdict{waiting: "Karmada's scheduler has not seen it yet"}
+	}
+	if why := b.misdivided(cluster, joined); why != "" {
+		return verdict{waiting: why, unscheduled: b}
 	}
 	switch {
 	case slices.Contains(b.names(), cluster):

@@ -54,17 +54,17 @@ func TestVerdictOnPlacement(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			if got := bound(t, tc.binding).placed(tc.cluster, func() bool { return tc.defined }); got != tc.want {
+			if got := bound(t, tc.binding).placed(tc.cluster, nil, func() bool { return tc.defined }); got != tc.want {
 				t.Errorf("%+v, want %+v", got, tc.want)
 			}
 		})
 	}
 	left := bound(t, "{status: {}}")
-	if got := left.placed("c3", func() bool { return false }); got != (verdict{waiting: "Karmada has not scheduled it to the cluster", unscheduled: left}) {
+	if got := left.placed("c3", nil, func() bool { return false }); got != (verdict{waiting: "Karmada has not scheduled it to the cluster", unscheduled: left}) {
 		t.Errorf("scheduled, and not to c3: %+v", got)
 	}
 	b := bound(t, noType)
-	if got := b.placed("c1", func() bool { return true }); got.unscheduled != b || got.failing != "" {
+	if got := b.placed("c1", nil, func() bool { return true }); got.unscheduled != b || got.failing != "" {
 		t.Errorf("of a type that comes with it: %+v", got)
 	}
 }

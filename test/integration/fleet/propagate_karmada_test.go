@@ -152,6 +152,7 @@ func (l *karmadaLab) testPropagates(t *testing.T) {
 	t.Run("what others bring", l.testHubTheirs)
 	t.Run("late", l.testHubWithdrawLate)
 	t.Run("slow", l.testHubWaits)
+	t.Run("astray", l.testHubAstray)
 	t.Run("by default", l.testHubByDefault)
 	t.Run("two operators", l.testHubTwoOperators)
 }
