@@ -137,9 +137,7 @@ func inspect(ctx context.Context, m *member.Member, s *set.Set, stateNamespace s
 			status.Drifted = append(status.Drifted, Drift{Ref: ref, Gone: true})
 			continue
 		}
-		ready, replicas := Replicas(&held.Unstructured)
-		status.Ready += ready
-		status.Wanted += replicas
+		status.Count(&held.Unstructured)
 		changes = append(changes, Found(held.resource, manifest.Object{Unstructured: wanted}, &held.Unstructured))
 	}
 	status.DriftUnknown = each(ctx, changes, func(ctx context.Context, c *Change) error {
@@ -158,8 +156,14 @@ func inspect(ctx context.Context, m *member.Member, s *set.Set, stateNamespace s
 	return status, nil
 }
 
-// Replicas counts those of a workload.
-func Replicas(o *unstructured.Unstructured) (ready, wanted int64) {
+// Count adds the replicas of a workload.
+func (s *Status) Count(o *unstructured.Unstructured) {
+	ready, wanted := replicas(o)
+	s.Ready, s.Wanted = s.Ready+ready, s.Wanted+wanted
+}
+
+// replicas counts those of a workload.
+func replicas(o *unstructured.Unstructured) (ready, wanted int64) {
 	switch o.GroupVersionKind().GroupKind().String() {
 	case "Deployment.apps", "StatefulSet.apps", "ReplicaSet.apps":
 		wanted, _, _ = unstructured.NestedInt64(o.Object, "spec", "replicas")

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
@@ -61,20 +62,55 @@ func (k Kept) inspect(ctx context.Context, s direct.Status, found map[string][]d
 		}
 	}
 	s.Drifted = p.drifted()
+	waiting := p.suspendedNow()
 	for _, c := range p.clusters {
 		if !slices.Contains(in, p.known[c.Name]) {
 			continue
 		}
 		there := s
-		if there.Health, _, err = newGate(p.Plan, p.known[c.Name]).look(ctx); err != nil {
-			return err
+		if slices.Contains(waiting, p.known[c.Name]) {
+			err = p.inspectWaiting(ctx, p.known[c.Name], &there)
+		} else {
+			err = p.inspectReached(ctx, p.known[c.Name], &there)
 		}
-		if there.Ready, there.Wanted, err = p.replicas(ctx, p.known[c.Name]); err != nil {
+		if err != nil {
 			return err
 		}
 		found[c.Name] = append(found[c.Name], there)
 	}
 	return nil
+}
+
+// inspectReached looks at the set in a cluster to which the hub brings it.
+func (p *Plan) inspectReached(ctx context.Context, cluster string, s *direct.Status) (err error) {
+	if s.Health, _, err = newGate(p, cluster).look(ctx); err != nil {
+		return err
+	}
+	return p.eachWorkIn(ctx, cluster, func(b *binding, w *work) {
+		spec, _ := w.manifest().Object["spec"].(map[string]any)
+		s.Count(b.workloadIn(cluster, spec))
+	})
+}
+
+// inspectWaiting looks at the set in a cluster that is kept from what the hub has by now,
+// and has what was brought there before.
+func (p *Plan) inspectWaiting(ctx context.Context, cluster string, s *direct.Status) error {
+	s.Journal.Phase, s.Stopped, s.Applied = set.PhasePending, false, 0
+	return p.eachWorkIn(ctx, cluster, func(b *binding, w *work) {
+		if meta.FindStatusCondition(w.Status.Conditions, "Applied") == nil { // it comes with what is waited for
+			return
+		}
+		s.Applied = s.Journal.Done
+		s.Health.Total++
+		item, _ := b.statusIn(cluster)
+		if item.Applied && item.Health == "Healthy" {
+			s.Health.Current++
+		} else {
+			s.Health.Waiting = append(s.Health.Waiting, b.ref().String()+": "+item.unhealthy())
+		}
+		// The Work says already what the cluster is to have.
+		s.Count(b.workloadIn(cluster, map[string]any{"replicas": item.Status["replicas"]}))
+	})
 }
 
 // drifted is what is on the hub no longer as it was applied. That clusters are
@@ -96,26 +132,24 @@ func (p *Plan) drifted() []direct.Drift {
 	return drifted
 }
 
-// replicas counts those of the workloads in a cluster.
-func (p *Plan) replicas(ctx context.Context, cluster string) (ready, wanted int64, err error) {
+// eachWorkIn is called with what Karmada has for a cluster.
+func (p *Plan) eachWorkIn(ctx context.Context, cluster string, do func(*binding, *work)) error {
 	s, err := p.look(ctx)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	for _, b := range s.bindings {
-		w := s.works[b.id()][cluster]
-		if w == nil {
-			continue
+		if w := s.works[b.id()][cluster]; w != nil {
+			do(b, w)
 		}
-		there := &unstructured.Unstructured{Object: map[string]any{"spec": w.manifest().Object["spec"]}}
-		there.SetGroupVersionKind(b.ref().GroupVersionKind)
-		for _, a := range b.Status.AggregatedStatus {
-			if a.Cluster == cluster {
-				there.Object["status"] = a.Status
-			}
-		}
-		r, of := direct.Replicas(there)
-		ready, wanted = ready+r, wanted+of
 	}
-	return ready, wanted, nil
+	return nil
+}
+
+// workloadIn is what a template has become in a cluster, with a spec.
+func (b *binding) workloadIn(cluster string, spec map[string]any) *unstructured.Unstructured {
+	item, _ := b.statusIn(cluster)
+	there := &unstructured.Unstructured{Object: map[string]any{"spec": spec, "status": item.Status}}
+	there.SetGroupVersionKind(b.ref().GroupVersionKind)
+	return there
 }

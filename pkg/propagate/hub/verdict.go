@@ -164,7 +164,7 @@ func (w *work) delivered(b *binding, cluster string) verdict {
 		return verdict{waiting: "its status is of the former generation"}
 	}
 	if item.Health != "Healthy" {
-		return verdict{waiting: "it is " + cmp.Or(item.Health, "Unknown")}
+		return verdict{waiting: item.unhealthy()}
 	}
 	return verdict{current: true}
 }
@@ -178,6 +178,9 @@ func (b *binding) statusIn(cluster string) (status aggregated, known bool) {
 	}
 	return aggregated{}, false
 }
+
+// unhealthy says how a template is in a cluster where it is not healthy.
+func (a *aggregated) unhealthy() string { return "it is " + cmp.Or(a.Health, "Unknown") }
 
 // isOlder is true for the status of an object in a cluster that is of before a
 // generation of it. Karmada says it of workloads

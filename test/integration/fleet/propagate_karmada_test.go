@@ -283,7 +283,7 @@ func (l *karmadaLab) testHubSet(t *testing.T) {
 	s.write(t, "web:1", "web:2", "hello", "bad", "spec: {containers", "spec: {nodeSelector: {is: nowhere}, containers")
 	s.byHub(t, "--waves", "1", "--timeout", "5s").want(t, 6)
 	rows("c1 viaset 3 Stopped 1/2 2/2 <none> 1,2 Deployment viaset/web: it is Unhealthy",
-		"c2 viaset 3 Stopped 0/2 2/2 <none> 1,2 ConfigMap viaset/web: its Work is suspended; Deployment viaset/web: its Work is suspended")
+		"c2 viaset 2 (3 pending) Pending 2/2 2/2 <none> 1 <none>")
 	if got := s.run(t, "propagate", "--resume", s.name, "-C", "c1,c2", "--via", "karmada="+s.hub, "--timeout", "5s", "--yes").want(t, 6); !strings.Contains(got.stderr, "wave 1/2: c1") {
 		t.Errorf("gone on with: %s", got.stderr)
 	}
