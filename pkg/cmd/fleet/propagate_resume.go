@@ -68,7 +68,7 @@ func (f *propagateFlags) onlyResume() error {
 
 // goOn goes on with the run.
 func (o *propagateOptions) goOn(ctx context.Context) error {
-	selection, err := o.clusters.Select(ctx)
+	selection, err := selectVia(ctx, o.clusters, o.hub)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (o *propagateOptions) run(ctx context.Context) error {
 	if refused := o.mutation.Askable(); refused != nil {
 		return cmp.Or(o.check(ctx, objects), refused)
 	}
-	selection, err := o.clusters.Select(ctx)
+	selection, err := selectVia(ctx, o.clusters, o.hub)
 	if err != nil {
 		return err
 	}

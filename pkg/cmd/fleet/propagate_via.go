@@ -56,6 +56,24 @@ func hubOf(ctx context.Context, clusters *cli.ClusterFlags, context string) (inv
 	return hub, nil
 }
 
+// selectVia selects the clusters to which a hub brings sets, or without one any. The
+// kubeconfig need not have those that a hub has.
+func selectVia(ctx context.Context, flags *cli.ClusterFlags, hub string) (cli.Selection, error) {
+	selection, err := flags.Select(ctx)
+	if hub == "" || flags.OnHubs() {
+		return selection, err
+	}
+	remedy := "--inventory karmada=" + cli.ShellWord(hub) + " has those that joined it, be they in the kubeconfig or not"
+	_, unknown := errors.AsType[*inventory.UnknownClusterError](err)
+	if usage, is := errors.AsType[*cli.Error](err); is && unknown {
+		usage.Hint += "; " + remedy
+	}
+	if err == nil && !slices.ContainsFunc(selection.Clusters, func(c inventory.Cluster) bool { return c.Context != hub }) {
+		err = &cli.Error{Code: cli.ExitUsage, Err: fmt.Errorf("no cluster is selected but %s, which is the control plane itself", hub), Hint: remedy}
+	}
+	return selection, err
+}
+
 // planBy plans on the hub. plan is given the fleet and the hub.
 func (o *propagateOptions) planBy(ctx context.Context, selection cli.Selection, plan func(propagate.Fleet, inventory.Cluster) (*hub.Plan, []fanout.Failure)) (*byHub, error) {
 	by, err := hubOf(ctx, o.clusters, o.hub)

@@ -146,7 +146,7 @@ func (f *rollbackFlags) toOptions(args []string) (*rollbackOptions, error) {
 }
 
 func (o *rollbackOptions) run(ctx context.Context) error {
-	selection, err := o.clusters.Select(ctx)
+	selection, err := selectVia(ctx, o.clusters, o.hub)
 	if err != nil {
 		return err
 	}

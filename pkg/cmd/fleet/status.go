@@ -99,7 +99,7 @@ func (f *statusFlags) toOptions(args []string) (*statusOptions, error) {
 }
 
 func (o *statusOptions) run(ctx context.Context) error {
-	selection, err := o.clusters.Select(ctx)
+	selection, err := selectVia(ctx, o.clusters, o.hub)
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (f *withdrawFlags) toOptions(args []string) (*propagateOptions, error) {
 }
 
 func (o *propagateOptions) withdraw(ctx context.Context) error {
-	selection, err := o.clusters.Select(ctx)
+	selection, err := selectVia(ctx, o.clusters, o.hub)
 	if err != nil {
 		return err
 	}
