@@ -17,12 +17,16 @@ import (
 type runProgress struct {
 	env *cli.Env
 	mu  sync.Mutex
-	// last is what was said of a cluster.
+	// last is how a cluster was seen last, and said when it was last said to wait.
 	last map[string]direct.Health
+	said map[string]time.Time
 }
 
+// sayEvery is how long a cluster that is not healthy is waited for without a word.
+const sayEvery = 15 * time.Second
+
 func newRunProgress(env *cli.Env) *runProgress {
-	return &runProgress{env: env, last: map[string]direct.Health{}}
+	return &runProgress{env: env, last: map[string]direct.Health{}, said: map[string]time.Time{}}
 }
 
 // Wave implements propagate.Observer.
@@ -49,7 +53,17 @@ func (r *runProgress) Looked(cluster string, h direct.Health) {
 	r.mu.Lock()
 	said := r.last[cluster].Warnings
 	r.last[cluster] = h
+	if r.said[cluster].IsZero() {
+		r.said[cluster] = time.Now()
+	}
+	waits := h.Current < h.Total && time.Since(r.said[cluster]) >= sayEvery
+	if waits {
+		r.said[cluster] = time.Now()
+	}
 	r.mu.Unlock()
+	if waits {
+		r.say("%s: still waiting: %s", cluster, h)
+	}
 	for _, warning := range h.Warnings {
 		if !slices.Contains(said, warning) {
 			r.say("warning: %s: %s", cluster, warning)
