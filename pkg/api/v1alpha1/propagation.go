@@ -57,7 +57,8 @@ const (
 
 // ObjectChange is what happens to one object.
 type ObjectChange struct {
-	// Action is Create, Update, Apply, Unchanged, Delete, Release or Keep.
+	// Action is Create, Update, Apply, Unchanged, Delete, Release or Keep, and by a control
+	// plane Reschedule or ActionBring.
 	Action     string `json:"action"`
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -70,6 +71,10 @@ type ObjectChange struct {
 	// before, Value after. What Secrets hold is hashed.
 	Differences []Difference `json:"differences,omitempty"`
 }
+
+// ActionBring is what becomes of an object in the cluster by what a control plane is to
+// bring there, beside what becomes of its template.
+const ActionBring = "Bring"
 
 // SetStatusKind is the kind that `status` prints.
 const SetStatusKind = "SetStatus"

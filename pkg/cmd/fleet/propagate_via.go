@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
@@ -118,9 +119,12 @@ type byHub struct {
 // view is the plan as it is shown: what is written is written once, and is for all
 // clusters.
 func (p *byHub) view() planView {
-	view := planView{set: p.options.Set, via: p.hub, dryRun: p.mutation.DryRun, clusters: p.fleet.Clusters, plans: map[string]*direct.Plan{}}
+	view := planView{
+		set: p.options.Set, via: p.hub, dryRun: p.mutation.DryRun, clusters: p.fleet.Clusters,
+		plans: map[string]*direct.Plan{}, arrivals: map[string][]v1alpha1.ObjectChange{},
+	}
 	for _, c := range p.fleet.Clusters {
-		view.plans[c.Name] = p.plan.Plan
+		view.plans[c.Name], view.arrivals[c.Name] = p.plan.Plan, p.plan.Arrivals(c.Name)
 	}
 	return view
 }

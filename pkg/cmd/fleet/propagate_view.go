@@ -23,7 +23,9 @@ type planView struct {
 	set, via, dryRun string
 	clusters         []inventory.Cluster
 	plans            map[string]*direct.Plan
-	rendered         render.Result
+	// arrivals are what a hub changes of objects in each cluster.
+	arrivals map[string][]v1alpha1.ObjectChange
+	rendered render.Result
 	// waves are the turns that the clusters have.
 	waves []fanout.Wave
 }
@@ -75,6 +77,7 @@ func (v planView) of(cluster string) v1alpha1.Propagation {
 			Untried: c.Untried, Why: c.Why, Differences: c.Fields,
 		})
 	}
+	p.Changes = append(p.Changes, v.arrivals[cluster]...)
 	return p
 }
 

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
@@ -52,6 +53,9 @@ type Plan struct {
 	overrides  []string
 	overridden map[overrideKey]appliedOverride
 
+	// arrivals are what becomes of objects in each cluster beside their templates.
+	arrivals map[string][]v1alpha1.ObjectChange
+
 	// former are the versions of templates that the set had before, by
 	// set.Ref.Unversioned, when a run has begun.
 	former map[set.Ref][]version
@@ -67,7 +71,8 @@ type Plan struct {
 func newPlan(m *member.Member, o direct.Options, reach Reach) *Plan {
 	return &Plan{
 		hub: m, options: o, beside: &beside{reach: reach, clusters: map[string]inventory.Cluster{}, unseen: map[string]error{}}, known: map[string]string{}, overridden: map[overrideKey]appliedOverride{},
-		at: &progress{begun: map[string]bool{}, finished: map[string]bool{}, hurries: hurries{}, policies: map[*direct.Change]*unstructured.Unstructured{}},
+		arrivals: map[string][]v1alpha1.ObjectChange{},
+		at:       &progress{begun: map[string]bool{}, finished: map[string]bool{}, hurries: hurries{}, policies: map[*direct.Change]*unstructured.Unstructured{}},
 	}
 }
 
@@ -110,6 +115,9 @@ func PlanHub(ctx context.Context, m *member.Member, r Request) (*Plan, error) {
 	p.outdated()
 	p.at.spared = p.suspendedNow()
 	if err := p.findAstray(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.arrive(ctx, r.Rendered); err != nil {
 		return nil, err
 	}
 	if err := p.narrowed(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -157,6 +158,22 @@ func (l *karmadaLab) testPropagates(t *testing.T) {
 	t.Run("two operators", l.testHubTwoOperators)
 }
 
+// brings asserts what a plan by a hub says of the clusters beside the templates, and
+// that it says no more.
+func brings(t *testing.T, plan result, want ...string) {
+	t.Helper()
+	var says []string
+	for line := range strings.Lines(plan.want(t, 0).stdout) {
+		if words := strings.Fields(line); len(words) > 1 && words[1] == "bring" {
+			says = append(says, strings.Join(words, " "))
+		}
+	}
+	slices.Sort(says)
+	if !slices.Equal(says, want) {
+		t.Errorf("it says %q, want %q, in\n%s", says, want, plan.stdout)
+	}
+}
+
 // What arrives in the clusters does not depend on who brings it.
 func (l *karmadaLab) testSameAsDirectly(t *testing.T) {
 	s := newHubShop(t, l, "viahub")
@@ -200,6 +217,8 @@ func (l *karmadaLab) testSameAsDirectly(t *testing.T) {
 	if again := s.byHub(t, flags...).want(t, 0).stdout; strings.Count(again, "Unchanged") != 2 {
 		t.Errorf("a second time it changes something:\n%s", again)
 	}
+	evenly := append(slices.Clone(flags), "--weight", "c1=50,c2=50", "--dry-run=server")
+	brings(t, s.byHub(t, evenly...), "c1 bring Deployment/web -n viahub spec.replicas 9 5", "c2 bring Deployment/web -n viahub spec.replicas 1 5")
 
 	s.withdraw(t)
 }
@@ -278,6 +297,7 @@ func (l *karmadaLab) testHubSet(t *testing.T) {
 		t.Errorf("of one cluster: %s", got.stderr)
 	}
 
+	brings(t, s.byHub(t, "--dry-run=server"), "c2 bring ConfigMap/web -n viaset data.greeting hallo hello", "c2 bring Deployment/web -n viaset spec.replicas 3 2")
 	// An override that is gone is undone; what the first wave does not bear, c2 is spared.
 	s.byHub(t, "--timeout", "20s").want(t, 0)
 	s.write(t, "web:1", "web:2", "hello", "bad", "spec: {containers", "spec: {nodeSelector: {is: nowhere}, containers")
