@@ -288,7 +288,7 @@ func TestPropagateUnchangedAndUnhealthy(t *testing.T) {
 	a := newApplication(t, "prop-confirm")
 	manifest := slowly("1h")
 	a.propagate(t, manifest, "--wait=false").want(t, 0)
-	a.writesNothing(t, manifest, "--wait=false")
+	a.propagate(t, manifest, "--wait=false").want(t, 0)
 	r := a.propagate(t, manifest, "--timeout", "2s", "-o", "json").want(t, 4)
 	for cluster, found := range outcomes(t, r) {
 		if found.Phase != v1alpha1.PropagationUnchanged || !strings.Contains(found.Message, "not healthy within 2s") {

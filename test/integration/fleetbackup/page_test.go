@@ -10,9 +10,9 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/test/page"
 )
 
-// The page of the disaster recovery drill, with an application in two clusters.
+// The page of the disaster recovery drill, with an application in two clusters. Nothing
+// runs beside it: it restores as everybody does, and a cluster takes one restore at a time.
 func TestPage(t *testing.T) {
-	t.Parallel()
 	f := bed(t)
 	members := map[string]string{"east": "c1", "west": "c2"}
 	for name, cluster := range members {
@@ -29,7 +29,7 @@ func TestPage(t *testing.T) {
 		Plugins: plugins(), Programs: map[string]string{"kubectl": f.Binary(t, "kubectl")},
 		Config: page.Kubeconfig(t, f.Kubeconfig(), members),
 	}.Run(t, "disaster-recovery")
-	// In a Velero that takes one of the Backups for running still they stay: it is not restarted, since others are at work with it.
+	// In a Velero that takes one of the Backups for running still they stay.
 	_, sets := run(t, "get", "-o", "name")
 	for set := range strings.FieldsSeq(sets) {
 		name := strings.TrimPrefix(set, "backupexecution.kubectl-fleet.io/")
