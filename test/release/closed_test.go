@@ -99,12 +99,13 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { _ = there.Close() }()
 	w.WriteHeader(http.StatusOK)
-	here, _, err := http.NewResponseController(w).Hijack()
+	here, sent, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
 	defer func() { _ = here.Close() }()
-	go func() { _, _ = io.Copy(there, here) }()
+	// The server reads ahead while it answers: what came by then is in its buffer alone.
+	go func() { _, _ = io.Copy(there, sent) }()
 	_, _ = io.Copy(here, there)
 }
 
