@@ -122,7 +122,7 @@ func (u *hubUnjoin) unjoin(ctx context.Context, hub *karmada.Hub, selection cli.
 	}
 	plans := map[string]*karmada.Unjoin{}
 	named := map[string]bool{}
-	changes := 0
+	changes, propagated := 0, 0
 	selection.Clusters = nil
 	for _, p := range results {
 		if named[p.Value.Name()] { // one of them by its context, the other as the hub calls it
@@ -132,6 +132,7 @@ func (u *hubUnjoin) unjoin(ctx context.Context, hub *karmada.Hub, selection cli.
 		selection.Clusters = append(selection.Clusters, p.Cluster)
 		plans[p.Cluster.Name] = p.Value
 		changes += p.Value.Changes()
+		propagated += p.Value.Propagated
 	}
 	all := func(names []inventory.Cluster) []karmada.Step {
 		var steps []karmada.Step
@@ -143,11 +144,15 @@ func (u *hubUnjoin) unjoin(ctx context.Context, hub *karmada.Hub, selection cli.
 	if u.mutation.DryRun != "" || changes == 0 {
 		return printSteps(u.env, u.output, all(selection.Clusters), dry)
 	}
-	err := u.mutation.Confirm(ctx, cli.Question{
+	question := cli.Question{
 		Plan:     func(w io.Writer) error { return stepTable(w, all(selection.Clusters), planned, u.output) },
 		Clusters: len(selection.Clusters),
-		Do:       fmt.Sprintf("Delete %d objects to take %s from %s", changes, clusters(len(selection.Clusters)), u.flags.from),
-	})
+		Do:       fmt.Sprintf("Delete %d objects to take %s from %s", changes+propagated, clusters(len(selection.Clusters)), u.flags.from),
+	}
+	if propagated > 0 { // the objects of users: without them it is what a join makes again
+		question.Deletions = changes + propagated
+	}
+	err := u.mutation.Confirm(ctx, question)
 	if err != nil {
 		return err
 	}

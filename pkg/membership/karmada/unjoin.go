@@ -1,6 +1,7 @@
 package karmada
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,9 @@ type Unjoin struct {
 	Steps []Step
 	// Left are words for what stays in the member, since it does not answer.
 	Left []string
+	// Propagated counts the objects that go from the member beside the steps, since the
+	// hub has propagated them.
+	Propagated int
 
 	hub     *Hub
 	request UnjoinRequest
@@ -112,7 +116,14 @@ func find(ctx context.Context, where string, m *member.Member, kind, ns, name st
 
 func (u *Unjoin) planHub(ctx context.Context, cluster *unstructured.Unstructured) error {
 	if cluster != nil {
-		u.step(u.hub.Name, ActionDelete, cluster, "and what it propagated")
+		counts, err := u.hub.propagated(ctx, u.request.Name)
+		if err != nil {
+			return err
+		}
+		for _, n := range counts {
+			u.Propagated += n
+		}
+		u.step(u.hub.Name, ActionDelete, cluster, "and what it propagated: "+cmp.Or(inKinds(counts), "nothing"))
 	}
 	for _, name := range []string{u.request.Name, impersonationSecretName(u.request.Name)} {
 		secret, err := find(ctx, u.hub.Name, u.hub.member, kindSecret, namespace, name)
