@@ -6,6 +6,7 @@ package rights
 
 import (
 	"crypto/rand"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,6 +22,10 @@ import (
 // patience ends what hangs. It is no measure of speed.
 const patience = 2 * time.Minute
 
+// OneByOne is true in make proof, which tries what changes something without each of its
+// rights.
+func OneByOne() bool { return os.Getenv("KUBECTL_FLEET_RIGHTS_ONE_BY_ONE") != "" }
+
 // Case is one run of a command.
 type Case struct {
 	Args []string
@@ -34,15 +39,17 @@ type Case struct {
 	Namespace string
 	// Whole is true for what is about all namespaces, and takes no -n.
 	Whole bool
-	// Before is done first; nil: nothing.
+	// Before is done first, each time; nil: nothing.
 	Before func()
 	// Offline is true for what takes no --as, since it asks no cluster.
 	Offline bool
 	// Stop ends the command when it has printed this; empty: it ends by itself.
 	Stop string
 	// Lacking tries it also with each of the rights missing that it needs, and that it
-	// then says so; not for what changes something.
+	// then says so. What changes something has a Before, which undoes that.
 	Lacking bool
+	// InProof is Lacking where that takes minutes: make proof alone does it.
+	InProof bool
 	// Tolerates is what it says where it goes on without a right, by "VERB RESOURCE".
 	Tolerates map[string]string
 }

@@ -1,6 +1,7 @@
 package rights
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -10,55 +11,84 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/rights"
 )
 
-// right is a verb on a resource, PLURAL[.GROUP][/SUBRESOURCE].
-type right struct{ verb, resource string }
+// right is a verb on a resource, PLURAL[.GROUP][/SUBRESOURCE], where it is needed.
+type right struct{ scope, verb, resource string }
 
 // lack runs a case without one right after the other. The command must name the right,
-// and who prints it; or say what it goes on without.
-func (b *Bench) lack(t *testing.T, command string, c Case, needed needs) {
+// where it is missing, and who prints it; or say what it goes on without. Of the rights
+// in maybe, which depend on luck, it may also need none.
+func (b *Bench) lack(t *testing.T, command string, c Case, needed, maybe needs) {
 	t.Helper()
 	roles := b.roles(t, command, c)
-	for _, missing := range needed.rights(c) {
-		t.Run("without "+missing.verb+" "+missing.resource, func(t *testing.T) {
+	try := func(missing right, always bool) {
+		t.Run("without "+missing.verb+" "+missing.resource+" "+missing.scope, func(t *testing.T) {
+			if c.Before != nil {
+				c.Before()
+			}
 			user := b.user()
-			b.bind(t, user, roles, missing.takenFrom)
+			b.bind(t, user, roles, func(r *role) { b.take(r, missing, c) })
 			code, out := b.run(t, c.Stop, as(user, c.Args)...)
-			if says, goesOn := c.Tolerates[missing.verb+" "+missing.resource]; goesOn {
+			t.Logf("exit code %d\n%s", code, out)
+			says, goesOn := c.Tolerates[missing.verb+" "+missing.resource]
+			switch {
+			case goesOn:
 				if code != c.Code || !strings.Contains(out, says) {
-					t.Errorf("exit code %d, want %d with %q:\n%s", code, c.Code, says, out)
+					t.Errorf("exit code %d, want %d with %q", code, c.Code, says)
 				}
-				return
-			}
-			plural, group, sub := missing.parts()
-			if sub != "" {
-				plural += "/" + sub
-			}
-			for _, says := range []string{"Forbidden", `cannot ` + missing.verb + ` resource "` + plural + `" in API group "` + group + `"`, "rbac " + command} {
-				if code == c.Code || !strings.Contains(out, says) {
-					t.Errorf("exit code %d without %q:\n%s", code, says, out)
-				}
+			case code == c.Code && !always && !strings.Contains(out, "cannot "+missing.verb):
+			case code == c.Code || !b.named(missing, c).MatchString(out) || !strings.Contains(out, "rbac "+command):
+				t.Errorf("does not fail with %s and rbac %s", b.named(missing, c), command)
 			}
 		})
 	}
+	for _, missing := range needed.rights() {
+		try(missing, true)
+	}
+	for _, missing := range maybe.rights() {
+		if behind, is := strings.CutPrefix(missing.resource, rights.AskedFor); is {
+			missing.resource = c.Types[0] + behind
+		}
+		if needed[need{missing.scope, missing.resource}][missing.verb] == nil {
+			try(missing, false)
+		}
+	}
+}
+
+// named is how a right is named that is missing: by an API server, or by a command that
+// has asked for its rights beforehand.
+func (b *Bench) named(r right, c Case) *regexp.Regexp {
+	plural, group, sub := r.parts()
+	if sub != "" {
+		plural += "/" + sub
+	}
+	where := `in the namespace "?` + b.namespaceOf(r.scope, c) + `"?`
+	if r.scope == rights.ScopeCluster || r.scope == rights.ScopeWork && c.Namespace == "" {
+		where = `(in the namespace "?[a-z]|at the cluster scope)`
+	}
+	plural, group = regexp.QuoteMeta(plural), regexp.QuoteMeta(group)
+	return regexp.MustCompile(`(orbidden: .*cannot ` + r.verb + ` resource "` + plural + `" in API group "` + group + `"|you may not .*\b` + r.verb + " " + plural + `\b.*) ` + where)
+}
+
+// namespaceOf is where the Role of a scope is; empty for a ClusterRole.
+func (b *Bench) namespaceOf(scope string, c Case) string {
+	return map[string]string{rights.ScopeState: b.State, rights.ScopeVelero: b.Velero, rights.ScopeWork: c.Namespace}[scope]
 }
 
 // rights are all that was needed, by the names of the types.
-func (n needs) rights(c Case) []right {
+func (n needs) rights() []right {
 	var all []right
 	for of, verbs := range n {
-		resource := of.resource
-		if resource == rights.Every {
+		if of.resource == rights.Every {
 			continue // what it sees of it, it shows
 		}
-		if behind, is := strings.CutPrefix(resource, rights.AskedFor); is {
-			resource = c.Types[0] + behind
-		}
 		for verb := range verbs {
-			all = append(all, right{verb, resource})
+			all = append(all, right{of.scope, verb, of.resource})
 		}
 	}
-	slices.SortFunc(all, func(a, b right) int { return strings.Compare(a.resource+a.verb, b.resource+b.verb) })
-	return slices.Compact(all)
+	slices.SortFunc(all, func(a, b right) int {
+		return strings.Compare(a.scope+a.resource+a.verb, b.scope+b.resource+b.verb)
+	})
+	return all
 }
 
 func (r right) parts() (plural, group, sub string) {
@@ -67,15 +97,20 @@ func (r right) parts() (plural, group, sub string) {
 	return plural, group, sub
 }
 
-// takenFrom leaves a role without the right.
-func (r right) takenFrom(from *role) {
+// take leaves a role without the right, if it is the role for where that is needed, or
+// the one for everywhere.
+func (b *Bench) take(from *role, r right, c Case) {
+	if from.Namespace != "" && from.Namespace != b.namespaceOf(r.scope, c) {
+		return
+	}
 	plural, group, sub := r.parts()
 	if sub != "" {
 		plural += "/" + sub
 	}
 	var rules []rbacv1.PolicyRule
 	for _, rule := range from.Rules {
-		if rule.APIGroups[0] != group || !slices.Contains(rule.Resources, plural) || !slices.Contains(rule.Verbs, r.verb) {
+		named := from.Namespace == "" && r.scope != rights.ScopeCluster && len(rule.ResourceNames) > 0 // of another namespace
+		if named || rule.APIGroups[0] != group || !slices.Contains(rule.Resources, plural) || !slices.Contains(rule.Verbs, r.verb) {
 			rules = append(rules, rule)
 			continue
 		}

@@ -18,7 +18,11 @@ func (b *Bench) Verify(t *testing.T, command string, unseen string, cases ...Cas
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := needs{}
+	var lacks []func()
+	seen, maybe := needs{}, needs{}
+	for _, r := range sometimes {
+		maybe.addRule(r)
+	}
 	for _, c := range cases {
 		user := b.user()
 		if b.Update {
@@ -26,14 +30,18 @@ func (b *Bench) Verify(t *testing.T, command string, unseen string, cases ...Cas
 		} else {
 			b.bind(t, user, b.roles(t, command, c), nil)
 		}
-		one := needs{}
+		one, exactly := needs{}, c
+		exactly.Types = nil // by their names
 		for _, asked := range b.do(t, user, c, command) {
 			seen.add(b, asked, c)
-			one.add(b, asked, c)
+			one.add(b, asked, exactly)
 		}
-		if c.Lacking && !b.Update && !t.Failed() {
-			b.lack(t, command, c, one)
+		if (c.Lacking || c.InProof && OneByOne()) && !b.Update && !t.Failed() {
+			lacks = append(lacks, func() { b.lack(t, command, c, one, maybe) })
 		}
+	}
+	for _, lack := range lacks { // after all: the cases may build on one another
+		lack()
 	}
 	for _, r := range sometimes {
 		seen.addRule(r)

@@ -107,8 +107,8 @@ type Looks struct {
 	Health func(ctx context.Context) (h Health, failed string, err error)
 	// Restarts counts those of containers.
 	Restarts func(ctx context.Context) (int, error)
-	// Warnings are the events since the gate's wait began.
-	Warnings func(ctx context.Context, since time.Time) []string
+	// Warnings are the events since the gate's wait began, as far as they could be read.
+	Warnings func(ctx context.Context, since time.Time) ([]string, error)
 }
 
 // Await passes the gate, or is a *GateError. look hears how it stands.
@@ -119,15 +119,23 @@ func (gate Gate) Await(ctx context.Context, by Looks, look func(Health)) error {
 	restarts := -1
 	var warned time.Time
 	var warnings []string
+	var unread error
 	for every := firstLook; ; every = min(every*3/2, lastLook) {
 		var asking sync.WaitGroup
 		if time.Since(warned) > lastLook {
-			asking.Go(func() { warned, warnings = time.Now(), by.Warnings(ctx, began) })
+			asking.Go(func() {
+				warned = time.Now()
+				warnings, unread = by.Warnings(ctx, began)
+			})
 		}
 		health, failed, err := by.Health(ctx)
 		asking.Wait()
 		now := time.Now()
 		health.Warnings = warnings
+		hidden := member.LacksRights(unread) // what else keeps them from being read, time may heal
+		if hidden && health.Current < health.Total {
+			health.Warnings = append(slices.Clip(warnings), "its events are not known: "+unread.Error())
+		}
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -137,6 +145,8 @@ func (gate Gate) Await(ctx context.Context, by Looks, look func(Health)) error {
 			currentSince = time.Time{}
 		case failed != "":
 			return &GateError{Health: health, Failed: failed}
+		case gate.OnWarnings && hidden:
+			return unread
 		case gate.OnWarnings && len(warnings) > 0:
 			return &GateError{Health: health, Failed: "warning: " + warnings[0]}
 		default:
@@ -149,8 +159,11 @@ func (gate Gate) Await(ctx context.Context, by Looks, look func(Health)) error {
 				look(health)
 				return nil
 			}
-			count, err := by.Restarts(ctx)
-			if err != nil {
+			count, uncounted := by.Restarts(ctx)
+			if member.LacksRights(uncounted) {
+				return uncounted
+			}
+			if err = uncounted; err != nil {
 				break
 			}
 			if currentSince.IsZero() {

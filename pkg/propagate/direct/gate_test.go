@@ -3,9 +3,14 @@ package direct
 import (
 	"context"
 	"errors"
+	"reflect"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // looked is a cluster that is healthy, but for what a test says, from that moment on.
@@ -13,6 +18,7 @@ type looked struct {
 	began              time.Time
 	unhealthy, fails   time.Duration
 	restarts, warnings time.Duration // 0: never
+	denied             error         // to those who may list neither pods nor events
 }
 
 func (l looked) since(at time.Duration) bool { return at > 0 && time.Since(l.began) >= at }
@@ -30,16 +36,48 @@ func (l looked) looks() Looks {
 		},
 		Restarts: func(context.Context) (int, error) {
 			if l.since(l.restarts) {
-				return 4, nil
+				return 4, l.denied
 			}
-			return 3, nil
+			return 3, l.denied
 		},
-		Warnings: func(context.Context, time.Time) []string {
+		Warnings: func(context.Context, time.Time) ([]string, error) {
 			if l.since(l.warnings) {
-				return []string{"BackOff: web"}
+				return []string{"BackOff: web"}, l.denied
 			}
-			return nil
+			return nil, l.denied
 		},
+	}
+}
+
+// Who may not list pods or events hears so where a gate depends on them, and where they
+// would say more.
+func TestGateOfWhoMayNotLook(t *testing.T) {
+	t.Parallel()
+	denied := apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "", errors.New("no"))
+	for _, tc := range []struct {
+		name string
+		gate Gate
+		is   looked
+		want error
+		says string
+	}{
+		{"healthy at once", Gate{Timeout: time.Second}, looked{}, nil, ""},
+		{"not healthy", Gate{Timeout: time.Second}, looked{unhealthy: time.Nanosecond}, &GateError{}, "its events are not known: " + denied.Error()},
+		{"warnings count", Gate{Timeout: time.Second, OnWarnings: true}, looked{}, denied, ""},
+		{"restarts count", Gate{Timeout: time.Minute, Bake: time.Second}, looked{}, denied, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				tc.is.began, tc.is.denied = time.Now(), denied
+				time.Sleep(time.Nanosecond)
+				var last Health
+				err := tc.gate.Await(t.Context(), tc.is.looks(), func(h Health) { last = h })
+				if reflect.TypeOf(err) != reflect.TypeOf(tc.want) || strings.Join(last.Warnings, "") != tc.says {
+					t.Errorf("%v, want %v; %q, want %q", err, tc.want, last.Warnings, tc.says)
+				}
+			})
+		})
 	}
 }
 

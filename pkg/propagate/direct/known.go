@@ -23,8 +23,9 @@ const (
 // known is what was learned of the live objects by listing them.
 type known struct {
 	objects map[set.Ref]*unstructured.Unstructured
-	// whole are the collections of which all was seen.
-	whole map[collection]bool
+	// listed are the collections of which something was seen, and whole those of which
+	// all was.
+	listed, whole map[collection]bool
 }
 
 // collection is all objects of a type in a namespace.
@@ -39,7 +40,7 @@ func (c *Change) collection() collection { return collection{c.Resource, c.Objec
 // in the place of many. What a list does not tell, also because the user may not
 // list, is asked for by name later.
 func (p *planner) learn(ctx context.Context, wanted []*Change) {
-	p.known = known{objects: map[set.Ref]*unstructured.Unstructured{}, whole: map[collection]bool{}}
+	p.known = known{objects: map[set.Ref]*unstructured.Unstructured{}, listed: map[collection]bool{}, whole: map[collection]bool{}}
 	count := map[collection]int{}
 	var lists []*Change // one of each collection
 	for _, c := range wanted {
@@ -59,7 +60,7 @@ func (p *planner) learn(ctx context.Context, wanted []*Change) {
 			if err != nil {
 				return nil
 			}
-			p.known.keep(&p.mu, page)
+			p.known.keep(&p.mu, at, page)
 			if seen += len(page); seen >= max(pageObjects, perObject*count[at]) {
 				return nil
 			}
@@ -72,9 +73,10 @@ func (p *planner) learn(ctx context.Context, wanted []*Change) {
 }
 
 // keep keeps a page of a collection.
-func (k known) keep(mu sync.Locker, page []unstructured.Unstructured) {
+func (k known) keep(mu sync.Locker, at collection, page []unstructured.Unstructured) {
 	mu.Lock()
 	defer mu.Unlock()
+	k.listed[at] = true
 	for i := range page {
 		k.objects[set.RefOf(&page[i])] = &page[i]
 	}

@@ -144,7 +144,7 @@ func planCluster(ctx context.Context, m *member.Member, objects []manifest.Objec
 	if o.CompareOnly {
 		return p.Plan, nil
 	}
-	if err := p.mayRemember(ctx); err != nil {
+	if err := p.mayRun(ctx); err != nil {
 		return nil, err
 	}
 	return p.Plan, nil

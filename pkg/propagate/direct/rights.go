@@ -2,50 +2,111 @@ package direct
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
-// mayRemember refuses a plan of somebody who may not write what its run remembers:
-// otherwise that would come out under way. Where the server does not say, the run
-// will hear it.
-func (p *planner) mayRemember(ctx context.Context) error {
+// access is verbs on a type in a namespace; "" is the whole cluster.
+type access struct {
+	collection
+
+	verbs []string
+}
+
+// mayRun refuses a plan of somebody who lacks a right that its run needs and that no dry
+// run has shown: otherwise that would come out under way. Where the server does not say,
+// the run will hear it.
+func (p *planner) mayRun(ctx context.Context) error {
 	if p.Idle() {
 		return nil
 	}
-	var needed []authorizationv1.ResourceAttributes
-	need := func(group, resource string, verbs ...string) {
-		for _, verb := range verbs {
-			needed = append(needed, authorizationv1.ResourceAttributes{Group: group, Resource: resource, Verb: verb, Namespace: p.options.StateNamespace})
+	// Asked in the order in which they are said.
+	var asked []authorizationv1.ResourceAttributes
+	for _, need := range p.accesses() {
+		for _, verb := range need.verbs {
+			asked = append(asked, authorizationv1.ResourceAttributes{
+				Group: need.resource.Group, Resource: need.resource.Resource, Verb: verb, Namespace: need.namespace,
+			})
 		}
 	}
-	need("", "secrets", p.writesRecords()...)
-	need("coordination.k8s.io", "leases", "create", "update", "delete") // the lock is taken, renewed and given back
-	answers := make([]string, len(needed))
+	denied := make([]bool, len(asked))
 	group, asking := errgroup.WithContext(ctx)
-	for i := range needed {
+	group.SetLimit(parallel)
+	for i := range asked {
 		group.Go(func() error {
-			if allowed, _, err := p.member.May(asking, needed[i]); err == nil && !allowed {
-				answers[i] = needed[i].Verb + " " + needed[i].Resource
-			}
+			allowed, _, err := p.member.May(asking, asked[i])
+			denied[i] = err == nil && !allowed
 			return asking.Err()
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return context.Cause(ctx)
 	}
-	lacking := slices.DeleteFunc(answers, func(answer string) bool { return answer == "" })
-	if len(lacking) == 0 {
+	var places []string
+	lacking := map[string][]string{}
+	for i, a := range asked {
+		if !denied[i] {
+			continue
+		}
+		if lacking[a.Namespace] == nil {
+			places = append(places, a.Namespace)
+		}
+		lacking[a.Namespace] = append(lacking[a.Namespace], a.Verb+" "+a.Resource)
+	}
+	if len(places) == 0 {
 		return nil
 	}
-	denied := fmt.Errorf("you may not %s in the namespace %s, in which the cluster remembers the set", strings.Join(lacking, ", "), p.options.StateNamespace)
-	return refused("%w", &member.DeniedError{Err: denied})
+	texts := make([]string, len(places))
+	for i, namespace := range places {
+		texts[i] = "you may not " + strings.Join(lacking[namespace], ", ")
+		switch namespace {
+		case "":
+			texts[i] += " at the cluster scope"
+		case p.options.StateNamespace:
+			texts[i] += " in the namespace " + namespace + ", in which the cluster remembers the set"
+		default:
+			texts[i] += " in the namespace " + namespace
+		}
+	}
+	return refused("%w", &member.DeniedError{Err: errors.New(strings.Join(texts, "; "))})
+}
+
+// accesses are what a run of the plan needs beside what it was planned by: to write what
+// the cluster remembers, under a lock that is taken, renewed and given back; to delete;
+// and to look at what is new to the set until it is current.
+func (p *planner) accesses() []access {
+	remembers := func(group, resource string, verbs ...string) access {
+		of := schema.GroupVersionResource{Group: group, Resource: resource}
+		return access{collection{member.Resource{GroupVersionResource: of}, p.options.StateNamespace}, verbs}
+	}
+	all := []access{remembers("", "secrets", p.writesRecords()...), remembers("coordination.k8s.io", "leases", "create", "update", "delete")}
+	need := func(at collection, verb string) {
+		same := func(a access) bool { return a.collection == at && slices.Contains(a.verbs, verb) }
+		if at.resource.Resource != "" && !slices.ContainsFunc(all, same) { // "": its definition comes first
+			all = append(all, access{at, []string{verb}})
+		}
+	}
+	for _, c := range p.Changes {
+		switch {
+		case c.Action == ActionDelete:
+			need(c.collection(), "delete")
+		case !p.options.Hub && !c.Drops() && c.Action != ActionKeep && !p.hasListed(c):
+			need(c.collection(), "list")
+		}
+	}
+	return all
+}
+
+// hasListed is true where planning has listed the objects of a change's type.
+func (p *planner) hasListed(c *Change) bool {
+	return p.known.listed[c.collection()] || p.set.Journal.Has(c.Object.GroupVersionKind().GroupKind(), c.Object.GetNamespace())
 }
 
 // writesRecords are the verbs that a run of the plan needs for the Secrets of the set,

@@ -16,10 +16,8 @@ import (
 )
 
 // warnings are the Warning events about the set's objects, and what their
-// controllers made of them, since a moment: each once, in words. A cluster that
-// does not let the user read events has none to show.
-func (p *Plan) warnings(ctx context.Context, since time.Time) []string {
-	var found []string
+// controllers made of them, since a moment: each once, in words.
+func (p *Plan) warnings(ctx context.Context, since time.Time) (found []string, err error) {
 	for _, namespace := range p.set.Journal.Namespaces {
 		request := member.ListRequest{
 			Resource:  member.Resource{GroupVersionResource: schema.GroupVersionResource{Version: "v1", Resource: "events"}, Kind: "Event", Namespaced: true},
@@ -27,7 +25,7 @@ func (p *Plan) warnings(ctx context.Context, since time.Time) []string {
 		}
 		for page, err := range p.member.Objects(ctx, request) {
 			if err != nil {
-				return found
+				return found, err
 			}
 			for i := range page {
 				if text := p.warning(&page[i], since); text != "" && !slices.Contains(found, text) {
@@ -36,7 +34,7 @@ func (p *Plan) warnings(ctx context.Context, since time.Time) []string {
 			}
 		}
 	}
-	return found
+	return found, nil
 }
 
 // warning is an event in words, if it is about the set and not older than since.

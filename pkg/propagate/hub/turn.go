@@ -133,7 +133,7 @@ func (t *Turn) Await(ctx context.Context, g direct.Gate, look func(direct.Health
 	return g.Await(ctx, direct.Looks{
 		Health:   one.look,
 		Restarts: func(context.Context) (int, error) { return 0, nil },
-		Warnings: func(context.Context, time.Time) []string { return nil },
+		Warnings: func(context.Context, time.Time) ([]string, error) { return nil, nil },
 	}, look)
 }
 

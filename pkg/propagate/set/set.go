@@ -218,6 +218,11 @@ func (j *Journal) Covers(kind schema.GroupKind, namespace string) {
 	}
 }
 
+// Has is true if Covers has noted that.
+func (j *Journal) Has(kind schema.GroupKind, namespace string) bool {
+	return slices.Contains(j.Kinds, kind) && (namespace == "" || slices.Contains(j.Namespaces, namespace))
+}
+
 // Save writes the journal, if nobody else has since it was read
 // (state.ErrChanged). The state namespace must be there, as it is under a lock.
 func (s *Set) Save(ctx context.Context) error {

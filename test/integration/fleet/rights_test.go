@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"flag"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/kubectl-fleet/kubectl-fleet/test/rights"
@@ -124,6 +125,19 @@ func TestRightsOfSets(t *testing.T) {
 	of := func(a *application, verb string, more ...string) rights.Case {
 		return rights.Case{Args: a.args(verb, more...), Namespace: a.name, Types: []string{"configmaps", "secrets", "deployments.apps"}}
 	}
+	// Who may not see whether somebody is at work on the set hears of it at the lock, and
+	// events are shown while something is not well.
+	unsaid := map[string]string{"get leases.coordination.k8s.io": "", "list events": ""}
+	// lacking tries a case without each of its rights, too, when what it did is undone.
+	lacking := func(c rights.Case, undo func()) rights.Case {
+		c.Lacking, c.Before, c.Tolerates = true, undo, unsaid
+		return c
+	}
+	// inProof is lacking where make proof alone does it.
+	inProof := func(c rights.Case, undo func()) rights.Case {
+		c.InProof, c.Before, c.Tolerates = true, undo, unsaid
+		return c
+	}
 	// A lock is renewed after a while; an apply of what is not there is a patch that may
 	// create; old revisions are deleted; and events are asked for while something is not
 	// well.
@@ -136,11 +150,16 @@ func TestRightsOfSets(t *testing.T) {
 	for command, cases := range map[string]func(*testing.T, *application) []rights.Case{
 		"propagate": func(t *testing.T, a *application) []rights.Case {
 			t.Helper()
+			gated := inProof(
+				of(a, "propagate", "-f", a.file(t, "third.yaml", with(first, "red", "green")), "--bake", "1s", "--gate-on-warnings"),
+				func() { a.propagate(t, second).want(t, 0) })
+			gated.Tolerates = map[string]string{"get leases.coordination.k8s.io": ""} // the gate is about events
 			return []rights.Case{
 				of(a, "propagate", "-f", a.file(t, "first.yaml", first), "--dry-run=server"),
-				of(a, "propagate", "-f", a.file(t, "first.yaml", first)),
-				of(a, "propagate", "-f", a.file(t, "second.yaml", second), "--prune"),
+				lacking(of(a, "propagate", "-f", a.file(t, "first.yaml", first)), func() { a.forget(t) }),
+				inProof(of(a, "propagate", "-f", a.file(t, "second.yaml", second), "--prune"), func() { a.propagate(t, first).want(t, 0) }),
 				of(a, "propagate", "-f", a.file(t, "second.yaml", second)),
+				gated,
 			}
 		},
 		"status": func(t *testing.T, a *application) []rights.Case {
@@ -152,18 +171,28 @@ func TestRightsOfSets(t *testing.T) {
 			t.Helper()
 			a.propagate(t, first).want(t, 0)
 			a.propagate(t, second, "--prune").want(t, 0)
-			return []rights.Case{of(a, "rollback")}
+			undone := func() { a.propagate(t, second, "--prune").want(t, 0) }
+			return []rights.Case{lacking(of(a, "rollback"), undone), inProof(of(a, "rollback", "--bake", "1s"), undone)}
 		},
 		"withdraw": func(t *testing.T, a *application) []rights.Case {
 			t.Helper()
 			a.propagate(t, first).want(t, 0)
-			return []rights.Case{of(a, "withdraw")}
+			return []rights.Case{lacking(of(a, "withdraw"), func() { a.propagate(t, first).want(t, 0) })}
 		},
 	} {
 		t.Run(command, func(t *testing.T) {
+			t.Parallel()
 			a := newApplication(t, "rights-"+command)
 			a.rights(t, a.state).Verify(t, command, unseen[command], cases(t, a)...)
 		})
+	}
+}
+
+// forget takes the set away, if there is one.
+func (a *application) forget(t *testing.T) {
+	t.Helper()
+	if got := a.do(t, "withdraw"); got.code != 0 && !strings.Contains(got.stderr, "no set") {
+		t.Fatalf("withdraw: %d %s", got.code, got.stderr)
 	}
 }
 
