@@ -103,13 +103,14 @@ func (p *Plan) inspectWaiting(ctx context.Context, cluster string, s *direct.Sta
 		s.Applied = s.Journal.Done
 		s.Health.Total++
 		item, _ := b.statusIn(cluster)
+		// The Work says already what the cluster is to have.
+		spec := map[string]any{"replicas": item.Status["replicas"]}
 		if item.Applied && item.Health == "Healthy" {
 			s.Health.Current++
 		} else {
-			s.Health.Waiting = append(s.Health.Waiting, b.ref().String()+": "+item.unhealthy())
+			s.Health.Waiting = append(s.Health.Waiting, b.ref().String()+": "+b.unhealthy(cluster, spec))
 		}
-		// The Work says already what the cluster is to have.
-		s.Count(b.workloadIn(cluster, map[string]any{"replicas": item.Status["replicas"]}))
+		s.Count(b.workloadIn(cluster, spec))
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/wait"
 )
 
 // verdict is how one template is in one cluster.
@@ -164,7 +165,8 @@ func (w *work) delivered(b *binding, cluster string) verdict {
 		return verdict{waiting: "its status is of the former generation"}
 	}
 	if item.Health != "Healthy" {
-		return verdict{waiting: item.unhealthy()}
+		spec, _ := w.manifest().Object["spec"].(map[string]any)
+		return verdict{waiting: b.unhealthy(cluster, spec)}
 	}
 	return verdict{current: true}
 }
@@ -179,8 +181,26 @@ func (b *binding) statusIn(cluster string) (status aggregated, known bool) {
 	return aggregated{}, false
 }
 
-// unhealthy says how a template is in a cluster where it is not healthy.
-func (a *aggregated) unhealthy() string { return "it is " + cmp.Or(a.Health, "Unknown") }
+// unhealthy says how a template is in a cluster where it is not healthy, and why, as far
+// as its status there shows with this spec.
+func (b *binding) unhealthy(cluster string, spec map[string]any) string {
+	item, _ := b.statusIn(cluster)
+	if item.Health != "Unhealthy" {
+		return "it is " + cmp.Or(item.Health, "Unknown")
+	}
+	there := b.workloadIn(cluster, spec)
+	if generation, says, _ := unstructured.NestedInt64(item.Status, "generation"); says {
+		there.SetGeneration(generation)
+	}
+	switch there.GroupVersionKind().GroupKind().String() {
+	case "Service", "Ingress.networking.k8s.io": // of which Karmada asks more than kstatus
+		return "it is Unhealthy: no load balancer has given it an address"
+	}
+	if verdict, why := wait.Of(there); verdict != wait.Current {
+		return "it is Unhealthy: " + why
+	}
+	return "it is Unhealthy"
+}
 
 // isOlder is true for the status of an object in a cluster that is of before a
 // generation of it. Karmada says it of workloads

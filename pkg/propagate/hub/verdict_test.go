@@ -86,7 +86,7 @@ func TestVerdictOnDelivery(t *testing.T) {
 		{"not said to be applied", applied, "{status: {aggregatedStatus: [{clusterName: c1, appliedMessage: soon}]}}", "c1", verdict{waiting: "soon"}},
 		{"of the former generation", applied, "{status: {aggregatedStatus: [{clusterName: c1, applied: true, health: Healthy, status: {resourceTemplateGeneration: 6}}]}}", "c1", verdict{waiting: "its status is of the former generation"}},
 		{"without a generation", applied, "{status: {aggregatedStatus: [{clusterName: c1, applied: true, health: Healthy}]}}", "c1", verdict{current: true}},
-		{"unhealthy", applied, "{status: {aggregatedStatus: [{clusterName: c1, applied: true, health: Unhealthy}]}}", "c1", verdict{waiting: "it is Unhealthy"}},
+		{"unhealthy", applied, "{status: {aggregatedStatus: [{clusterName: c1, applied: true, health: Unhealthy, status: {phase: Pending}}]}, spec: {resource: {apiVersion: v1, kind: PersistentVolumeClaim}}}", "c1", verdict{waiting: "it is Unhealthy: PVC is not Bound. phase: Pending"}},
 		{"of unknown health", applied, "{status: {aggregatedStatus: [{clusterName: c1, applied: true}]}}", "c1", verdict{waiting: "it is Unknown"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -97,6 +97,31 @@ func TestVerdictOnDelivery(t *testing.T) {
 			}
 			if got := w.delivered(bound(t, tc.binding), tc.cluster); got != tc.want {
 				t.Errorf("%+v, want %+v", got, tc.want)
+			}
+		})
+	}
+}
+
+// Why a template is not healthy is what the direct engine would say of the object, by what
+// Karmada keeps of its status; and nothing, where that does not tell.
+func TestUnhealthyWhy(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, kind, spec, status, want string }{
+		{"no pod is ready", "apiVersion: apps/v1, kind: Deployment", "{replicas: 2, progressDeadlineSeconds: 600}",
+			"{generation: 3, observedGeneration: 3, replicas: 2, updatedReplicas: 2, unavailableReplicas: 2}", "it is Unhealthy: Available: 0/2"},
+		{"a rollout is stuck", "apiVersion: apps/v1, kind: Deployment", "{replicas: 2, progressDeadlineSeconds: 600}",
+			"{generation: 3, observedGeneration: 3, replicas: 3, updatedReplicas: 1, readyReplicas: 2, availableReplicas: 2}", "it is Unhealthy: Updated: 1/2"},
+		{"its controller is behind", "apiVersion: apps/v1, kind: Deployment", "{replicas: 2}",
+			"{generation: 4, observedGeneration: 3, replicas: 2, updatedReplicas: 2, readyReplicas: 2, availableReplicas: 2}",
+			"it is Unhealthy: Deployment generation is 4, but latest observed generation is 3"},
+		{"no address", "apiVersion: v1, kind: Service", "{type: LoadBalancer}", "{loadBalancer: {}}", "it is Unhealthy: no load balancer has given it an address"},
+		{"nobody knows", "apiVersion: v1, kind: ConfigMap", "{}", "{}", "it is Unhealthy"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			b := bound(t, "{spec: {resource: {"+tc.kind+"}}, status: {aggregatedStatus: [{clusterName: c1, applied: true, health: Unhealthy, status: "+tc.status+"}]}}")
+			if got := b.unhealthy("c1", object(t, "{kind: Any, spec: "+tc.spec+"}").Object["spec"].(map[string]any)); got != tc.want {
+				t.Errorf("%q, want %q", got, tc.want)
 			}
 		})
 	}
