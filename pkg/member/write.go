@@ -25,6 +25,8 @@ type WriteOptions struct {
 	Force bool
 	// Version has Delete delete only what is still of this resourceVersion.
 	Version string
+	// Body is the JSON of the object that Apply sends, for who has it; nil: it is made.
+	Body []byte
 
 	accept string // "": the whole object
 }
@@ -50,11 +52,6 @@ func (m *Member) Apply(ctx context.Context, r Resource, object *unstructured.Uns
 	return asObject(path, data)
 }
 
-// Try has the server check an apply, and keep nothing.
-func (m *Member) Try(ctx context.Context, r Resource, object *unstructured.Unstructured) error {
-	return m.ApplyUnseen(ctx, r, object, WriteOptions{DryRun: true})
-}
-
 // ApplyUnseen is Apply for who need not see what the object is then: only the metadata
 // is sent back, which spares both sides work.
 func (m *Member) ApplyUnseen(ctx context.Context, r Resource, object *unstructured.Unstructured, o WriteOptions) error {
@@ -78,9 +75,11 @@ func (m *Member) ApplyUnseen(ctx context.Context, r Resource, object *unstructur
 }
 
 func (m *Member) apply(ctx context.Context, r Resource, object *unstructured.Unstructured, o WriteOptions) (path string, data []byte, err error) {
-	body, err := object.MarshalJSON()
-	if err != nil {
-		return "", nil, m.classify(err)
+	body := o.Body
+	if body == nil {
+		if body, err = object.MarshalJSON(); err != nil {
+			return "", nil, m.classify(err)
+		}
 	}
 	path = ListRequest{Resource: r, Namespace: object.GetNamespace(), Name: object.GetName()}.path()
 	req := m.rest.Patch(types.ApplyYAMLPatchType).AbsPath(path).Param("fieldManager", FieldManager).Body(body)

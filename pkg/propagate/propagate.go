@@ -30,6 +30,7 @@ type Request struct {
 // Plan plans for every cluster, side by side. Nothing is written. Two that turn
 // out to be one cluster, or a copy of it, are refused.
 func Plan(ctx context.Context, f Fleet, r Request) fanout.Results[*direct.Plan] {
+	r.Options.Forms = direct.NewForms()
 	planned := fanout.Collect(ctx, f.Clusters, f.Fanout, func(ctx context.Context, c inventory.Cluster) (*direct.Plan, error) {
 		m, err := f.Members.Member(ctx, c)
 		if err != nil {

@@ -192,7 +192,7 @@ func (p *Plan) apply(ctx context.Context, c *Change) error {
 // write applies an object. What becomes of a template is of interest in a hub alone:
 // in other clusters the gate looks at all objects together.
 func (p *Plan) write(ctx context.Context, c *Change) error {
-	o := member.WriteOptions{Force: c.force}
+	o := p.sent(c, false)
 	if !p.options.Hub {
 		return p.member.ApplyUnseen(ctx, c.Resource, c.Object.Unstructured, o)
 	}
@@ -201,6 +201,11 @@ func (p *Plan) write(ctx context.Context, c *Change) error {
 		c.Became(after)
 	}
 	return err
+}
+
+// sent is how an object is sent.
+func (p *Plan) sent(c *Change, dryRun bool) member.WriteOptions {
+	return member.WriteOptions{DryRun: dryRun, Force: c.force, Body: p.options.Forms.encode(c.Object.Unstructured)}
 }
 
 // awaitEstablished waits until the definitions that were applied are served.

@@ -26,6 +26,8 @@ type known struct {
 	// listed are the collections of which something was seen, and whole those of which
 	// all was.
 	listed, whole map[collection]bool
+	// absent are objects that were asked for by name, and are not there.
+	absent map[set.Ref]bool
 }
 
 // collection is all objects of a type in a namespace.
@@ -37,12 +39,13 @@ type collection struct {
 func (c *Change) collection() collection { return collection{c.Resource, c.Object.GetNamespace()} }
 
 // learn lists the collections that have several of the wanted objects: one request
-// in the place of many. What a list does not tell, also because the user may not
-// list, is asked for by name later.
+// in the place of many. Beside that it looks for the wanted namespaces, since in one
+// that is not there the server can try nothing. What is not told here, also because the
+// user may not ask, is asked for by name later.
 func (p *planner) learn(ctx context.Context, wanted []*Change) {
-	p.known = known{objects: map[set.Ref]*unstructured.Unstructured{}, listed: map[collection]bool{}, whole: map[collection]bool{}}
+	p.known = known{objects: map[set.Ref]*unstructured.Unstructured{}, listed: map[collection]bool{}, whole: map[collection]bool{}, absent: map[set.Ref]bool{}}
 	count := map[collection]int{}
-	var lists []*Change // one of each collection
+	var lists, namespaces []*Change // lists has one of each collection
 	for _, c := range wanted {
 		if c.Untried {
 			continue
@@ -52,9 +55,19 @@ func (p *planner) learn(ctx context.Context, wanted []*Change) {
 		if count[at] == fewObjects {
 			lists = append(lists, c)
 		}
+		if c.stage() == stageNamespaces {
+			namespaces = append(namespaces, c)
+		}
+	}
+	if len(namespaces) < fewObjects {
+		lists = append(lists, namespaces...)
 	}
 	_ = each(ctx, lists, func(ctx context.Context, c *Change) error {
 		at := c.collection()
+		if count[at] < fewObjects {
+			p.find(ctx, c)
+			return nil
+		}
 		seen := 0
 		for page, err := range p.member.Objects(ctx, member.ListRequest{Resource: at.resource, Namespace: at.namespace, Limit: pageObjects}) {
 			if err != nil {
@@ -70,6 +83,24 @@ func (p *planner) learn(ctx context.Context, wanted []*Change) {
 		p.known.whole[at] = true
 		return nil
 	})
+	for _, c := range namespaces {
+		if live, told := p.known.of(c); told && live == nil {
+			p.missing[c.Object.GetName()] = true
+		}
+	}
+}
+
+// find asks for one object by name.
+func (p *planner) find(ctx context.Context, c *Change) {
+	live, err := p.member.Object(ctx, c.Resource, c.Object.GetNamespace(), c.Object.GetName())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case err == nil:
+		p.known.objects[c.ref()] = live
+	case member.IsObjectNotFound(err):
+		p.known.absent[c.ref()] = true
+	}
 }
 
 // keep keeps a page of a collection.
@@ -82,13 +113,18 @@ func (k known) keep(mu sync.Locker, at collection, page []unstructured.Unstructu
 	}
 }
 
+// of is the live object of a change, nil if there is none, as far as that is told.
+func (k known) of(c *Change) (live *unstructured.Unstructured, told bool) {
+	if live, is := k.objects[c.ref()]; is {
+		return live, true
+	}
+	return nil, k.whole[c.collection()] || k.absent[c.ref()]
+}
+
 // read is the live object of a change; nil if there is none.
 func (p *planner) read(ctx context.Context, c *Change) (*unstructured.Unstructured, error) {
-	if live, is := p.known.objects[c.ref()]; is {
+	if live, told := p.known.of(c); told {
 		return live, nil
-	}
-	if p.known.whole[c.collection()] {
-		return nil, nil
 	}
 	live, err := p.member.Object(ctx, c.Resource, c.Object.GetNamespace(), c.Object.GetName())
 	if member.IsObjectNotFound(err) {

@@ -43,6 +43,9 @@ type Options struct {
 	// TakesBack: a run of the plan that fails is taken back by another.
 	TakesBack bool
 
+	// Forms are those that the plans of several clusters share; nil: they share none.
+	Forms *Forms
+
 	pruneOnly func(set.Ref) bool // nil: all that is not wanted
 }
 
@@ -105,7 +108,8 @@ type planner struct {
 	known known
 
 	mu       sync.Mutex
-	missing  map[string]bool // those of spaces that are not there yet, as far as that is known
+	missing  map[string]bool     // those of spaces that are not there yet, as far as that is known
+	tried    map[collection]bool // something new of them was
 	problems []ObjectError
 }
 
@@ -118,7 +122,7 @@ func PlanCluster(ctx context.Context, m *member.Member, objects []manifest.Objec
 func planCluster(ctx context.Context, m *member.Member, objects []manifest.Object, o Options, purpose purpose) (*Plan, error) {
 	p := &planner{
 		Plan:      &Plan{Cluster: m.Cluster().Name, options: o, member: m, purpose: purpose},
-		resources: map[schema.GroupVersionKind]member.Resource{}, planned: map[schema.GroupKind]member.Resource{}, spaces: map[string]bool{}, missing: map[string]bool{},
+		resources: map[schema.GroupVersionKind]member.Resource{}, planned: map[schema.GroupKind]member.Resource{}, spaces: map[string]bool{}, missing: map[string]bool{}, tried: map[collection]bool{},
 	}
 	if err := p.remember(ctx); err != nil {
 		return nil, err
@@ -248,14 +252,14 @@ func (p *planner) plan(ctx context.Context, c *Change) error {
 	if c.live == nil {
 		return p.tryNew(ctx, c)
 	}
-	after, err := p.member.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{DryRun: true})
+	after, err := p.member.Apply(ctx, c.Resource, c.Object.Unstructured, p.sent(c, true))
 	if conflicts := conflictsOf(err); conflicts != nil {
 		if !p.options.ForceConflicts {
 			return conflicts
 		}
 		c.force = true
 		c.Why = "takes over " + conflicts.owners()
-		after, err = p.member.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{DryRun: true, Force: true})
+		after, err = p.member.Apply(ctx, c.Resource, c.Object.Unstructured, p.sent(c, true))
 	}
 	if err != nil {
 		return err
@@ -265,14 +269,16 @@ func (p *planner) plan(ctx context.Context, c *Change) error {
 }
 
 // tryNew has the server try an object that is not there. In a namespace that is
-// made only with it the server cannot.
+// made only with it the server cannot, and says no more than whether the user may: of
+// each type one asks that.
 func (p *planner) tryNew(ctx context.Context, c *Change) error {
 	namespace := c.Object.GetNamespace()
 	p.mu.Lock()
-	missing := p.missing[namespace]
+	told := p.missing[namespace] && p.tried[c.collection()]
+	p.tried[c.collection()] = true
 	p.mu.Unlock()
-	if !missing {
-		err := p.member.Try(ctx, c.Resource, c.Object.Unstructured)
+	if !told {
+		err := p.member.ApplyUnseen(ctx, c.Resource, c.Object.Unstructured, p.sent(c, true))
 		if conflicts := conflictsOf(err); conflicts != nil { // somebody made it a moment ago
 			return conflicts
 		}

@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -28,7 +29,6 @@ func (p *planner) prepare(ctx context.Context, objects []manifest.Object) ([]*Ch
 	changes := make([]*Change, 0, len(objects))
 	written := map[set.Ref]*Change{} // by kind, whatever the version
 	for _, o := range objects {
-		o.Unstructured = o.DeepCopy()
 		resource, installed, err := p.resource(ctx, o)
 		if err != nil {
 			if !isRefusal(err) {
@@ -37,20 +37,17 @@ func (p *planner) prepare(ctx context.Context, objects []manifest.Object) ([]*Ch
 			p.refuse(o, err)
 			continue
 		}
-		if err := p.place(o, resource); err != nil {
+		namespace, err := p.place(o, resource)
+		if err != nil {
 			p.refuse(o, err)
 			continue
 		}
-		labels, _, err := unstructured.NestedStringMap(o.Object, "metadata", "labels")
-		if err != nil { // of an override: what is read has been checked
-			p.refuse(o, refused("%w", err))
+		form, err := p.options.Forms.of(o.Unstructured, namespace, p.set.PartOf())
+		if err != nil {
+			p.refuse(o, err)
 			continue
 		}
-		if labels == nil {
-			labels = map[string]string{}
-		}
-		labels[set.PartOfLabel] = p.set.PartOf()
-		o.SetLabels(labels)
+		o.Unstructured = form
 		c := &Change{Object: o, Resource: resource, Untried: !installed}
 		id := c.ref().Unversioned()
 		if other := written[id]; other != nil {
@@ -84,20 +81,19 @@ func (p *planner) resource(ctx context.Context, o manifest.Object) (r member.Res
 	return r, false, &member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf("the cluster has no kind %s of %s", kind.Kind, kind.GroupVersion())}
 }
 
-// place gives an object its namespace, as kubectl does.
-func (p *planner) place(o manifest.Object, r member.Resource) error {
+// place is the namespace that an object goes to, as with kubectl; "" for one of the
+// whole cluster.
+func (p *planner) place(o manifest.Object, r member.Resource) (string, error) {
 	switch given := o.GetNamespace(); {
 	case !r.Namespaced && given != "":
-		return refused("it is of the whole cluster, and names the namespace %s", given)
+		return "", refused("it is of the whole cluster, and names the namespace %s", given)
 	case !r.Namespaced:
-	case given == "" && p.options.Namespace != "":
-		o.SetNamespace(p.options.Namespace)
-	case given == "" && p.member.Cluster().Namespace != "":
-		o.SetNamespace(p.member.Cluster().Namespace)
+		return "", nil
 	case given == "":
-		o.SetNamespace("default")
+		return cmp.Or(p.options.Namespace, p.member.Cluster().Namespace, "default"), nil
 	case p.options.Namespace != "" && given != p.options.Namespace:
-		return refused("it names the namespace %s, and --namespace is %s", given, p.options.Namespace)
+		return "", refused("it names the namespace %s, and --namespace is %s", given, p.options.Namespace)
+	default:
+		return given, nil
 	}
-	return nil
 }

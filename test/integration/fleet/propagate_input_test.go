@@ -140,6 +140,16 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: %[1]s}]
 			return nil
 		})
 		a.refusedHere(t, r, "app.yaml:6: Secret "+a.name+"/db: ", "app.yaml:11: Deployment "+a.name+"/web: ", "is forbidden")
+
+		// In a namespace that is not there yet servers try nothing, and say that all the same.
+		fresh := a.name + "-fresh"
+		manifest := "apiVersion: v1\nkind: Namespace\nmetadata: {name: " + fresh + "}\n"
+		for i := range 40 {
+			manifest += fmt.Sprintf("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: map-%d, namespace: %s}\n", i, fresh)
+		}
+		manifest += strings.NewReplacer("{name: db}", "{name: db, namespace: "+fresh+"}", "metadata: {name: web}", "metadata: {name: web, namespace: "+fresh+"}").Replace(moreObjects)
+		r = a.run(t, "propagate", "--name", a.name, "--state-namespace", a.state, "-C", strings.Join(a.clusters, ","), "--yes", "--as", a.name, "-f", a.file(t, "fresh.yaml", manifest))
+		a.refusedHere(t, r, ": Secret "+fresh+"/db: ", ": Deployment "+fresh+"/web: ", "is forbidden")
 	})
 }
 
