@@ -43,6 +43,8 @@ type Env struct {
 	printsRoles bool
 	// left: an end now leaves something that a person must see to.
 	left *atomic.Bool
+	// collects counts how often it was said when garbage is collected: the last counts.
+	collects *atomic.Int64
 }
 
 func processEnv() *Env {
@@ -53,6 +55,7 @@ func processEnv() *Env {
 		ErrTerminal: term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb",
 		Getenv:      os.Getenv,
 		left:        &atomic.Bool{},
+		collects:    &atomic.Int64{},
 	}
 }
 

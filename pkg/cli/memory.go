@@ -5,15 +5,11 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"sync/atomic"
 )
 
 // fewBytes is what Go's part of the process may use before garbage is collected
 // at all. A short answer of a few clusters fits.
 const fewBytes = 24 << 20
-
-// collects counts how often it was said when garbage is collected: the last counts.
-var collects atomic.Int64
 
 // collectLate puts the first garbage collection off until fewBytes are in use;
 // from then on they come as Go has them. Go begins at 4 MB, of which the
@@ -33,7 +29,7 @@ func (e *Env) collectAt(bytes int64, again bool) {
 	if e.Getenv("GOGC") != "" || e.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
-	turn := collects.Add(1)
+	turn := e.collects.Add(1)
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(bytes)
 	var collected func(int64)
@@ -41,7 +37,7 @@ func (e *Env) collectAt(bytes int64, again bool) {
 		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 		metrics.Read(live)
 		switch {
-		case collects.Load() != turn: // another amount counts by now
+		case e.collects.Load() != turn: // another amount counts by now
 		case again && live[0].Value.Uint64() < uint64(bytes)/2:
 			runtime.AddCleanup(new([64]byte), collected, bytes)
 		default:
