@@ -34,6 +34,7 @@ func (r *run) cut(ctx context.Context) {
 		is, sign, err := r.awaitCut(ctx, p)
 		switch {
 		case err != nil && ctx.Err() != nil:
+			own.Uncut = fmt.Sprintf("%v, and Backup %s was %s", context.Cause(ctx), own.Backup.Name, standing(is, own.Location))
 			return nil //nolint:nilerr // it may be a good Backup; its cut is not known, and so it is torn
 		case err != nil:
 			return err
@@ -52,6 +53,20 @@ func (r *run) cut(ctx context.Context) {
 		}
 		return nil
 	})
+}
+
+// standing is how far a Backup was that is not waited for any more: while it is in
+// progress it is the store, mostly, that takes long.
+func standing(b *velerov1.Backup, store v1alpha1.StorageLocation) string {
+	switch {
+	case b == nil:
+		return "not seen"
+	case b.Status.Phase == velerov1.BackupPhaseInProgress:
+		return fmt.Sprintf("InProgress still; it is written to %s", store)
+	case b.Status.Phase == "":
+		return "not begun"
+	}
+	return string(b.Status.Phase) + " still"
 }
 
 // errVolumesCut ends the wait for a Backup whose volumes are cut.

@@ -123,10 +123,10 @@ func (p *part) give(ctx context.Context, e *v1alpha1.BackupExecution) error {
 		}
 		b, err = p.velero.AwaitBackup(ctx, b.Name, func(b *velerov1.Backup) bool { return velero.IsTerminal(b.Status.Phase) }, nil)
 		if err != nil {
-			return fmt.Errorf("its bucket: %w", err)
+			return fmt.Errorf("its store, %s: %w", own.Location, err)
 		}
 		if b.Status.Phase != velerov1.BackupPhaseCompleted {
-			return fmt.Errorf("its bucket: Backup %s is %s", b.Name, b.Status.Phase)
+			return fmt.Errorf("its store, %s: Backup %s is %s: %s", own.Location, b.Name, b.Status.Phase, b.Status.FailureReason)
 		}
 	}
 	p.journal.BackupExecution = *e

@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -119,7 +120,7 @@ type MemberExecution struct {
 	Instants BackupInstants `json:"instants,omitzero"`
 	// CutBy is by which sign the cut was known to be over.
 	CutBy CutSign `json:"cutBy,omitempty"`
-	// Uncut is why that is not believed any more.
+	// Uncut is why that is not known, or not believed any more.
 	Uncut string `json:"uncut,omitempty"`
 	// ClockOffsetMillis is what the cluster's clock was ahead by. Only when Backups expire is
 	// told with it.
@@ -152,6 +153,10 @@ type StorageLocation struct {
 	Provider string `json:"provider,omitempty"`
 	Bucket   string `json:"bucket,omitempty"`
 	Prefix   string `json:"prefix,omitempty"`
+}
+
+func (l StorageLocation) String() string {
+	return fmt.Sprintf("bucket %s, prefix %q", l.Bucket, l.Prefix)
 }
 
 // MemberBackup is a Backup of Velero's.

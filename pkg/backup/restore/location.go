@@ -97,7 +97,7 @@ func (l *look) location(ctx context.Context, part *v1alpha1.RestoreMember) (stri
 		l.refuse("location", "see its status, and Velero's log", "BackupStorageLocation %s, which has the backup of %s, is not available%s", away.Name, part.Source, colon(away.Status.Message))
 		return "", nil
 	}
-	l.refuse("location", readOnlyLocation(part), "no BackupStorageLocation is at bucket %s, prefix %q, where the backup of %s is", part.Location.Bucket, part.Location.Prefix, part.Source)
+	l.refuse("location", readOnlyLocation(part), "no BackupStorageLocation is at %s, where the backup of %s is", part.Location, part.Source)
 	return "", nil
 }
 

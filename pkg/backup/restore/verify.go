@@ -118,8 +118,7 @@ func (v *verifier) location(ctx context.Context, server velero.Server) (bool, er
 		return false, err
 	}
 	if v.is.Location.Bucket != "" && !isAt(at, v.is.Location) {
-		is := velero.Place(at)
-		v.problem("BackupStorageLocation %s is at bucket %s, prefix %q by now, and was at %s, %q", at.Name, is.Bucket, is.Prefix, v.is.Location.Bucket, v.is.Location.Prefix)
+		v.problem("BackupStorageLocation %s is at %s by now, and was at %s", at.Name, velero.Place(at), v.is.Location)
 	}
 	if at.Status.Phase != velerov1.BackupStorageLocationPhaseAvailable {
 		v.problem("BackupStorageLocation %s is not available%s", at.Name, colon(at.Status.Message))

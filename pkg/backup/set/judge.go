@@ -97,6 +97,9 @@ func missing(m *v1alpha1.MemberExecution) string {
 		if b.Reason != "" {
 			text += ": " + b.Reason
 		}
+		if m.Location.Bucket != "" && b.Phase == string(velerov1.BackupPhaseFailed) {
+			text += " (" + m.Location.String() + ")"
+		}
 		return text
 	case b.Items == 0:
 		return fmt.Sprintf("Backup %s has no items: its filters match nothing", b.Name)
@@ -153,11 +156,7 @@ func grade(e *v1alpha1.BackupExecution, doubt string) (v1alpha1.BackupGrade, *v1
 		quiet = max(quiet, *m.Instants.Quiet)
 	}
 	for _, m := range members {
-		if m.Instants.Asked == nil || m.Instants.Cut == nil {
-			why := "when the Backup of " + m.Cluster + " was asked for and cut is not known"
-			if m.Uncut != "" {
-				why += ": " + m.Uncut
-			}
+		if why := untimed(m); why != "" {
 			return v1alpha1.GradeTorn, m, why
 		}
 		if *m.Instants.Asked < quiet {
@@ -173,6 +172,19 @@ func grade(e *v1alpha1.BackupExecution, doubt string) (v1alpha1.BackupGrade, *v1
 		}
 	}
 	return v1alpha1.GradeQuiesced, nil, ""
+}
+
+// untimed is why it is not known when a member's Backup was made; "" if it is.
+func untimed(m *v1alpha1.MemberExecution) string {
+	switch {
+	case m.Instants.Asked == nil:
+		return "when the Backup of " + m.Cluster + " was asked for is not known"
+	case m.Instants.Cut == nil && m.Uncut != "":
+		return "when the cut of " + m.Cluster + " was over is not known: " + m.Uncut
+	case m.Instants.Cut == nil:
+		return "when the cut of " + m.Cluster + " was over is not known"
+	}
+	return ""
 }
 
 // holds is true if the policy has something to be held still in a member.
@@ -193,7 +205,11 @@ func unquiesced(members []*v1alpha1.MemberExecution) (v1alpha1.BackupGrade, *v1a
 	var last int64
 	for _, m := range members {
 		if m.Instants.Asked == nil || m.Instants.Cut == nil {
-			return v1alpha1.GradeIndependent, nil, "when the Backup of " + m.Cluster + " was made is not known"
+			why := "when the Backup of " + m.Cluster + " was made is not known"
+			if m.Uncut != "" {
+				why += ": " + m.Uncut
+			}
+			return v1alpha1.GradeIndependent, nil, why
 		}
 		last = max(last, *m.Instants.Asked)
 	}

@@ -93,7 +93,7 @@ func (f *logsFlags) run(ctx context.Context, name string) error {
 	f.env.SayFailures(failures)
 	for _, m := range inBuckets(&s.Execution, s.Silent()) {
 		f.env.Note("%s was not asked, or has not answered: the log of %s is in %s; velero backup logs %s reads it by a cluster with a BackupStorageLocation there",
-			m.Cluster, m.Backup.Name, bucketOf(m), m.Backup.Name)
+			m.Cluster, m.Backup.Name, m.Location, m.Backup.Name)
 	}
 	if verdict := cli.Verdict(len(logs)+len(failures)-len(logs.Failures(nil)), failures); verdict != nil {
 		return verdict
