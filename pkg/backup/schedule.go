@@ -69,9 +69,30 @@ func Surplus(p *v1alpha1.BackupSchedule, sets []Set) []Set {
 			surplus = append(surplus, s)
 			continue
 		}
-		if e.Status.Phase == v1alpha1.BackupSealed && e.Status.Complete && set.Better(e.Status.Grade, p.Spec.MinimumGrade) {
+		if isGood(p, e) {
 			good++
 		}
 	}
 	return slices.Clip(surplus)
+}
+
+// FindNewest finds the newest set of a policy that is complete and good enough for it; nil
+// if there is none. newer are those that are not, and the runs that may become sets.
+func FindNewest(p *v1alpha1.BackupSchedule, sets []Set) (found *Set, newer []Set) {
+	for i := range sets { // the newest first
+		e := &sets[i].Execution
+		switch {
+		case e.Spec.Policy.Name != p.Name || e.Status.Phase == v1alpha1.BackupAborted:
+		case isGood(p, e):
+			return &sets[i], newer
+		default:
+			newer = append(newer, sets[i])
+		}
+	}
+	return nil, newer
+}
+
+// isGood is true for a set that is complete and of the policy's minimum grade.
+func isGood(p *v1alpha1.BackupSchedule, e *v1alpha1.BackupExecution) bool {
+	return e.Status.Phase == v1alpha1.BackupSealed && e.Status.Complete && set.Better(e.Status.Grade, p.Spec.MinimumGrade)
 }

@@ -1,6 +1,7 @@
 package backup_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -63,5 +64,40 @@ func TestSurplus(t *testing.T) {
 	p.Spec.Retention = 0
 	if surplus := backup.Surplus(p, sets); len(surplus) > 0 {
 		t.Errorf("without a retention: %+v", surplus)
+	}
+}
+
+// The newest set of a policy that can be relied on, and what is newer and is not.
+func TestFindNewest(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	of := func(hour int, policy string, phase v1alpha1.BackupPhase, grade v1alpha1.BackupGrade) backup.Set {
+		return setOf(policy, now.Add(-time.Duration(hour)*time.Hour), phase, grade)
+	}
+	lacking := of(4, "shop", v1alpha1.BackupSealed, v1alpha1.GradeQuiesced)
+	lacking.Execution.Status.Complete = false
+	sets := []backup.Set{
+		of(0, "other", v1alpha1.BackupSealed, v1alpha1.GradeQuiesced), of(1, "shop", v1alpha1.BackupAborted, ""), of(2, "shop", v1alpha1.BackupFinishing, ""),
+		of(3, "shop", v1alpha1.BackupSealed, v1alpha1.GradeTorn), lacking,
+		of(5, "shop", v1alpha1.BackupSealed, v1alpha1.GradeAligned), of(6, "shop", v1alpha1.BackupSealed, v1alpha1.GradeQuiesced),
+	}
+	for _, test := range []struct {
+		policy string
+		least  v1alpha1.BackupGrade
+		want   int // of sets; -1: none
+		newer  int
+	}{
+		{"shop", v1alpha1.GradeAligned, 5, 3},
+		{"shop", v1alpha1.GradeQuiesced, 6, 4},
+		{"other", v1alpha1.GradeQuiesced, 0, 0},
+		{"bank", v1alpha1.GradeIndependent, -1, 0},
+	} {
+		p := &v1alpha1.BackupSchedule{Spec: v1alpha1.BackupScheduleSpec{MinimumGrade: test.least}}
+		p.Name = test.policy
+		found, newer := backup.FindNewest(p, sets)
+		is := slices.IndexFunc(sets, func(s backup.Set) bool { return found != nil && s.Execution.Name == found.Execution.Name })
+		if is != test.want || len(newer) != test.newer {
+			t.Errorf("%s, %s or better: %d, and %d are newer", test.policy, test.least, is, len(newer))
+		}
 	}
 }

@@ -18,9 +18,9 @@ import (
 )
 
 func newCmdDrill(env *cli.Env) *cobra.Command {
-	flags := &drillFlags{restoreFlags: restoreFlags{env: env, clusters: cli.NewClusterFlags(env)}}
+	flags := &drillFlags{restoreFlags: restoreFlags{env: env, clusters: cli.NewClusterFlags(env), manifest: manifestFlags{policies: true}}}
 	cmd := &cobra.Command{
-		Use:   "drill SET",
+		Use:   "drill [SET]",
 		Short: "Restore a set beside what runs, see that it works, and delete it again",
 		Long: `Restore a set beside what runs, see that it works, and delete it again.
 
@@ -29,18 +29,24 @@ The set is restored as restore does it, with the policy's probes and the set's w
 Then what the drill made is deleted, and nothing else: also if it failed, and after Ctrl-C. What a drill has left that was
 killed is deleted by the next one, or by --clean-up.
 
+With -f and the file of a policy, and no SET, it is the newest set of that policy that is complete and of its minimum grade;
+which one is said, and what newer one is not.
+
 What is restored runs: keep it from what it would talk to outside of its namespaces.
 
 Exit codes: those of restore; 6 if something is left that could not be deleted.`,
 		Example: `  # Does last night's set work?
   kubectl fleetbackup drill shop-k3x9 --yes
 
+  # For cron: does the newest set work?
+  kubectl fleetbackup drill -f shop.yaml --yes
+
   # In a cluster that has nothing else to do
   kubectl fleetbackup drill shop-k3x9 --map east=lab,west=lab2
 
   # Delete what a drill has left that was killed
   kubectl fleetbackup drill shop-k3x9 --clean-up -C east,west --yes`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MaximumNArgs(1),
 		RunE: cli.RunE(func(ctx context.Context, args []string) error {
 			options, err := flags.toOptions(args)
 			if err != nil {
@@ -78,6 +84,9 @@ func (f *drillFlags) toOptions(args []string) (*drillOptions, error) {
 	}
 	common.request.Purpose = v1alpha1.RestoreForDrill
 	o := &drillOptions{restoreOptions: *common, cleanUp: f.cleanUp}
+	if o.cleanUp && o.set == "" {
+		return nil, cli.UsageError(errors.New("--clean-up needs the name of the SET that was drilled"))
+	}
 	if o.cleanUp {
 		return o, f.clusters.Chosen()
 	}

@@ -2,6 +2,7 @@ package fleetbackup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,18 +25,40 @@ const maxManifest = 64 << 20
 type manifestFlags struct {
 	file      string
 	namespace string
+	// policies: the file may also be a policy, of which the newest good set is meant.
+	policies bool
 }
 
 func (f *manifestFlags) addFlags(flags *pflag.FlagSet) {
-	flags.StringVarP(&f.file, "filename", "f", "", "File with the set's manifest, as describe -o yaml prints it, - is stdin (default: the clusters remember it)")
+	is := "File with the set's manifest, as describe -o yaml prints it, - is stdin (default: the clusters remember it)"
+	if f.policies {
+		is = "File with the set's manifest, as describe -o yaml prints it, or with a policy, whose newest good set it is; - is stdin (default: the clusters remember it)"
+	}
+	flags.StringVarP(&f.file, "filename", "f", "", is)
 	addStateNamespace(flags, &f.namespace)
 }
 
+// unnamed is the mistake that nothing says which set is meant.
+func (f *manifestFlags) unnamed() error {
+	if f.policies {
+		return cli.UsageError(errors.New("which set? name it, or say -f FILE, with its manifest or its policy"))
+	}
+	return cli.UsageError(errors.New("which set? name it, or say --at TIME, or -f FILE"))
+}
+
 // find reads the manifest of a set from its file, or from what the clusters remember;
-// with a time that of the last set by then, whose policy is named.
+// with a time that of the last set by then, whose policy is named, and with the file of a
+// policy that of its newest good one.
 func (f *manifestFlags) find(ctx context.Context, env *cli.Env, clusters *cli.ClusterFlags, name string, at time.Time) (*v1alpha1.BackupExecution, error) {
 	if f.file != "" {
-		return f.read(env, name)
+		text, err := f.read(env)
+		if err != nil {
+			return nil, err
+		}
+		if f.policies && isPolicy(text) {
+			return f.findNewest(ctx, env, clusters, text, name)
+		}
+		return f.in(text, name)
 	}
 	asked := setFlags{env: env, clusters: clusters, namespace: f.namespace}
 	if !at.IsZero() {
@@ -108,9 +131,8 @@ func pointOf(e *v1alpha1.BackupExecution) string {
 	return fmt.Sprintf("%s of %s (%s)", e.Name, at.UTC().Format(time.RFC3339), when)
 }
 
-// read reads a set's manifest that was kept as a file: by itself, or in a list of them. It
-// needs no name where there is no other.
-func (f *manifestFlags) read(env *cli.Env, name string) (*v1alpha1.BackupExecution, error) {
+// read reads the file.
+func (f *manifestFlags) read(env *cli.Env) ([]byte, error) {
 	in := env.In
 	if f.file != "-" {
 		file, err := os.Open(f.file)
@@ -124,6 +146,12 @@ func (f *manifestFlags) read(env *cli.Env, name string) (*v1alpha1.BackupExecuti
 	if err != nil {
 		return nil, cli.UsageError(fmt.Errorf("-f %s: %w", f.file, err))
 	}
+	return text, nil
+}
+
+// in finds a set's manifest in the text of a file: by itself, or in a list of them. It needs
+// no name where there is no other.
+func (f *manifestFlags) in(text []byte, name string) (*v1alpha1.BackupExecution, error) {
 	var document struct {
 		v1alpha1.BackupExecution `json:",inline"`
 

@@ -155,7 +155,7 @@ func (f *restoreFlags) toOptions(args []string) (*restoreOptions, error) {
 			return nil, cli.UsageError(fmt.Errorf("--at: %w", err))
 		}
 	case o.set == "" && f.manifest.file == "":
-		return nil, cli.UsageError(errors.New("which set? name it, or say --at TIME, or -f FILE"))
+		return nil, f.manifest.unnamed()
 	}
 	if o.request, err = f.plan.request(); err != nil {
 		return nil, cli.UsageError(err)

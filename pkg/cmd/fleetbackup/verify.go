@@ -21,9 +21,9 @@ import (
 )
 
 func newCmdVerify(env *cli.Env) *cobra.Command {
-	flags := &verifyFlags{env: env, clusters: cli.NewClusterFlags(env)}
+	flags := &verifyFlags{env: env, clusters: cli.NewClusterFlags(env), manifest: manifestFlags{policies: true}}
 	cmd := &cobra.Command{
-		Use:   "verify SET",
+		Use:   "verify [SET]",
 		Short: "See whether a set is still there, and whole",
 		Long: `See whether a set is still there, and whole: that every member's backup is as the manifest says and has not expired, that its
 location is available, and that the store has it. Nothing is changed. That it works shows a drill alone.
@@ -31,19 +31,25 @@ location is available, and that the store has it. Nothing is changed. That it wo
 Each backup is looked at in the cluster that it is of. With -C, or another flag that chooses clusters, those of the others are
 not; where they are is said, also of a cluster that does not answer.
 
+With -f and the file of a policy, and no SET, it is the newest set of that policy that is complete and of its minimum grade;
+which one is said, and what newer one is not.
+
 Exit codes: 0 all is well; 1 no cluster answers; 3 some do not; 7 a member cannot be relied on.`,
 		Example: `  # Is last night's set still good?
   kubectl fleetbackup verify shop-k3x9
 
+  # For cron: is the newest set still good?
+  kubectl fleetbackup verify -f shop.yaml
+
   # For scripts: members that have a problem
   kubectl fleetbackup verify shop-k3x9 -o json | jq '.items[] | select(.problems)'`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MaximumNArgs(1),
 		RunE: cli.RunE(func(ctx context.Context, args []string) error {
 			output, err := flags.output.Parse()
 			if err != nil {
 				return err
 			}
-			return flags.run(ctx, args[0], output)
+			return flags.run(ctx, strings.Join(args, ""), output)
 		}),
 	}
 	flags.addFlags(cmd.Flags())
@@ -64,6 +70,9 @@ func (f *verifyFlags) addFlags(flags *pflag.FlagSet) {
 }
 
 func (f *verifyFlags) run(ctx context.Context, set string, output cli.Output) error {
+	if set == "" && f.manifest.file == "" {
+		return f.manifest.unnamed()
+	}
 	e, err := f.manifest.find(ctx, f.env, f.clusters, set, time.Time{})
 	if err != nil {
 		return err
@@ -105,7 +114,7 @@ func (f *verifyFlags) run(ctx context.Context, set string, output cli.Output) er
 	}
 	for _, m := range inBuckets(e, unasked) {
 		f.env.Note("%s was not looked at: its backup %s is in %s; %s restore %s --map %s=CLUSTER --preview reads it by a cluster with a BackupStorageLocation there",
-			m.Cluster, m.Backup.Name, bucketOf(m), f.env.DisplayName(), e.Name, m.Cluster)
+			m.Cluster, m.Backup.Name, m.Location, f.env.DisplayName(), e.Name, m.Cluster)
 	}
 	return concluded
 }
@@ -116,11 +125,6 @@ func inBuckets(e *v1alpha1.BackupExecution, clusters []string) []v1alpha1.Member
 	return slices.DeleteFunc(slices.Clone(e.Status.Members), func(m v1alpha1.MemberExecution) bool {
 		return m.Missing != "" || m.Location.Bucket == "" || !slices.Contains(clusters, m.Cluster)
 	})
-}
-
-// bucketOf is where the backup of a member is.
-func bucketOf(m v1alpha1.MemberExecution) string {
-	return fmt.Sprintf("bucket %s, prefix %q", m.Location.Bucket, m.Location.Prefix)
 }
 
 // named are the clusters of a name, or of a context's.
