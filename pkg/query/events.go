@@ -152,9 +152,9 @@ func times(event *corev1.Event) int64 {
 }
 
 func (g eventGroups) list() []v1alpha1.EventGroup {
-	groups := make([]v1alpha1.EventGroup, 0, len(g))
+	sorted := make([]*v1alpha1.EventGroup, 0, len(g)) // moved less than what they point to
 	for key, group := range g {
-		line := v1alpha1.EventGroup{
+		line := &v1alpha1.EventGroup{
 			TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.EventGroupKind},
 			ObjectMeta: metav1.ObjectMeta{Namespace: key.namespace},
 			Type:       key.eventType, Reason: key.reason, ObjectKind: key.kind, ObjectName: cmp.Or(group.name, key.pattern),
@@ -164,11 +164,15 @@ func (g eventGroups) list() []v1alpha1.EventGroup {
 		if len(group.clusters) == 1 {
 			line.Annotations = map[string]string{v1alpha1.ClusterAnnotation: group.clusters[0]}
 		}
-		groups = append(groups, line)
+		sorted = append(sorted, line)
 	}
-	slices.SortStableFunc(groups, func(a, b v1alpha1.EventGroup) int {
+	slices.SortFunc(sorted, func(a, b *v1alpha1.EventGroup) int {
 		return cmp.Or(a.LastSeen.Time.Compare(b.LastSeen.Time), cmp.Compare(a.Namespace, b.Namespace),
 			cmp.Compare(a.Name, b.Name), cmp.Compare(a.Type, b.Type))
 	})
+	groups := make([]v1alpha1.EventGroup, len(sorted))
+	for i, group := range sorted {
+		groups[i] = *group
+	}
 	return groups
 }

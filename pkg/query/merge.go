@@ -48,9 +48,10 @@ func (r row) after(event watch.EventType) row {
 	return r
 }
 
-// sortRows puts rows of a watch into the order of namespaces and names.
+// sortRows puts rows of a watch into the order of namespaces and names. (The stable sort is
+// the smaller program.)
 func sortRows(rows []row) {
-	slices.SortFunc(rows, func(a, b row) int {
+	slices.SortStableFunc(rows, func(a, b row) int {
 		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.watched.name, b.watched.name))
 	})
 }

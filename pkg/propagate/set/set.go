@@ -209,8 +209,8 @@ func (j *Journal) Tidies(number int) bool {
 // Covers notes that the set may have objects of a kind in a namespace.
 func (j *Journal) Covers(kind schema.GroupKind, namespace string) {
 	if !slices.Contains(j.Kinds, kind) {
-		j.Kinds = append(slices.Clip(j.Kinds), kind) // a copy of the journal keeps its own
-		slices.SortFunc(j.Kinds, func(a, b schema.GroupKind) int { return strings.Compare(a.String(), b.String()) })
+		at, _ := slices.BinarySearchFunc(j.Kinds, kind, func(a, b schema.GroupKind) int { return strings.Compare(a.String(), b.String()) })
+		j.Kinds = slices.Insert(slices.Clip(j.Kinds), at, kind)
 	}
 	if namespace != "" && !slices.Contains(j.Namespaces, namespace) {
 		j.Namespaces = append(slices.Clip(j.Namespaces), namespace)
