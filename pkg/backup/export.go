@@ -40,8 +40,16 @@ func Schedules(p *v1alpha1.BackupSchedule) (map[string]string, error) {
 // CronJob runs `schedule run-due` in a cluster, with a policy from a ConfigMap and a
 // kubeconfig from a Secret of the same name, which whoever applies it makes. Kubernetes
 // has no crons of more than one cluster: the cluster that it runs in should be no member,
-// since what is lost with it is lost twice.
-func CronJob(p *v1alpha1.BackupSchedule, image, namespace string) (string, error) {
+// since what is lost with it is lost twice. noDeadman allows holds that only a run, or
+// recover, can end: without it each run would be refused.
+func CronJob(p *v1alpha1.BackupSchedule, image, namespace string, noDeadman bool) (string, error) {
+	if err := deadmanless(p, noDeadman); err != nil {
+		return "", err
+	}
+	command := []any{"kubectl-fleetbackup", "schedule", "run-due", "-f", "/policy/policy.yaml", "--yes"}
+	if noDeadman {
+		command = append(command, "--allow-no-deadman")
+	}
 	name := "fleetbackup-" + p.Name
 	text, err := yaml.Marshal(p)
 	if err != nil {
@@ -65,7 +73,7 @@ func CronJob(p *v1alpha1.BackupSchedule, image, namespace string) (string, error
 					"restartPolicy": "Never", "automountServiceAccountToken": false,
 					"containers": []any{map[string]any{
 						"name": "fleetbackup", "image": image,
-						"command":         []any{"kubectl-fleetbackup", "schedule", "run-due", "-f", "/policy/policy.yaml", "--yes"},
+						"command":         command,
 						"env":             []any{map[string]any{"name": "KUBECONFIG", "value": "/kubeconfig/config"}},
 						"securityContext": map[string]any{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true},
 						"volumeMounts": []any{

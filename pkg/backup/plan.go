@@ -88,7 +88,7 @@ func Prepare(ctx context.Context, f Fleet, p *v1alpha1.BackupSchedule, s Setting
 		}
 		ordered.Clusters = append(ordered.Clusters, f.Clusters[at])
 	}
-	if err := deadmanless(p, s); err != nil {
+	if err := deadmanless(p, s.NoDeadman); err != nil {
 		return nil, err
 	}
 	var holder preflight.Holder = quiesce.Run{Name: plan.Name, Policy: p, Now: s.Clock.Now}
@@ -170,8 +170,8 @@ type unrehearsed struct{ preflight.Holder }
 func (unrehearsed) Rehearse(context.Context, *member.Member, v1alpha1.Hold) error { return nil }
 
 // deadmanless refuses what nothing would end if we died, unless that is allowed.
-func deadmanless(p *v1alpha1.BackupSchedule, s Settings) error {
-	if s.NoDeadman {
+func deadmanless(p *v1alpha1.BackupSchedule, allowed bool) error {
+	if allowed {
 		return nil
 	}
 	for i, wave := range p.Spec.Quiesce {

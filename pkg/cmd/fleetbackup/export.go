@@ -24,7 +24,8 @@ func newCmdScheduleExport(env *cli.Env) *cobra.Command {
 		Long: `Print what makes a policy's sets without a person. No cluster is asked.
 
 --format cronjob is a CronJob that runs run-due, for a cluster that should be none of the members: what is lost with it is lost
-twice. It expects a Secret of its name with a kubeconfig under the key config. --format schedules is a plain Schedule of Velero's
+twice. It expects a Secret of its name with a kubeconfig under the key config: of somebody in each member who has the roles that
+rbac schedule prints. --format schedules is a plain Schedule of Velero's
 for each member; their Backups are each of their own time, and make no set.
 
 --as FORMAT is the same as --format. With other commands --as says as whom the clusters are asked; this one asks none.`,
@@ -53,6 +54,7 @@ type exportFlags struct {
 	image      string
 	namespace  string
 	perCluster bool
+	noDeadman  bool
 }
 
 func (f *exportFlags) addFlags(flags *pflag.FlagSet) {
@@ -63,6 +65,7 @@ func (f *exportFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.image, "image", "", "Image of the CronJob, with kubectl-fleetbackup on its PATH")
 	flags.StringVarP(&f.namespace, "namespace", "n", backup.DefaultStateNamespace, "Namespace of the CronJob")
 	flags.BoolVar(&f.perCluster, "per-cluster", false, "The same as --format schedules")
+	flags.BoolVar(&f.noDeadman, "allow-no-deadman", false, "Allow scale and patch actions, as create does with it: the CronJob says so, too")
 }
 
 // chosen is the one format that the flags say.
@@ -100,9 +103,9 @@ func (f *exportFlags) run(env *cli.Env) error {
 		return cli.UsageError(errors.New("a CronJob needs an --image"))
 	}
 	if format == formatCronJob {
-		text, err := backup.CronJob(p, f.image, f.namespace)
+		text, err := backup.CronJob(p, f.image, f.namespace, f.noDeadman)
 		if err != nil {
-			return err
+			return refused(err)
 		}
 		_, err = io.WriteString(env.Out, text)
 		return err
