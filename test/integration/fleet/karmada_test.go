@@ -34,6 +34,7 @@ func TestOtherKarmada(t *testing.T) {
 	other := newOtherKarmada(t)
 	t.Run("inventory", other.testInventory)
 	t.Run("rotate", other.testRotate)
+	t.Run("tainted", other.testTainted)
 	t.Run("the hub dies", other.testHubDies)
 }
 
