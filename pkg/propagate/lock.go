@@ -59,8 +59,16 @@ func IsLocked(err error) bool {
 }
 
 // IsUnlocked is true for the error of a run whose lock was lost: it stopped where it
-// was.
-func IsUnlocked(err error) bool { return errors.Is(err, state.ErrLockLost) }
+// was. By what is remembered that may be seen first.
+func IsUnlocked(err error) bool {
+	return errors.Is(err, state.ErrLockLost) || errors.Is(err, state.ErrChanged)
+}
+
+// unlocked is true if the lock of some cluster was lost: whoever has it now decides what
+// becomes of the set.
+func (r *run) unlocked() bool {
+	return slices.ContainsFunc(r.busy, func(c inventory.Cluster) bool { return IsUnlocked(r.outcomes[c.Name].Err) })
+}
 
 // under is a context that ends with the lock of a cluster, too.
 func (h *heldLocks) under(ctx context.Context, cluster string) (context.Context, func()) {

@@ -178,14 +178,14 @@ func (r *run) run(ctx context.Context) {
 	for i, wave := range r.strategy.Waves {
 		if err := r.wave(ctx, i, wave); err != nil {
 			failed = errors.Join(failed, err)
-			if r.strategy.OnFailure != Continue || ctx.Err() != nil {
+			if r.strategy.OnFailure != Continue || ctx.Err() != nil || r.unlocked() {
 				break
 			}
 		}
 	}
 	switch {
 	case failed == nil:
-	case r.strategy.OnFailure == Rollback && ctx.Err() == nil:
+	case r.strategy.OnFailure == Rollback && ctx.Err() == nil && !r.unlocked():
 		r.rollback(ctx, failed)
 	default:
 		if !r.strategy.Resumed && !r.begun() { // interrupted before anything was
@@ -260,6 +260,8 @@ func (r *run) rollback(ctx context.Context, failed error) {
 	r.skip(failed)
 	id := set.Run{ID: rand.Text(), By: r.strategy.By, Started: time.Now().UTC().Format(time.RFC3339)}
 	fanout.Collect(ctx, r.touched, r.fleet.Fanout, func(ctx context.Context, c inventory.Cluster) (struct{}, error) {
+		ctx, stop := r.held.under(ctx, c.Name)
+		defer stop()
 		plan, health, err := r.back(ctx, c, id)
 		r.mu.Lock()
 		defer r.mu.Unlock()

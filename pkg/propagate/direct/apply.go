@@ -13,6 +13,7 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
 )
 
 // establishWait bounds the wait for definitions that were applied to be served.
@@ -26,11 +27,21 @@ func (p *Plan) Idle() bool {
 }
 
 // Prepare keeps in the cluster what a run will do there, before any cluster is
-// changed: the run can be taken up from it.
+// changed: the run can be taken up from it. A set that somebody else was quicker to
+// change is a *set.ChangedError, as in Lock: whom a lock was lost to may still write.
 func (p *Plan) Prepare(ctx context.Context, run set.Run) error {
 	if p.purpose == toResume {
 		return nil
 	}
+	err := p.remember(ctx, run)
+	if errors.Is(err, state.ErrChanged) {
+		return cmp.Or(p.set.Unchanged(ctx), err)
+	}
+	return err
+}
+
+// remember writes the revision, and then the journal that names it.
+func (p *Plan) remember(ctx context.Context, run set.Run) error {
 	journal := p.set.Journal
 	journal.Revision++ // of what may have been begun nothing is overwritten
 	journal.Run, journal.Phase, journal.Hub = run, set.PhasePending, p.options.Hub

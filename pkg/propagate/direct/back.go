@@ -124,9 +124,17 @@ func LastRun(ctx context.Context, m *member.Member, o Options) (journal set.Jour
 	return s.Journal, s.Journal.Phase == set.PhaseDone && !locked, err
 }
 
-// PlanBack plans to bring the plan's cluster back to before its run.
+// PlanBack plans to bring the plan's cluster back to before its run. What is another's
+// run by now is a *set.ChangedError.
 func (p *Plan) PlanBack(ctx context.Context) (*Plan, error) {
-	return PlanRollback(ctx, p.member, p.options, 0, nil)
+	plan, err := PlanRollback(ctx, p.member, p.options, 0, nil)
+	if err != nil {
+		return nil, err
+	}
+	if last := plan.set.Journal.Run; last.ID != p.set.Journal.Run.ID {
+		return nil, &set.ChangedError{Name: p.options.Set, By: last.By}
+	}
+	return plan, nil
 }
 
 // withTaken is an object with the values that the set had taken in those fields
