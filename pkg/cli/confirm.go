@@ -24,6 +24,8 @@ type Question struct {
 	// Deletions counts the objects that are deleted. Of many the person types the
 	// number of those instead.
 	Deletions int
+	// Warnings are those of the plan that are said even to somebody who is not asked.
+	Warnings []string
 }
 
 // manyDeletions are more than one deletes by habit.
@@ -33,6 +35,9 @@ const manyDeletions = 10
 // a clear yes is a refusal, and so is none.
 func (m Mutation) Confirm(ctx context.Context, q Question) error {
 	if m.yes {
+		for _, warning := range q.Warnings {
+			_, _ = fmt.Fprintln(m.env.ErrOut, "warning: "+printers.Escape(warning))
+		}
 		return nil
 	}
 	if err := q.Plan(m.env.ErrOut); err != nil {

@@ -180,6 +180,11 @@ func Resume(ctx context.Context, f Fleet, r func(journal.Options) (Request, erro
 				return Outcome{}, err
 			}
 		}
+		if mayBegin(seen) != nil {
+			if err := m.MayAll(ctx, leavingAccesses(s.StateNamespace, seen.Options)); err != nil {
+				return Outcome{}, err
+			}
+		}
 		return under(ctx, m, s, func(ctx context.Context, store state.Store) (Outcome, error) {
 			j, err := journal.Load(ctx, store)
 			if err != nil || mayBegin(j) == nil {

@@ -40,7 +40,7 @@ type Case struct {
 	// Whole is true for what is about all namespaces, and takes no -n.
 	Whole bool
 	// Before is done first, each time; nil: nothing.
-	Before func()
+	Before func(*testing.T)
 	// Offline is true for what takes no --as, since it asks no cluster.
 	Offline bool
 	// Stop ends the command when it has printed this; empty: it ends by itself.

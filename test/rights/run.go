@@ -24,7 +24,7 @@ type asked struct {
 func (b *Bench) do(t *testing.T, user string, c Case, command string) []asked {
 	t.Helper()
 	if c.Before != nil {
-		c.Before()
+		c.Before(t)
 	}
 	tails := map[string]tail{}
 	for _, cluster := range b.Clusters {

@@ -85,8 +85,14 @@ func fixOf(err error, otherwise string) string {
 	if e, is := errors.AsType[fixable](err); is {
 		return e.Fix()
 	}
+	if member.LacksRights(err) {
+		return fixRights
+	}
 	return otherwise
 }
+
+// fixRights is what helps somebody who may not do what an error names.
+const fixRights = "a role that allows it, bound to you"
 
 // rehearsals are how many of a member are at work at once.
 const rehearsals = 8

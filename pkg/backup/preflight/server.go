@@ -116,7 +116,7 @@ func (f *Facts) judgeProblems(r *Report) {
 			r.refuse(CheckLocation, "name one that is there in velero.template.storageLocation, or make it", "%v", missing)
 		case p.Matters && f.isDenied(p.Err):
 		case p.Matters:
-			r.refuse(p.Check, "try again; -v=6 shows the requests", "%s cannot be looked at: %v", p.What, p.Err)
+			r.refuse(p.Check, fixOf(p.Err, "try again; -v=6 shows the requests"), "%s cannot be looked at: %v", p.What, p.Err)
 		default:
 			r.warn(CheckOptional, "", "not known: %s: %v", p.What, p.Err)
 		}

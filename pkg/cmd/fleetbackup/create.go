@@ -147,6 +147,7 @@ func (o *createOptions) run(ctx context.Context) error {
 	}
 	err = o.mutation.Confirm(ctx, cli.Question{
 		Plan: func(w io.Writer) error { return showPlan(w, plan, o.output.Table()) }, Clusters: len(plan.Members), Do: "Back up " + plan.Policy.Name + " as " + plan.Name,
+		Warnings: unknown(plan),
 	})
 	if err != nil {
 		return err

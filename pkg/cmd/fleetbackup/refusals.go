@@ -8,6 +8,7 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/preflight"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
 )
@@ -44,6 +45,21 @@ func (r *refusals) say(env *cli.Env) {
 			_, _ = fmt.Fprintln(env.ErrOut, "  "+printers.Escape(strings.TrimSuffix(line, "\n")))
 		}
 	}
+}
+
+// unknown is what cannot be looked at, or seen to, by somebody who goes on all the same.
+func unknown(plan *backup.Plan) []string {
+	found := refusals{}
+	for i := range plan.Members {
+		found.add(plan.Members[i].Cluster, slices.DeleteFunc(slices.Clone(plan.Members[i].Warnings), func(f v1alpha1.BackupFinding) bool {
+			return f.Check != preflight.CheckRights && f.Check != preflight.CheckOptional
+		}))
+	}
+	texts := make([]string, len(found))
+	for i, one := range found {
+		texts[i] = fmt.Sprintf("%s: %s: %s", strings.Join(one.clusters, ", "), one.finding.Check, one.finding.Message)
+	}
+	return texts
 }
 
 // refuse says why a set cannot be made; nil if it can.

@@ -152,6 +152,9 @@ func (o *downOptions) run(ctx context.Context) error {
 			nodes += len(p.Nodes)
 		}
 	}
+	if err := allowed(ctx, o.env, fleet, o.settings); err != nil {
+		return err
+	}
 	if o.mutation.DryRun != "" {
 		return printPlans(o.env, o.output, list, nil)
 	}
@@ -193,6 +196,19 @@ func (o *downOptions) plans(ctx context.Context, selection *cli.Selection) (map[
 		plans[r.Cluster.Name] = r.Value
 	}
 	return plans, nil
+}
+
+// allowed is an error unless the user has the rights by which nodes leave.
+func allowed(ctx context.Context, env *cli.Env, fleet scale.Fleet, settings scale.Settings) error {
+	failures := scale.MayDown(ctx, fleet, settings).Failures(nil)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case len(failures) == 0:
+		return nil
+	}
+	env.SayFailures(failures)
+	return &cli.Error{Code: cli.ExitRefused, Err: errors.New("nothing was changed: leave those clusters out with -C '^NAME'")}
 }
 
 // enough is an error unless as many nodes can leave as were asked for. It shows why.

@@ -91,6 +91,10 @@ func (o *resizeOptions) run(ctx context.Context) error {
 			}
 		}
 	}
+	shrinking, _ := o.fleets(&selection, all)
+	if err := allowed(ctx, o.env, shrinking, o.settings); err != nil {
+		return err
+	}
 	switch {
 	case o.mutation.DryRun != "":
 		return o.printPlans(all)
@@ -196,9 +200,9 @@ func (r resized) leaving() int {
 	return n
 }
 
-// do lets nodes come first: what leaves one cluster may be meant for another.
-func (o *resizeOptions) do(ctx context.Context, selection *cli.Selection, all resized) fanout.Results[scale.Outcome] {
-	up, down := scale.Fleet{Members: selection.Members, Fanout: selection.Fanout}, scale.Fleet{Members: selection.Members, Fanout: selection.Fanout}
+// fleets are the clusters that nodes leave, and those to which some come.
+func (*resizeOptions) fleets(selection *cli.Selection, all resized) (down, up scale.Fleet) {
+	down, up = scale.Fleet{Members: selection.Members, Fanout: selection.Fanout}, scale.Fleet{Members: selection.Members, Fanout: selection.Fanout}
 	for _, r := range all.pools {
 		if _, leave := all.plans[r.cluster.Name]; leave {
 			down.Clusters = append(down.Clusters, r.cluster)
@@ -206,6 +210,12 @@ func (o *resizeOptions) do(ctx context.Context, selection *cli.Selection, all re
 		}
 		up.Clusters = append(up.Clusters, r.cluster)
 	}
+	return down, up
+}
+
+// do lets nodes come first: what leaves one cluster may be meant for another.
+func (o *resizeOptions) do(ctx context.Context, selection *cli.Selection, all resized) fanout.Results[scale.Outcome] {
+	down, up := o.fleets(selection, all)
 	progress := newProgress(o.env)
 	results := scale.Up(ctx, up, growing(all.pools), o.request.Removers, o.settings, o.order, progress)
 	if failed := len(results.Failures(nil)); failed < o.order.Failures {

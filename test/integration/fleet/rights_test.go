@@ -128,13 +128,19 @@ func TestRightsOfSets(t *testing.T) {
 	// Who may not see whether somebody is at work on the set hears of it at the lock, and
 	// events are shown while something is not well.
 	unsaid := map[string]string{"get leases.coordination.k8s.io": "", "list events": ""}
+	brings := func(a *application, manifest string, more ...string) func(*testing.T) {
+		return func(t *testing.T) {
+			t.Helper()
+			a.propagate(t, manifest, more...).want(t, 0)
+		}
+	}
 	// lacking tries a case without each of its rights, too, when what it did is undone.
-	lacking := func(c rights.Case, undo func()) rights.Case {
+	lacking := func(c rights.Case, undo func(*testing.T)) rights.Case {
 		c.Lacking, c.Before, c.Tolerates = true, undo, unsaid
 		return c
 	}
 	// inProof is lacking where make proof alone does it.
-	inProof := func(c rights.Case, undo func()) rights.Case {
+	inProof := func(c rights.Case, undo func(*testing.T)) rights.Case {
 		c.InProof, c.Before, c.Tolerates = true, undo, unsaid
 		return c
 	}
@@ -152,12 +158,12 @@ func TestRightsOfSets(t *testing.T) {
 			t.Helper()
 			gated := inProof(
 				of(a, "propagate", "-f", a.file(t, "third.yaml", with(first, "red", "green")), "--bake", "1s", "--gate-on-warnings"),
-				func() { a.propagate(t, second).want(t, 0) })
+				brings(a, second))
 			gated.Tolerates = map[string]string{"get leases.coordination.k8s.io": ""} // the gate is about events
 			return []rights.Case{
 				of(a, "propagate", "-f", a.file(t, "first.yaml", first), "--dry-run=server"),
-				lacking(of(a, "propagate", "-f", a.file(t, "first.yaml", first)), func() { a.forget(t) }),
-				inProof(of(a, "propagate", "-f", a.file(t, "second.yaml", second), "--prune"), func() { a.propagate(t, first).want(t, 0) }),
+				lacking(of(a, "propagate", "-f", a.file(t, "first.yaml", first)), a.forget),
+				inProof(of(a, "propagate", "-f", a.file(t, "second.yaml", second), "--prune"), brings(a, first)),
 				of(a, "propagate", "-f", a.file(t, "second.yaml", second)),
 				gated,
 			}
@@ -171,13 +177,13 @@ func TestRightsOfSets(t *testing.T) {
 			t.Helper()
 			a.propagate(t, first).want(t, 0)
 			a.propagate(t, second, "--prune").want(t, 0)
-			undone := func() { a.propagate(t, second, "--prune").want(t, 0) }
+			undone := brings(a, second, "--prune")
 			return []rights.Case{lacking(of(a, "rollback"), undone), inProof(of(a, "rollback", "--bake", "1s"), undone)}
 		},
 		"withdraw": func(t *testing.T, a *application) []rights.Case {
 			t.Helper()
 			a.propagate(t, first).want(t, 0)
-			return []rights.Case{lacking(of(a, "withdraw"), func() { a.propagate(t, first).want(t, 0) })}
+			return []rights.Case{lacking(of(a, "withdraw"), brings(a, first))}
 		},
 	} {
 		t.Run(command, func(t *testing.T) {

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
 	estates "github.com/kubectl-fleet/kubectl-fleet/test/estate"
 	"github.com/kubectl-fleet/kubectl-fleet/test/proof/killer"
 	"github.com/kubectl-fleet/kubectl-fleet/test/rights"
@@ -52,19 +55,45 @@ func TestRights(t *testing.T) {
 	pool := func(args ...string) []string {
 		return append(args, "--pool", e.Name, "--min-age", "0", "--settle", "200ms", "--reserve=false")
 	}
+	// whole makes the pool what it was, whatever a run that lacks a right has come to.
+	whole := func(t *testing.T) {
+		t.Helper()
+		secrets, leases := e.Client.CoreV1().Secrets(b.State), e.Client.CoordinationV1().Leases(b.State)
+		for _, err := range []error{
+			secrets.DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}),
+			leases.DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		there := e.Nodes(t)
+		for i := range 6 {
+			if _, is := there[e.Node(i)]; !is {
+				e.Add(t, i)
+			}
+			if _, err := e.Client.CoreV1().Nodes().Patch(t.Context(), e.Node(i), types.MergePatchType, []byte(`{"spec": {"unschedulable": null}}`), metav1.PatchOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e.Counted(t, "web")
+	}
 	down := func() []string { return gone(pool(here("down", "--nodes", e.Busy(t, "web"))...)) }
 	// paused is a run that was interrupted while a budget said no, and can go on.
-	paused := func() {
+	paused := func(t *testing.T) {
+		t.Helper()
 		e.Stall(t, "web")
 		e.interrupt(t, "budget "+e.Name+"/web", down()...).want(t, 130)
 		e.Unstall(t, "web")
 	}
 	// kept is a run that has emptied a node, and left it.
-	kept := func() {
+	kept := func(t *testing.T) {
+		t.Helper()
 		e.run(t, pool(here("down", "--keep-nodes", "--nodes", e.Busy(t, "web"), "--yes")...)...).want(t, 0)
 	}
 	program := estates.NewProgram(t, "")
-	coming := func() {
+	coming := func(t *testing.T) {
+		t.Helper()
 		go func() { // when the program was told to add a node
 			for ctx := t.Context(); ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
 				if program.Times(t, "add") > 0 {
@@ -77,6 +106,7 @@ func TestRights(t *testing.T) {
 	// pdb has listed all that it shows, whether it may watch or not.
 	unwatched := map[string]string{"watch pods": "", "watch poddisruptionbudgets.policy": ""}
 	unmaintained := map[string]string{"list nodemaintenances.nodemaintenance.medik8s.io": "nodes in maintenance are known by their cordons alone"}
+	unseen := map[string]string{"list nodemaintenances.nodemaintenance.medik8s.io": ""} // the plan has it, which --yes does not show
 	for _, command := range []struct {
 		name  string
 		cases []rights.Case
@@ -89,13 +119,14 @@ func TestRights(t *testing.T) {
 		{"plan", []rights.Case{{Args: pool("plan", "-C", e.Cluster, "--keep-nodes", "--count", "1"), Whole: true, Lacking: true, Tolerates: unmaintained}}},
 		{"down", []rights.Case{
 			{Args: down(), Whole: true},
+			{Args: gone(pool(here("down", "--count", "1")...)), Whole: true, Before: whole, InProof: true, Tolerates: unseen},
 		}},
 		{"resume", []rights.Case{{Args: here("resume"), Whole: true, Before: paused}}},
 		{"abort", []rights.Case{
 			{Args: here("abort", "--yes"), Whole: true, Before: paused},
 			{Args: here("abort", "--undo", "--yes"), Whole: true, Before: kept},
 		}},
-		{"set", []rights.Case{{Args: pool(here("set", "--workers", "3", "--remove-with", "hook="+program.Path, "--yes")...), Whole: true}}},
+		{"set", []rights.Case{{Args: pool(here("set", "--workers", "5", "--remove-with", "hook="+program.Path, "--yes")...), Whole: true, Before: whole, InProof: true, Tolerates: unseen}}},
 		{"up", []rights.Case{{Args: here("up", "--pool", e.Name, "--count", "1", "--add-with", "hook="+program.Path, "--yes"), Whole: true, Before: coming}}},
 		{"status", []rights.Case{{Args: here("status"), Whole: true, Lacking: true}}},
 	} {
