@@ -49,17 +49,21 @@ func CanAbort(j *journal.Run, undo bool) bool {
 func (r *clusterRun) abort(ctx context.Context, undo bool) error {
 	j := r.journal
 	var removing []string
+	var marked []*journal.Node
 	for i := range j.Nodes {
 		n := &j.Nodes[i]
 		switch {
 		case n.Phase == journal.Removing:
 			removing = append(removing, n.Name)
 		case n.Phase == journal.Drained && undo, !n.Phase.Ended():
-			if err := r.stays(ctx, n); err != nil {
-				return err
-			}
-			n.Phase, n.Why = journal.Kept, "the run was aborted"
+			marked = append(marked, n)
 		}
+	}
+	if err := r.stay(ctx, marked...).first(); err != nil {
+		return err
+	}
+	for _, n := range marked {
+		n.Phase, n.Why = journal.Kept, "the run was aborted"
 	}
 	if len(removing) > 0 {
 		j.Phase = journal.Paused

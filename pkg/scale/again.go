@@ -106,7 +106,7 @@ func (r *clusterRun) policy(names []string) candidate.Policy {
 
 // keep ends the run of a node that stays: it is as it was, but for its pods.
 func (r *clusterRun) keep(ctx context.Context, n *journal.Node, why string) error {
-	if err := r.stays(ctx, n); err != nil {
+	if err := r.stay(ctx, n).first(); err != nil {
 		return err
 	}
 	n.Phase, n.Why = journal.Kept, why

@@ -19,13 +19,16 @@ func (r *clusterRun) guard(ctx context.Context, wave []*journal.Node) error {
 	return nil
 }
 
-// stays takes back what tells others that a node leaves. One whose wave has not come
-// was never guarded.
-func (r *clusterRun) stays(ctx context.Context, n *journal.Node) error {
-	if err := r.marks.Stays(ctx, n.Name, n.UID); err != nil || n.Phase != journal.Draining {
-		return err
+// stay takes back what tells others that nodes leave. One whose wave has not come was
+// never guarded.
+func (r *clusterRun) stay(ctx context.Context, nodes ...*journal.Node) outcomes {
+	errs := sideBySide(nodes, func(n *journal.Node) error { return r.marks.Stays(ctx, n.Name, n.UID) })
+	for i, n := range nodes {
+		if errs[i] == nil && n.Phase == journal.Draining {
+			errs[i] = r.guarded(ctx, n, func(g remove.Guard, nodes []remove.Node) error { return g.Unguard(ctx, r.journal.Run, nodes) })
+		}
 	}
-	return r.guarded(ctx, n, func(g remove.Guard, nodes []remove.Node) error { return g.Unguard(ctx, r.journal.Run, nodes) })
+	return errs
 }
 
 // guarded does something with the guard of a node, if its owner has one.

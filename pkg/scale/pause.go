@@ -28,17 +28,19 @@ func (r *clusterRun) pause(ctx context.Context, cause error) error {
 	if _, stale := errors.AsType[*StaleError](cause); stale { // nothing was done
 		return errors.Join(cause, r.refuse(ctx, cause))
 	}
-	var left []error
+	var marked []*journal.Node
 	for i := range r.journal.Nodes {
-		n := &r.journal.Nodes[i]
-		if n.Phase.Ended() || n.Phase == journal.Removing {
+		if n := &r.journal.Nodes[i]; !n.Phase.Ended() && n.Phase != journal.Removing {
+			marked = append(marked, n)
+		}
+	}
+	var left []error
+	for i, err := range r.stay(ctx, marked...) {
+		if err != nil {
+			left = append(left, fmt.Errorf("node %s has our mark still: %w", marked[i].Name, err))
 			continue
 		}
-		if err := r.stays(ctx, n); err != nil {
-			left = append(left, fmt.Errorf("node %s has our mark still: %w", n.Name, err))
-			continue
-		}
-		n.Phase = journal.Waiting
+		marked[i].Phase = journal.Waiting
 	}
 	r.journal.Phase, r.journal.Why = journal.Paused, cause.Error()
 	if errors.Is(cause, context.Canceled) {

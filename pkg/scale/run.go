@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -205,10 +206,11 @@ func (r *clusterRun) wave(ctx context.Context, number, of int, wave []*journal.N
 		return err
 	}
 	if r.journal.Options.KeepNodes {
-		for _, n := range unended(wave) {
-			if err := r.marks.Rests(ctx, n.Name, n.UID); err != nil {
-				return err
-			}
+		emptied := unended(wave)
+		if err := sideBySide(emptied, func(n *journal.Node) error { return r.marks.Rests(ctx, n.Name, n.UID) }).first(); err != nil {
+			return err
+		}
+		for _, n := range emptied {
 			n.Phase = journal.Drained
 			r.observer.Ended(r.cluster, *n)
 		}
@@ -238,21 +240,27 @@ func (r *clusterRun) mark(ctx context.Context, number int, wave []*journal.Node)
 	if err := r.guard(ctx, wave); err != nil {
 		return err
 	}
-	for _, n := range wave {
-		if err := r.marks.Leaving(ctx, n.Name, n.UID); err != nil {
-			return err
+	if err := r.leave(ctx, wave); err != nil {
+		return err
+	}
+	var later []*journal.Node
+	for i := range r.journal.Nodes {
+		if n := &r.journal.Nodes[i]; n.Wave > number && !n.Phase.Ended() {
+			later = append(later, n)
 		}
 	}
-	for _, n := range r.journal.Nodes {
-		if n.Wave > number && !n.Phase.Ended() {
-			if err := r.marks.Later(ctx, n.Name, n.UID); err != nil {
-				if _, gone := errors.AsType[*mark.GoneError](err); !gone {
-					return err
-				}
-			}
+	return sideBySide(later, func(n *journal.Node) error {
+		err := r.marks.Later(ctx, n.Name, n.UID)
+		if _, gone := errors.AsType[*mark.GoneError](err); gone {
+			return nil
 		}
-	}
-	return nil
+		return err
+	}).first()
+}
+
+// leave marks nodes that are emptied now.
+func (r *clusterRun) leave(ctx context.Context, nodes []*journal.Node) error {
+	return sideBySide(nodes, func(n *journal.Node) error { return r.marks.Leaving(ctx, n.Name, n.UID) }).first()
 }
 
 // empty empties the nodes of a wave. Those that cannot be emptied stay.
@@ -306,11 +314,20 @@ const evictions = 32
 // is made again, once.
 func (r *clusterRun) recheck(ctx context.Context, l *look, wave []*journal.Node) error {
 	var again []*journal.Node
-	for _, n := range wave {
+	found := make(map[string]*corev1.Node, len(wave))
+	var mu sync.Mutex
+	err := sideBySide(wave, func(n *journal.Node) error {
 		is, err := nodeNow(ctx, r.member, n.Name)
-		if err != nil {
-			return err
-		}
+		mu.Lock()
+		defer mu.Unlock()
+		found[n.Name] = is
+		return err
+	}).first()
+	if err != nil {
+		return err
+	}
+	for _, n := range wave {
+		is := found[n.Name]
 		if is == nil || is.UID != n.UID {
 			n.Phase, n.Why = journal.Removed, "somebody else has removed it"
 			r.observer.Ended(r.cluster, *n)
@@ -332,10 +349,8 @@ func (r *clusterRun) recheck(ctx context.Context, l *look, wave []*journal.Node)
 	if err := r.journal.Save(ctx); err != nil {
 		return err
 	}
-	for _, n := range again {
-		if err := r.marks.Leaving(ctx, n.Name, n.UID); err != nil {
-			return err
-		}
+	if err := r.leave(ctx, again); err != nil {
+		return err
 	}
 	if err := r.empty(ctx, l, again, time.Now()); err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	estates "github.com/kubectl-fleet/kubectl-fleet/test/estate"
+	"github.com/kubectl-fleet/kubectl-fleet/test/meddle"
 )
 
 // What does not come in time leaves the node where it is: a budget that says no, a
@@ -234,4 +237,28 @@ func TestInterruptDuringEviction(t *testing.T) {
 		t.Error("an eviction that was asked for was given up")
 	}
 	e.Untouched(t, 4)
+}
+
+// Ctrl-C where writes take long: the marks of all nodes are taken back in the time that
+// there is for it.
+func TestInterruptFarAway(t *testing.T) {
+	t.Parallel()
+	const leaving = 20
+	e := newEstate(t, "c1", 3*leaving) // of which a third goes in one wave
+	e.Workload(t, "web", 2, estates.AtLeast(1))
+	e.Stall(t, "web")
+	nodes := []string{e.Busy(t, "web")}
+	for i := 0; len(nodes) < leaving; i++ {
+		if name := e.Node(i); name != nodes[0] {
+			nodes = append(nodes, name)
+		}
+	}
+	isMark := func(r *http.Request) bool {
+		return r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/api/v1/nodes/")
+	}
+	e.before(t, &fault{on: isMark, answer: meddle.Slow(2 * time.Second)}) // one after the other: 40 s
+	down := e.begin(t, "budget "+e.Name+"/web", append(e.leave(nodes...), "--parallel", strconv.Itoa(leaving))...)
+	down.ctrlC(t)
+	down.ends().want(t, 130)
+	e.Untouched(t, 3*leaving)
 }
