@@ -124,6 +124,11 @@ func TestStoreFull(t *testing.T) {
 			}
 		})
 	}
+	// With space again the others come to their end, too.
+	_, done := l.Plugin(t, "recover", "-C", "c1,c2")
+	if code, out := l.Plugin(t, "recover", "-C", "c1,c2"); code != 0 || !strings.Contains(out, "there is nothing to recover") {
+		t.Errorf("recover: %d: %s, after %s", code, out, done)
+	}
 }
 
 // since is a meddler that begins with a write of a description of a Backup: the first is 1.
