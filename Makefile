@@ -42,6 +42,8 @@ bench: testbed ## Measure us beside our peers; RUNS=5, ONLY=REGEX of the titles
 proof: testbed ## Run the long matrices (minutes each); their dated results are in docs/proof
 	bin/testbed build --with karmada --with capi
 	go test -count=1 -v -parallel 6 -timeout 90m ./test/proof/...
+	KUBECTL_FLEET_RIGHTS_ONE_BY_ONE=1 go test -count=1 -v -p 1 -timeout 60m -run '^TestRights$$' ./test/integration/fleetbackup ./test/integration/fleetscale
+	KUBECTL_FLEET_RIGHTS_ONE_BY_ONE=1 go test -count=1 -v -timeout 30m -run '^TestRightsOfSets$$' ./test/integration/fleet
 	KUBECTL_FLEET_RELEASE_EVERYWHERE=1 go test -count=1 -v -timeout 120m ./test/release
 
 check: ## Run everything that is checked and is no test
