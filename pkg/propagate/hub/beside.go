@@ -25,6 +25,8 @@ type beside struct {
 	reach Reach
 	// clusters are by the hub's names of them.
 	clusters map[string]inventory.Cluster
+	// accounts are Karmada's there, by the hub's names, where they are known.
+	accounts map[string]string
 
 	mu     sync.Mutex
 	unseen map[string]error

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+	authorizationv1 "k8s.io/api/authorization/v1"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
@@ -21,9 +22,9 @@ const managedLabel = "karmada.io/managed"
 // parallel is how many requests one cluster gets at a time.
 const parallel = 16
 
-// mayEnter refuses what clusters have already, and not from Karmada: it would say so
-// only when all is written. What cannot be looked at is left to it; and where the user's
-// own policies say what goes where, all is.
+// mayEnter refuses what clusters have already, and not from Karmada, and what it has no
+// right to bring there: it would say so only when all is written. What cannot be looked at
+// is left to it; and where the user's own policies say what goes where, all is.
 func (p *planner) mayEnter(ctx context.Context, rendered []render.Cluster) error {
 	if p.options.TakeOver || !p.generated {
 		return nil
@@ -36,7 +37,7 @@ func (p *planner) mayEnter(ctx context.Context, rendered []render.Cluster) error
 	group, asking := errgroup.WithContext(ctx)
 	for i, c := range rendered {
 		group.Go(func() error {
-			found[i] = p.strangersIn(asking, c, func(ref set.Ref) bool {
+			found[i] = p.unwelcomeIn(asking, c, func(ref set.Ref) bool {
 				b := s.binding(ref)
 				return b != nil && s.works[b.id()][p.known[c.Name]] != nil
 			})
@@ -55,7 +56,7 @@ func (p *planner) mayEnter(ctx context.Context, rendered []render.Cluster) error
 			}
 		}
 		for says, names := range where {
-			refusal.Problems = append(refusal.Problems, direct.ObjectError{Object: c.Object, Err: refused("%s: it is there already, %s", strings.Join(names, ", "), says)})
+			refusal.Problems = append(refusal.Problems, direct.ObjectError{Object: c.Object, Err: refused("%s: %s", strings.Join(names, ", "), says)})
 		}
 	}
 	if len(refusal.Problems) > 0 {
@@ -64,15 +65,17 @@ func (p *planner) mayEnter(ctx context.Context, rendered []render.Cluster) error
 	return nil
 }
 
-// strangersIn are the objects of a cluster that are there already, and not from Karmada,
-// each with what is to be done. brought are known to be from it.
-func (p *planner) strangersIn(ctx context.Context, rendered render.Cluster, brought func(set.Ref) bool) map[set.Ref]string {
-	strangers := map[set.Ref]string{}
-	m, err := p.beside.reach(ctx, p.beside.clusters[p.known[rendered.Name]])
+// unwelcomeIn are the objects that Karmada cannot bring to a cluster, each with why.
+// brought are known to be from it.
+func (p *planner) unwelcomeIn(ctx context.Context, rendered render.Cluster, brought func(set.Ref) bool) map[set.Ref]string {
+	unwelcome := map[set.Ref]string{}
+	cluster := p.known[rendered.Name]
+	m, err := p.beside.reach(ctx, p.beside.clusters[cluster])
 	if err != nil {
-		return strangers
+		return unwelcome
 	}
 	var mu sync.Mutex
+	var asked sync.Map // the answers, by type and namespace
 	group, asking := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for _, o := range p.placed(rendered.Objects) {
@@ -81,31 +84,37 @@ func (p *planner) strangersIn(ctx context.Context, rendered render.Cluster, brou
 			continue
 		}
 		group.Go(func() error {
-			if says := p.isStranger(asking, m, o); says != "" {
+			resource, err := m.ResourceOf(asking, o.GroupVersionKind(), false)
+			if err != nil {
+				return nil
+			}
+			says := p.isStranger(asking, m, resource, o)
+			if says == "" {
+				attributes := authorizationv1.ResourceAttributes{Verb: "create", Group: resource.Group, Resource: resource.GroupVersionResource.Resource, Namespace: o.GetNamespace()}
+				ask, _ := asked.LoadOrStore(attributes, sync.OnceValue(func() string { return p.barred(asking, m, cluster, attributes) }))
+				says = ask.(func() string)()
+			}
+			if says != "" {
 				mu.Lock()
 				defer mu.Unlock()
-				strangers[ref.Unversioned()] = says
+				unwelcome[ref.Unversioned()] = says
 			}
 			return nil
 		})
 	}
 	_ = group.Wait() // none of them fails
-	return strangers
+	return unwelcome
 }
 
 // isStranger says what is to be done about an object that a cluster has, and not from
 // Karmada; empty if it has none, or cannot say.
-func (p *planner) isStranger(ctx context.Context, m *member.Member, o manifest.Object) string {
-	resource, err := m.ResourceOf(ctx, o.GroupVersionKind(), false)
-	if err != nil {
-		return ""
-	}
+func (p *planner) isStranger(ctx context.Context, m *member.Member, resource member.Resource, o manifest.Object) string {
 	live, err := m.Object(ctx, resource, o.GetNamespace(), o.GetName())
 	switch {
 	case err != nil, live.GetLabels()[managedLabel] == "true":
 		return ""
 	case live.GetLabels()[set.PartOfLabel] == p.PartOf():
-		return "by the set of that name that was brought there without a hub: withdraw that first, with --via direct, or --take-over what it has"
+		return "it is there already, by the set of that name that was brought there without a hub: withdraw that first, with --via direct, or --take-over what it has"
 	}
-	return "and not from Karmada, which would not touch it; --take-over takes it all the same"
+	return "it is there already, and not from Karmada, which would not touch it; --take-over takes it all the same"
 }

@@ -70,7 +70,7 @@ type Plan struct {
 
 func newPlan(m *member.Member, o direct.Options, reach Reach) *Plan {
 	return &Plan{
-		hub: m, options: o, beside: &beside{reach: reach, clusters: map[string]inventory.Cluster{}, unseen: map[string]error{}}, known: map[string]string{}, overridden: map[overrideKey]appliedOverride{},
+		hub: m, options: o, beside: &beside{reach: reach, clusters: map[string]inventory.Cluster{}, accounts: map[string]string{}, unseen: map[string]error{}}, known: map[string]string{}, overridden: map[overrideKey]appliedOverride{},
 		arrivals: map[string][]v1alpha1.ObjectChange{},
 		at:       &progress{begun: map[string]bool{}, finished: map[string]bool{}, hurries: hurries{}, policies: map[*direct.Change]*unstructured.Unstructured{}},
 	}
@@ -223,6 +223,7 @@ func (p *planner) know(ctx context.Context) (strangers []inventory.Cluster, err 
 			id, _, _ := unstructured.NestedString(page[i].Object, "spec", "id")
 			byUID[id] = page[i].GetName()
 			p.joined = append(p.joined, page[i].GetName())
+			p.beside.accounts[page[i].GetName()] = accountIn(&page[i])
 		}
 	}
 	for _, c := range p.clusters {

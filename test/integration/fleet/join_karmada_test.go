@@ -194,6 +194,15 @@ func (l *karmadaLab) testView(t *testing.T) {
 	if _, err := hub.CoreV1().Secrets("karmada-cluster").Get(t.Context(), "c3-impersonator", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the hub may impersonate: %v", err)
 	}
+	// So nothing is begun that could not be brought there.
+	manifest := filepath.Join(t.TempDir(), "map.yaml")
+	if err := os.WriteFile(manifest, []byte("{apiVersion: v1, kind: ConfigMap, metadata: {name: viewed, namespace: default}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused := l.run(t, "propagate", "-f", manifest, "--name", "viewed", "-C", "c3", "--via", "karmada="+l.hub, "--dry-run=server").want(t, 5)
+	if !strings.Contains(refused.stderr, "ConfigMap default/viewed: c3: Karmada may not create configmaps there: its account karmada-cluster/karmada-c3 lacks the right") {
+		t.Errorf("to propagate there: %s", refused.stderr)
+	}
 	l.run(t, "unjoin", "c3", l.from(), "--yes").want(t, 0)
 	eventually(t, "nothing is left", func() error { return nothing(append(l.traces(t, "c3"), l.clusters(t, "c3")...)) })
 }
