@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,35 +21,58 @@ import (
 // run has ended.
 const answered = 10 * time.Second
 
-// evict asks for all pods that have their turn, side by side. What was asked for is not
-// given up when ctx ends: an API server that takes it from the budget, and then is told
-// that nobody waits, leaves the pod, and the budget is used up for two minutes.
-func (d *Drain) evict(ctx context.Context, r round) {
-	asking, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(answered, cancel) })()
-	results := make([]error, len(r.ready))
-	slots := make(chan struct{}, max(1, d.Options.Parallel))
-	var wait sync.WaitGroup
-	for i, p := range r.ready {
-		slots <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-slots }()
-			if ctx.Err() != nil {
-				results[i] = context.Cause(ctx)
-				return
-			}
-			results[i] = d.Evictor.Evict(asking, p.Namespace, p.Name, p.UID, d.Options.Grace)
-		})
-	}
-	wait.Wait()
-	for i, p := range r.ready {
-		d.note(p, covering(p, r.index), results[i])
+// answer is what the API server said of an eviction.
+type answer struct {
+	pod    *corev1.Pod
+	budget *budget.Budget // nil: it is of none
+	err    error
+}
+
+// ask asks for pods that have their turn, side by side and no more than Parallel at once.
+// Their answers come in whenever they do.
+func (d *Drain) ask(ctx context.Context, r round) {
+	free := cap(d.answers) - d.unanswered()
+	for _, p := range r.ready[:max(0, min(free, len(r.ready)))] {
+		b := covering(p, r.index)
+		a := asked{pod: p.Name, open: true}
+		if b != nil {
+			a.budget = b.UID
+			d.View.forget(b.UID, p.Name)
+		}
+		d.asked[p.UID] = a
+		go func() { d.answers <- answer{p, b, d.Evictor.Evict(ctx, p.Namespace, p.Name, p.UID, d.Options.Grace)} }()
 	}
 }
 
-// note takes in what the API server said of an eviction.
-func (d *Drain) note(p *corev1.Pod, b *budget.Budget, err error) {
+// unanswered is how many evictions are on their way.
+func (d *Drain) unanswered() int {
+	open := 0
+	for _, a := range d.asked {
+		if a.open {
+			open++
+		}
+	}
+	return open
+}
+
+// hear takes in the answers that have come.
+func (d *Drain) hear() {
+	for len(d.answers) > 0 {
+		d.note(<-d.answers)
+	}
+}
+
+// hearAll waits for the answers that are to come.
+func (d *Drain) hearAll() {
+	for d.unanswered() > 0 {
+		d.note(<-d.answers)
+	}
+}
+
+// note takes in an answer.
+func (d *Drain) note(said answer) {
+	p, b, err := said.pod, said.budget, said.err
+	delete(d.asked, p.UID)
 	switch {
 	case err == nil:
 		a := asked{pod: p.Name, at: time.Now()}

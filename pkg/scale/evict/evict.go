@@ -102,6 +102,7 @@ type Drain struct {
 	Recheck func(ctx context.Context, node string) ([]*corev1.Pod, error)
 
 	asked   map[types.UID]asked
+	answers chan answer             // of what was asked for
 	retry   map[types.UID]time.Time // not before
 	pause   map[types.UID]time.Duration
 	blocked map[types.UID]v1alpha1.Blocker
@@ -113,11 +114,12 @@ type Drain struct {
 	fatal   error     // what ends the turn of all nodes
 }
 
-// asked is an eviction that the API server has taken.
+// asked is an eviction that was asked for, or that the API server has taken.
 type asked struct {
 	budget types.UID
 	pod    string
-	at     time.Time
+	at     time.Time // when it was taken
+	open   bool      // it is not answered yet
 }
 
 // The pauses of the loop.
@@ -142,6 +144,14 @@ func (d *Drain) Empty(ctx context.Context, nodes []Node) map[string]error {
 	d.asked, d.retry, d.pause = map[types.UID]asked{}, map[types.UID]time.Time{}, map[types.UID]time.Duration{}
 	d.blocked, d.budgets, d.said = map[types.UID]v1alpha1.Blocker{}, map[types.UID]time.Time{}, map[string]string{}
 	d.since = map[types.UID]time.Time{}
+	d.answers = make(chan answer, max(1, d.Options.Parallel))
+	asking, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	// What was asked for is not given up when ctx ends: an API server that takes it from
+	// the budget, and then is told that nobody waits, leaves the pod, and the budget is
+	// used up for two minutes.
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(answered, cancel) })()
+	defer d.hearAll()
 	began := time.Now()
 	done := map[string]error{}
 	for {
@@ -165,13 +175,14 @@ func (d *Drain) Empty(ctx context.Context, nodes []Node) map[string]error {
 				done[n.Name] = err.error
 			}
 		}
-		d.evict(ctx, round)
-		if len(round.ready) == 0 || !d.failing.IsZero() {
-			select {
-			case <-ctx.Done():
-			case <-changed:
-			case <-time.After(tick):
-			}
+		d.ask(asking, round)
+		select {
+		case <-ctx.Done():
+		case a := <-d.answers:
+			d.note(a)
+			d.hear()
+		case <-changed:
+		case <-time.After(tick):
 		}
 	}
 }

@@ -87,29 +87,34 @@ func (d *Drain) passing(p *corev1.Pod, b v1alpha1.Blocker) bool {
 	return false
 }
 
-// tokens is what each budget allows now, less what was taken and does not show yet.
+// tokens is how many pods of each budget may be evicted now: what it allows, less what
+// was taken and does not show yet. The API server writes the budget for each eviction, and
+// who meets another there waits half a second: one at a time is asked for, and of large
+// budgets an eighth.
 func (d *Drain) tokens(index *budget.Index) map[types.UID]int {
-	tokens := map[types.UID]int{}
-	shown := map[types.UID]map[string]bool{}
+	tokens, beside := map[types.UID]int{}, map[types.UID]int{}
 	for _, b := range index.All() {
 		tokens[b.UID] = b.Allowed()
 		if b.Stale() {
 			tokens[b.UID] = 0
 		}
-		shown[b.UID] = map[string]bool{}
-		for pod := range b.Status.DisruptedPods {
-			shown[b.UID][pod] = true
-		}
+		beside[b.UID] = 1 + tokens[b.UID]/8
 	}
 	for uid, a := range d.asked {
 		switch {
 		case a.budget == "":
-		case shown[a.budget][a.pod], time.Since(a.at) > taken:
+		case a.open:
+			tokens[a.budget]--
+			beside[a.budget]--
+		case d.View.hasDisrupted(a.budget, a.pod), time.Since(a.at) > taken:
 			a.budget = ""
 			d.asked[uid] = a
 		default:
 			tokens[a.budget]--
 		}
+	}
+	for uid, n := range beside {
+		tokens[uid] = min(tokens[uid], n)
 	}
 	return tokens
 }

@@ -45,6 +45,7 @@ func TestShare(t *testing.T) {
 		nodes   []*nodeRound
 		allowed map[string]int32
 		asked   map[types.UID]asked
+		named   string // a pod that the budget web has named
 		want    []string
 	}{
 		"as many as there are": {
@@ -67,6 +68,20 @@ func TestShare(t *testing.T) {
 			nodes: []*nodeRound{{evictable: []*corev1.Pod{of("web", "a", 0)}}}, allowed: map[string]int32{"web": 1},
 			asked: map[types.UID]asked{"before": {budget: "web", pod: "before", at: time.Now().Add(-taken)}}, want: []string{"a"},
 		},
+		"and does not when the budget has named it, if only for a moment": {
+			nodes: []*nodeRound{{evictable: []*corev1.Pod{of("web", "a", 0)}}}, allowed: map[string]int32{"web": 1}, named: "before",
+			asked: map[types.UID]asked{"before": {budget: "web", pod: "before", at: time.Now()}}, want: []string{"a"},
+		},
+		"one at a time": {
+			nodes: []*nodeRound{{evictable: []*corev1.Pod{of("web", "a", 0), of("web", "b", 0)}}}, allowed: map[string]int32{"web": 7}, want: []string{"a"},
+		},
+		"an eighth of many": {
+			nodes: []*nodeRound{{evictable: []*corev1.Pod{of("web", "a", 0), of("web", "b", 0), of("web", "c", 0)}}}, allowed: map[string]int32{"web": 8}, want: []string{"a", "b"},
+		},
+		"beside what is not answered": {
+			nodes: []*nodeRound{{evictable: []*corev1.Pod{of("web", "a", 0), of("db", "b", 0)}}}, allowed: map[string]int32{"web": 7, "db": 7},
+			asked: map[types.UID]asked{"before": {budget: "web", pod: "before", open: true}}, want: []string{"b"},
+		},
 		"crossing budgets: one node has both": {
 			nodes: []*nodeRound{
 				{evictable: []*corev1.Pod{of("web", "a", 0), of("db", "b", 0)}}, {evictable: []*corev1.Pod{of("db", "c", 0), of("web", "d", 0)}},
@@ -80,7 +95,7 @@ func TestShare(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := &Drain{asked: test.asked}
+			d := &Drain{View: &View{disrupted: map[types.UID]map[string]bool{"web": {test.named: true}}}, asked: test.asked}
 			r := round{index: allowing(test.allowed)}
 			tokens := d.tokens(r.index)
 			for _, n := range test.nodes {

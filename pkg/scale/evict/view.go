@@ -28,7 +28,10 @@ type View struct {
 	mu      sync.Mutex
 	pods    map[types.UID]*corev1.Pod
 	budgets map[types.UID]*policyv1.PodDisruptionBudget
-	// seen is when each of the two watches was last known to be up to date.
+	// disrupted are the pods that the status of each budget has named, also if only for
+	// a moment: the disruption controller takes them out when they are gone.
+	disrupted map[types.UID]map[string]bool
+	// lost is why each of the two watches does not stand.
 	lost    map[string]error
 	changed chan struct{} // closed at the next change, and made anew
 }
@@ -47,12 +50,18 @@ const (
 func NewView(ctx context.Context, m *member.Member) (*View, error) {
 	v := &View{
 		member: m, pods: map[types.UID]*corev1.Pod{}, budgets: map[types.UID]*policyv1.PodDisruptionBudget{},
-		lost: map[string]error{}, changed: make(chan struct{}),
+		disrupted: map[types.UID]map[string]bool{}, lost: map[string]error{}, changed: make(chan struct{}),
 	}
 	pods := &collection[corev1.Pod]{view: v, resource: member.Pods(), into: func() map[types.UID]*corev1.Pod { return v.pods }}
 	pods.replace = func(all map[types.UID]*corev1.Pod) { v.pods = all }
 	budgets := &collection[policyv1.PodDisruptionBudget]{view: v, resource: Budgets(), into: func() map[types.UID]*policyv1.PodDisruptionBudget { return v.budgets }}
-	budgets.replace = func(all map[types.UID]*policyv1.PodDisruptionBudget) { v.budgets = all }
+	budgets.replace = func(all map[types.UID]*policyv1.PodDisruptionBudget) {
+		v.budgets = all
+		for _, b := range all {
+			v.remember(b)
+		}
+	}
+	budgets.note = v.remember
 	if err := pods.list(ctx); err != nil {
 		return nil, err
 	}
@@ -110,6 +119,30 @@ func (v *View) Changed() <-chan struct{} {
 	return v.changed
 }
 
+// remember notes which pods a budget names; the caller holds the lock.
+func (v *View) remember(b *policyv1.PodDisruptionBudget) {
+	for pod := range b.Status.DisruptedPods {
+		if v.disrupted[b.UID] == nil {
+			v.disrupted[b.UID] = map[string]bool{}
+		}
+		v.disrupted[b.UID][pod] = true
+	}
+}
+
+// hasDisrupted is true if a budget has named a pod since that was forgotten.
+func (v *View) hasDisrupted(budget types.UID, pod string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.disrupted[budget][pod]
+}
+
+// forget forgets that a budget has named a pod: another of its name will be evicted.
+func (v *View) forget(budget types.UID, pod string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.disrupted[budget], pod)
+}
+
 // touch tells those who wait; the caller holds the lock.
 func (v *View) touch() {
 	close(v.changed)
@@ -122,6 +155,7 @@ type collection[T any] struct {
 	resource member.Resource
 	into     func() map[types.UID]*T
 	replace  func(map[types.UID]*T)
+	note     func(*T) // nil: nothing is noted of one that changes
 	version  string
 }
 
@@ -219,6 +253,9 @@ func (c *collection[T]) take(what watch.EventType, o metav1.Object, item *T) {
 	switch what {
 	case watch.Added, watch.Modified:
 		c.into()[o.GetUID()] = item
+		if c.note != nil {
+			c.note(item)
+		}
 	case watch.Deleted:
 		delete(c.into(), o.GetUID())
 	case watch.Bookmark, watch.Error:
