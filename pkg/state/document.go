@@ -28,28 +28,31 @@ const (
 	partKey        = "part"
 )
 
-// PutDocument keeps a value as JSON, compressed, in as many records as it needs,
-// named NAME.0 and on. They are written before the first, so that a document whose
-// first record is there is whole. It must not exist, or be half of one.
-func (s Store) PutDocument(ctx context.Context, name string, labels map[string]string, value any) error {
+// Pack makes a document of a value: its JSON, compressed.
+func Pack(value any) ([]byte, error) {
 	text, err := json.Marshal(value)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var packed bytes.Buffer
 	packer := gzip.NewWriter(&packed)
 	if _, err := packer.Write(text); err != nil {
-		return err
+		return nil, err
 	}
-	if err := packer.Close(); err != nil {
-		return err
-	}
+	err = packer.Close()
+	return packed.Bytes(), err
+}
+
+// PutDocument keeps what Pack has made in as many records as it needs, named NAME.0 and
+// on. They are written before the first, so that a document whose first record is there
+// is whole. It must not exist, or be half of one.
+func (s Store) PutDocument(ctx context.Context, name string, labels map[string]string, packed []byte) error {
 	old, err := s.parts(ctx, name)
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(packed.Bytes())
-	parts := slices.Collect(slices.Chunk(packed.Bytes(), partBytes))
+	sum := sha256.Sum256(packed)
+	parts := slices.Collect(slices.Chunk(packed, partBytes))
 	if len(old) > len(parts) { // of one that was longer, and never finished
 		if err := s.deleteAll(ctx, old[len(parts):]); err != nil {
 			return err

@@ -62,7 +62,7 @@ func (f *nodeFlags) addFlags(flags *pflag.FlagSet) {
 func (f *nodeFlags) addLeaving(flags *pflag.FlagSet) {
 	flags.StringVar(&f.by, "by", string(candidate.ByUtilization), "Which nodes come first: "+strings.Join(candidate.Bys(), ", "))
 	flags.DurationVar(&f.minAge, "min-age", 10*time.Minute, "Nodes that are younger stay, unless they are named")
-	flags.IntVar(&f.parallel, "parallel", 10, "How many nodes of a cluster are emptied at once")
+	flags.IntVar(&f.parallel, "parallel", 25, "How many nodes of a cluster are emptied at once")
 	flags.BoolVar(&f.tight, "tight", false, "Take nodes, too, whose pods have places in some orders only")
 	flags.BoolVar(&f.reserve, "reserve", true, "Keep room for the pods of one more node")
 	flags.BoolVar(&f.force, "force", false, "Move pods without a controller, too: nobody makes them anew")

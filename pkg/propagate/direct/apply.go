@@ -55,7 +55,11 @@ func (p *Plan) remember(ctx context.Context, run set.Run) error {
 			return err
 		}
 	}
-	if err := p.set.Keep(ctx, revision); err != nil {
+	packed, err := p.options.Forms.pack(revision)
+	if err != nil {
+		return err
+	}
+	if err := p.set.Keep(ctx, revision.Number, packed); err != nil {
 		return err
 	}
 	p.current = revision

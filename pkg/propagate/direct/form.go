@@ -1,11 +1,14 @@
 package direct
 
 import (
+	"reflect"
+	"slices"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
 )
 
 // Forms are objects as they are applied, with namespace and label. Clusters that get
@@ -14,6 +17,9 @@ type Forms struct {
 	mu   sync.Mutex
 	made map[origin]*unstructured.Unstructured
 	json map[*unstructured.Unstructured]func() ([]byte, error)
+	// packed is the revision that was packed last, which the next cluster may have, too.
+	packed   []byte
+	revision *set.Revision
 }
 
 // origin is what a form is made of.
@@ -77,4 +83,32 @@ func (f *Forms) encode(o *unstructured.Unstructured) []byte {
 	}
 	text, _ := encode() // an error is that of who sends it
 	return text
+}
+
+// pack packs a revision. That of the next cluster is mostly the same: a new set, made of
+// the same forms.
+func (f *Forms) pack(r *set.Revision) ([]byte, error) {
+	if f == nil {
+		return state.Pack(r)
+	}
+	f.mu.Lock()
+	last, packed := f.revision, f.packed
+	f.mu.Unlock()
+	if last != nil && isSame(last, r) {
+		return packed, nil
+	}
+	packed, err := state.Pack(r)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil {
+		f.revision, f.packed = r, packed
+	}
+	return packed, err
+}
+
+// isSame is true for two revisions of the same forms that say the same of all else.
+func isSame(a, b *set.Revision) bool {
+	x, y := *a, *b
+	x.Objects, y.Objects = nil, nil
+	return slices.Equal(a.Objects, b.Objects) && reflect.DeepEqual(x, y)
 }

@@ -202,7 +202,7 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // health looks once. failed is an object that will not become current.
 func (p *Plan) health(ctx context.Context) (h Health, failed string, err error) {
-	members, err := (&planner{Plan: p}).members(ctx)
+	members, err := (&planner{Plan: p, healthOnly: true}).members(ctx)
 	if err != nil {
 		return h, "", err
 	}

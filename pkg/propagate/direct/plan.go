@@ -106,6 +106,8 @@ type planner struct {
 	spaces    map[string]bool                      // namespaces among the objects
 
 	known known
+	// healthOnly: of its members their health is of interest, and nothing else.
+	healthOnly bool
 
 	mu       sync.Mutex
 	missing  map[string]bool     // those of spaces that are not there yet, as far as that is known

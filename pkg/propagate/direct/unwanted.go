@@ -114,6 +114,9 @@ func (p *Plan) In(ctx context.Context, m *member.Member, which func(schema.Group
 func (p *planner) membersIn(ctx context.Context, at collection) ([]heldMember, error) {
 	var found []heldMember
 	request := member.ListRequest{Resource: at.resource, Namespace: at.namespace, LabelSelector: set.PartOfLabel + "=" + p.set.PartOf(), Limit: 500}
+	if p.healthOnly && hasNoStatus(at.resource) {
+		return p.presentIn(ctx, request)
+	}
 	for page, err := range p.member.Objects(ctx, request) {
 		if member.ReasonOf(err) == member.ReasonNotFound && err != nil {
 			break // its definition was deleted a moment ago
@@ -123,6 +126,35 @@ func (p *planner) membersIn(ctx context.Context, at collection) ([]heldMember, e
 		}
 		for i := range page {
 			found = append(found, heldMember{page[i], at.resource})
+		}
+	}
+	return found, nil
+}
+
+// hasNoStatus is true for types of which an object is current when it is there. What else
+// they hold may be much, and secret.
+func hasNoStatus(r member.Resource) bool {
+	switch r.Group {
+	case "":
+		return r.Kind == "ConfigMap" || r.Kind == "Secret" || r.Kind == "ServiceAccount"
+	case "rbac.authorization.k8s.io":
+		return true
+	}
+	return false
+}
+
+// presentIn are the members of one collection by name, and whether they are being deleted.
+func (p *planner) presentIn(ctx context.Context, request member.ListRequest) ([]heldMember, error) {
+	var found []heldMember
+	for page, err := range p.member.Metadata(ctx, request) {
+		if err != nil {
+			return nil, err
+		}
+		for i := range page {
+			ref := set.Ref{GroupVersionKind: request.Resource.GroupVersion().WithKind(request.Resource.Kind), Namespace: page[i].Namespace, Name: page[i].Name}
+			o := ref.Object()
+			o.SetDeletionTimestamp(page[i].DeletionTimestamp)
+			found = append(found, heldMember{*o, request.Resource})
 		}
 	}
 	return found, nil

@@ -189,9 +189,9 @@ func (r *Revision) check() error {
 	return nil
 }
 
-// Keep writes a revision.
-func (s *Set) Keep(ctx context.Context, r *Revision) error {
-	return s.store.PutDocument(ctx, s.document(r.Number), map[string]string{setLabel: s.Name}, r)
+// Keep writes a revision, as state.Pack has made it.
+func (s *Set) Keep(ctx context.Context, number int, packed []byte) error {
+	return s.store.PutDocument(ctx, s.document(number), map[string]string{setLabel: s.Name}, packed)
 }
 
 // Drop deletes a revision.
