@@ -12,10 +12,10 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
-// propagated counts by kind what a hub takes out of a cluster that leaves: the objects
-// of its Works, but for what they are told to leave there, and for Karmada's own role.
-func (h *Hub) propagated(ctx context.Context, cluster string) (map[string]int, error) {
-	counts := map[string]int{}
+// propagated is by kind what a hub takes out of a cluster that leaves: the objects of its
+// Works, but for what they are told to leave there, and for Karmada's own role.
+func (h *Hub) propagated(ctx context.Context, cluster string) (map[string][]string, error) {
+	names := map[string][]string{}
 	space := executionSpace(cluster)
 	for page, err := range h.member.Objects(ctx, member.ListRequest{Resource: resourceOf(kindWork), Namespace: space, Limit: 500}) {
 		if err != nil {
@@ -29,19 +29,24 @@ func (h *Hub) propagated(ctx context.Context, cluster string) (map[string]int, e
 			for _, manifest := range manifests {
 				fields, _ := manifest.(map[string]any)
 				if o := (unstructured.Unstructured{Object: fields}); o.GetName() != impersonator {
-					counts[o.GetKind()]++
+					names[o.GetKind()] = append(names[o.GetKind()], o.GetName())
 				}
 			}
 		}
 	}
-	return counts, nil
+	return names, nil
 }
 
-// inKinds are counts in words, empty if there is nothing.
-func inKinds(counts map[string]int) string {
+// inKinds are counts in words, empty if there is nothing. Namespaces are named: with them
+// goes whatever is in them, whoever made it.
+func inKinds(names map[string][]string) string {
 	var words []string
-	for _, kind := range slices.Sorted(maps.Keys(counts)) {
-		words = append(words, fmt.Sprintf("%s %d", kind, counts[kind]))
+	for _, kind := range slices.Sorted(maps.Keys(names)) {
+		count := fmt.Sprintf("%s %d", kind, len(names[kind]))
+		if kind == "Namespace" {
+			count += " (with all that is in " + strings.Join(slices.Sorted(slices.Values(names[kind])), ", ") + ")"
+		}
+		words = append(words, count)
 	}
 	return strings.Join(words, ", ")
 }

@@ -116,14 +116,14 @@ func find(ctx context.Context, where string, m *member.Member, kind, ns, name st
 
 func (u *Unjoin) planHub(ctx context.Context, cluster *unstructured.Unstructured) error {
 	if cluster != nil {
-		counts, err := u.hub.propagated(ctx, u.request.Name)
+		names, err := u.hub.propagated(ctx, u.request.Name)
 		if err != nil {
 			return err
 		}
-		for _, n := range counts {
-			u.Propagated += n
+		for _, of := range names {
+			u.Propagated += len(of)
 		}
-		u.step(u.hub.Name, ActionDelete, cluster, "and what it propagated: "+cmp.Or(inKinds(counts), "nothing"))
+		u.step(u.hub.Name, ActionDelete, cluster, "and what it propagated: "+cmp.Or(inKinds(names), "nothing"))
 	}
 	for _, name := range []string{u.request.Name, impersonationSecretName(u.request.Name)} {
 		secret, err := find(ctx, u.hub.Name, u.hub.member, kindSecret, namespace, name)

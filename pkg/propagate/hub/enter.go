@@ -2,6 +2,8 @@ package hub
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -23,10 +25,11 @@ const managedLabel = "karmada.io/managed"
 const parallel = 16
 
 // mayEnter refuses what clusters have already, and not from Karmada, and what it has no
-// right to bring there: it would say so only when all is written. What cannot be looked at
-// is left to it; and where the user's own policies say what goes where, all is.
+// right to bring there: it would say so only when all is written. Of namespaces it would
+// say nothing at all, and cannot take them over. What cannot be looked at is left to it; and
+// where the user's own policies say what goes where, all is.
 func (p *planner) mayEnter(ctx context.Context, rendered []render.Cluster) error {
-	if p.options.TakeOver || !p.generated {
+	if !p.generated {
 		return nil
 	}
 	s, err := p.look(ctx)
@@ -80,7 +83,8 @@ func (p *planner) unwelcomeIn(ctx context.Context, rendered render.Cluster, brou
 	group.SetLimit(parallel)
 	for _, o := range p.placed(rendered.Objects) {
 		ref := set.RefOf(o.Unstructured)
-		if isNamespace(ref.GroupVersionKind) || isPolicy(ref.GroupVersionKind) || brought(ref) {
+		space := isNamespace(ref.GroupVersionKind)
+		if !space && (p.options.TakeOver || isPolicy(ref.GroupVersionKind) || brought(ref)) {
 			continue
 		}
 		group.Go(func() error {
@@ -88,8 +92,10 @@ func (p *planner) unwelcomeIn(ctx context.Context, rendered render.Cluster, brou
 			if err != nil {
 				return nil
 			}
-			says := p.isStranger(asking, m, resource, o)
-			if says == "" {
+			var says string
+			if space {
+				says = isLeft(asking, m, resource, o)
+			} else if says = p.isStranger(asking, m, resource, o); says == "" {
 				attributes := authorizationv1.ResourceAttributes{Verb: "create", Group: resource.Group, Resource: resource.GroupVersionResource.Resource, Namespace: o.GetNamespace()}
 				ask, _ := asked.LoadOrStore(attributes, sync.OnceValue(func() string { return p.barred(asking, m, cluster, attributes) }))
 				says = ask.(func() string)()
@@ -117,4 +123,25 @@ func (p *planner) isStranger(ctx context.Context, m *member.Member, resource mem
 		return "it is there already, by the set of that name that was brought there without a hub: withdraw that first, with --via direct, or --take-over what it has"
 	}
 	return "it is there already, and not from Karmada, which would not touch it; --take-over takes it all the same"
+}
+
+// isLeft says what a Namespace that a cluster has, and not from Karmada, would not get:
+// Karmada leaves it as it is. Empty if it lacks nothing, or cannot be looked at.
+func isLeft(ctx context.Context, m *member.Member, resource member.Resource, o manifest.Object) string {
+	live, err := m.Object(ctx, resource, "", o.GetName())
+	if err != nil || live.GetLabels()[managedLabel] == "true" {
+		return ""
+	}
+	lacks := func(wanted, has map[string]string) []string {
+		maps.DeleteFunc(wanted, func(key, value string) bool {
+			is, there := has[key]
+			return key == set.PartOfLabel || there && is == value
+		})
+		return slices.Sorted(maps.Keys(wanted))
+	}
+	lacking := slices.Concat(lacks(o.GetLabels(), live.GetLabels()), lacks(o.GetAnnotations(), live.GetAnnotations()))
+	if len(lacking) == 0 {
+		return ""
+	}
+	return "it is there already, and not from Karmada, which leaves it as it is: give it " + strings.Join(lacking, ", ") + " there with kubectl, or leave that out"
 }

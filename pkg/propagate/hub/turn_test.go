@@ -232,10 +232,10 @@ func TestIsClaimed(t *testing.T) {
 }
 
 // Clusters are not looked into where what they have is taken over, or the user's own
-// policies say what goes where; nor for what Karmada has brought, and for namespaces.
+// policies say what goes where; nor for what Karmada has brought.
 func TestMayEnterUnasked(t *testing.T) {
 	t.Parallel()
-	objects := []manifest.Object{{Unstructured: object(t, deployment)}, {Unstructured: object(t, "{kind: Namespace, apiVersion: v1, metadata: {name: a}}")}}
+	objects := []manifest.Object{{Unstructured: object(t, deployment)}}
 	rendered := []render.Cluster{{Name: "c1", Objects: objects}}
 	for name, but := range map[string]func(*scene, *planner){
 		"taken over":      func(s *scene, p *planner) { p.options.TakeOver, s.snapshot.works = true, nil },

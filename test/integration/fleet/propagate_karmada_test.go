@@ -65,6 +65,10 @@ func (l *karmadaLab) testSameAsDirectly(t *testing.T) {
 	}
 	s.kubectl(t, "--context", "c2", "create", "cm", "web", "-n", s.name).want(t, 0)
 	s.byHub(t, flags...).want(t, 5).says(t, "ConfigMap viahub/web: c2: it is there already, and not from Karmada, which would not touch it; --take-over")
+	// Karmada leaves a namespace as it is, and nobody can take it over.
+	s.write(t, "metadata: {name: NAME}", "metadata: {name: "+s.name+", labels: {team: pay}}")
+	s.byHub(t, append(flags, "--take-over")...).want(t, 5).says(t, "Namespace viahub: c1, c2: it is there already, and not from Karmada, which leaves it as it is: give it team there")
+	s.write(t)
 	for _, cluster := range []string{"c1", "c2"} {
 		s.kubectl(t, "--context", cluster, "delete", "ns", s.name).want(t, 0)
 	}
