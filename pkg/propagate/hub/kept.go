@@ -89,7 +89,7 @@ func (k Kept) planOf(ctx context.Context, plan *direct.Plan, err error) (*Plan, 
 	}
 	p.only()
 	if len(p.clusters) == 0 {
-		return nil, refused("none of the clusters has joined it")
+		return nil, refused("none of the clusters has joined it: select any that has, or let one join it first; with that it gives up what it has of the set")
 	}
 	p.at.spared = p.suspendedNow()
 	return p.Plan, nil
