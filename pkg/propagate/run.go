@@ -337,6 +337,9 @@ func (r *run) each(ctx context.Context, clusters []inventory.Cluster, fn func(co
 		outcome := r.outcomes[c.Name].Value
 		r.mu.Unlock()
 		err := fn(ctx, c, &outcome)
+		if lost := context.Cause(ctx); err != nil && IsUnlocked(lost) && !IsUnlocked(err) {
+			err = lost // a request that it ended says that it was canceled, and no more
+		}
 		return outcome, err
 	})
 	var first error
