@@ -174,7 +174,14 @@ func (s *finder) entry(resource member.Resource, meta metav1.ObjectMeta) v1alpha
 
 // sortFound orders what one cluster has as people look for it.
 func sortFound(found []v1alpha1.Found) {
-	slices.SortStableFunc(found, func(a, b v1alpha1.Found) int {
+	sorted := make([]*v1alpha1.Found, len(found)) // moved less than what they point to
+	for i, one := range found {
+		sorted[i] = &one
+	}
+	slices.SortStableFunc(sorted, func(a, b *v1alpha1.Found) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Object.Kind, b.Object.Kind), cmp.Compare(a.Name, b.Name))
 	})
+	for i, one := range sorted {
+		found[i] = *one
+	}
 }
