@@ -2,7 +2,8 @@ package scale
 
 import (
 	"cmp"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
 )
@@ -20,15 +21,14 @@ func (o outcomes) first() error { return cmp.Or(o...) }
 // sideBySide does something for several nodes at once, for all of them whatever fails.
 func sideBySide(nodes []*journal.Node, do func(*journal.Node) error) outcomes {
 	errs := make(outcomes, len(nodes))
-	slots := make(chan struct{}, atOnce)
-	var wait sync.WaitGroup
+	var group errgroup.Group
+	group.SetLimit(atOnce)
 	for i, n := range nodes {
-		slots <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-slots }()
+		group.Go(func() error {
 			errs[i] = do(n)
+			return nil
 		})
 	}
-	wait.Wait()
+	_ = group.Wait() // each has its own
 	return errs
 }

@@ -33,15 +33,15 @@ func (p *Plan) Prepare(ctx context.Context, run set.Run) error {
 	if p.purpose == toResume {
 		return nil
 	}
-	err := p.remember(ctx, run)
+	err := p.record(ctx, run)
 	if errors.Is(err, state.ErrChanged) {
 		return cmp.Or(p.set.Unchanged(ctx), err)
 	}
 	return err
 }
 
-// remember writes the revision, and then the journal that names it.
-func (p *Plan) remember(ctx context.Context, run set.Run) error {
+// record writes the revision, and then the journal that names it.
+func (p *Plan) record(ctx context.Context, run set.Run) error {
 	journal := p.set.Journal
 	journal.Revision++ // of what may have been begun nothing is overwritten
 	journal.Run, journal.Phase, journal.Hub = run, set.PhasePending, p.options.Hub

@@ -175,7 +175,9 @@ func (d *Drain) Empty(ctx context.Context, nodes []Node) map[string]error {
 				done[n.Name] = err.error
 			}
 		}
-		d.ask(asking, round)
+		if ctx.Err() == nil { // it was a while since that was looked at: nodes were listed
+			d.ask(asking, round)
+		}
 		select {
 		case <-ctx.Done():
 		case a := <-d.answers:
