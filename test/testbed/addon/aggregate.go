@@ -3,6 +3,7 @@ package addon
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"os"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/cluster"
@@ -65,4 +67,27 @@ func Aggregate(ctx context.Context, c *cluster.Cluster, a AggregatedAPI) error {
 	gvr := schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
 	_, err = dyn.Resource(gvr).Create(ctx, service, metav1.CreateOptions{})
 	return err
+}
+
+// Discovered is nil when the API server's list of all APIs, which is what kubectl asks, has the resources. It takes in an aggregated API some time
+// after it passes requests on to it.
+func Discovered(c *cluster.Cluster, resources ...schema.GroupVersionResource) error {
+	client, err := c.Client()
+	if err != nil {
+		return err
+	}
+	_, lists, err := client.Discovery().ServerGroupsAndResources()
+	if err != nil {
+		return err
+	}
+	known, err := discovery.GroupVersionResources(lists)
+	if err != nil {
+		return err
+	}
+	for _, r := range resources {
+		if _, ok := known[r]; !ok {
+			return fmt.Errorf("discovery does not have %s yet", r.GroupResource())
+		}
+	}
+	return nil
 }

@@ -111,7 +111,7 @@ func (Addon) Start(ctx context.Context, host addon.Host) error {
 	if err := p.runControllers(); err != nil {
 		return err
 	}
-	return p.until(ctx, "Karmada", append(p.Components(), aggregatedAPIServer, controllerManager, scheduler, webhook), serves)
+	return p.until(ctx, "Karmada", append(p.Components(), aggregatedAPIServer, controllerManager, scheduler, webhook), p.serves)
 }
 
 // serveAPI runs the API server of clusters.cluster.karmada.io, which keeps its objects in the hub's etcd.

@@ -75,8 +75,8 @@ func (p *plane) crds(address, bundle string) ([]unstructured.Unstructured, error
 	return objects, nil
 }
 
-// serves is nil when a policy would be taken, which passes the webhook, and clusters can be listed.
-func serves(ctx context.Context, client dynamic.Interface) error {
+// serves is nil when a policy would be taken, which passes the webhook, and clusters can be listed, by kubectl too.
+func (p *plane) serves(ctx context.Context, client dynamic.Interface) error {
 	clusters := schema.GroupVersionResource{Group: "cluster.karmada.io", Version: "v1alpha1", Resource: "clusters"}
 	if _, err := client.Resource(clusters).List(ctx, metav1.ListOptions{}); err != nil {
 		return err
@@ -86,8 +86,10 @@ func serves(ctx context.Context, client dynamic.Interface) error {
 		"spec": map[string]any{"resourceSelectors": []any{map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}}},
 	}}
 	policies := schema.GroupVersionResource{Group: "policy.karmada.io", Version: "v1alpha1", Resource: "clusterpropagationpolicies"}
-	_, err := client.Resource(policies).Create(ctx, policy, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-	return err
+	if _, err := client.Resource(policies).Create(ctx, policy, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); err != nil {
+		return err
+	}
+	return addon.Discovered(p.Cluster, clusters, policies)
 }
 
 // until waits until try returns nil, and gives up as soon as a program that is needed ends.

@@ -93,11 +93,15 @@ func waitServing(ctx context.Context, c *cluster.Cluster) error {
 	if err != nil {
 		return err
 	}
-	nodes := dyn.Resource(schema.GroupVersionResource{Group: "metrics.k8s.io", Version: "v1beta1", Resource: "nodes"})
+	metrics := schema.GroupVersionResource{Group: "metrics.k8s.io", Version: "v1beta1", Resource: "nodes"}
+	nodes := dyn.Resource(metrics)
 	return c.Until(ctx, "wait for metrics", []string{program}, func(ctx context.Context) error {
 		list, err := nodes.List(ctx, metav1.ListOptions{})
 		if err == nil && len(list.Items) < c.Nodes {
 			err = fmt.Errorf("metrics of %d nodes out of %d", len(list.Items), c.Nodes)
+		}
+		if err == nil {
+			err = addon.Discovered(c, metrics)
 		}
 		return err
 	})
