@@ -106,6 +106,9 @@ func (b *Budget) Fix() string {
 		if b.Stale() {
 			return "the disruption controller has not seen its last change: wait, or see whether kube-controller-manager runs"
 		}
+		if b.Status.CurrentHealthy > b.Status.DesiredHealthy {
+			return "the disruption controller has not counted its last eviction yet"
+		}
 		return fmt.Sprintf("it waits until %d pods are healthy; %d are", b.Status.DesiredHealthy+1, b.Status.CurrentHealthy)
 	case Open:
 	}

@@ -4,6 +4,7 @@
 package evict
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -109,9 +110,9 @@ type Drain struct {
 	since   map[types.UID]time.Time // a budget says never
 	budgets map[types.UID]time.Time // a budget that has said no, until
 	held    time.Time               // the API server asked for patience until
-	said    map[string]string
-	failing time.Time // since when nothing is answered
-	fatal   error     // what ends the turn of all nodes
+	said    map[string]said         // by node
+	failing time.Time               // since when nothing is answered
+	fatal   error                   // what ends the turn of all nodes
 }
 
 // asked is an eviction that was asked for, or that the API server has taken.
@@ -133,6 +134,8 @@ const (
 	lastRetry  = 10 * time.Second
 	// patience is how long a cluster may fail to answer.
 	patience = time.Minute
+	// lasting is how long a wait is not told again in other words.
+	lasting = 10 * time.Second
 	// steady is how long a budget must say that it never allows anything.
 	steady = 20 * time.Second
 )
@@ -142,7 +145,7 @@ const (
 // cluster that does not answer, which all then have.
 func (d *Drain) Empty(ctx context.Context, nodes []Node) map[string]error {
 	d.asked, d.retry, d.pause = map[types.UID]asked{}, map[types.UID]time.Time{}, map[types.UID]time.Duration{}
-	d.blocked, d.budgets, d.said = map[types.UID]v1alpha1.Blocker{}, map[types.UID]time.Time{}, map[string]string{}
+	d.blocked, d.budgets, d.said = map[types.UID]v1alpha1.Blocker{}, map[types.UID]time.Time{}, map[string]said{}
 	d.since = map[types.UID]time.Time{}
 	d.answers = make(chan answer, max(1, d.Options.Parallel))
 	asking, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -196,6 +199,49 @@ func fail(done map[string]error, left []Node, err error) map[string]error {
 	return done
 }
 
+// waitsFor is the wait for pods that are ending, and names one of them.
+func waitsFor(leaving []*corev1.Pod) wait {
+	p := slices.MinFunc(leaving, soonest) // the same in each round, or it would be said again
+	w := wait{"pod " + p.Namespace + "/" + p.Name, "it is ending"}
+	if more := len(leaving) - 1; more > 0 {
+		w.why += fmt.Sprintf(" (and %d more)", more)
+	}
+	if p.DeletionTimestamp != nil && time.Since(p.DeletionTimestamp.Time) > 30*time.Second {
+		w.why = fmt.Sprintf("it should have ended %s ago: does its kubelet run?", time.Since(p.DeletionTimestamp.Time).Round(time.Second))
+	}
+	return w
+}
+
+// soonest orders pods by when they should have ended; those that are not told yet are last.
+func soonest(a, b *corev1.Pod) int {
+	switch at, bt := a.DeletionTimestamp, b.DeletionTimestamp; {
+	case at == nil && bt != nil:
+		return 1
+	case at != nil && bt == nil:
+		return -1
+	case at != nil && !at.Equal(bt):
+		return at.Compare(bt.Time)
+	}
+	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+}
+
+// say tells the observer what a node waits for: another object at once, and other
+// words about the same one when it has lasted, since counts change with every pod.
+func (d *Drain) say(node string, w wait) {
+	last := d.said[node]
+	if w.why == "" || w == last.wait || w.object == last.object && time.Since(last.at) < lasting {
+		return
+	}
+	d.said[node] = said{w, time.Now()}
+	d.Observer.Waits(node, w.String())
+}
+
+// said is what was last told of a node.
+type said struct {
+	wait
+	at time.Time
+}
+
 // ended is what became of a node: an error, or nil in it for an empty one.
 type ended struct{ error }
 
@@ -205,23 +251,13 @@ func (d *Drain) verdict(ctx context.Context, n Node, now *nodeRound, began time.
 	case len(now.blockers) > 0:
 		return &ended{&BlockedError{now.blockers}}
 	case len(now.evictable)+len(now.leaving) > 0:
-		why := now.waits
-		if why == "" && len(now.leaving) > 0 {
-			p := now.leaving[0]
-			why = fmt.Sprintf("pod %s/%s is ending", p.Namespace, p.Name)
-			if more := len(now.leaving) - 1; more > 0 {
-				why += fmt.Sprintf(" (and %d more)", more)
-			}
-			if p.DeletionTimestamp != nil && time.Since(p.DeletionTimestamp.Time) > 30*time.Second {
-				why = fmt.Sprintf("pod %s/%s should have ended %s ago: does its kubelet run?", p.Namespace, p.Name, time.Since(p.DeletionTimestamp.Time).Round(time.Second))
-			}
+		waits := now.waits
+		if waits.why == "" && len(now.leaving) > 0 {
+			waits = waitsFor(now.leaving)
 		}
-		if why != "" && d.said[n.Name] != why {
-			d.said[n.Name] = why
-			d.Observer.Waits(n.Name, why)
-		}
+		d.say(n.Name, waits)
 		if time.Since(began) > d.Options.Timeout {
-			return &ended{&TimeoutError{d.Options.Timeout, why}}
+			return &ended{&TimeoutError{d.Options.Timeout, waits.String()}}
 		}
 		return nil
 	case time.Since(n.Marked) < d.Options.Settle:

@@ -26,8 +26,13 @@ type round struct {
 type nodeRound struct {
 	evictable, leaving []*corev1.Pod
 	blockers           []v1alpha1.Blocker
-	waits              string
+	waits              wait
 }
+
+// wait is what a node waits for, and why.
+type wait struct{ object, why string }
+
+func (w wait) String() string { return strings.TrimPrefix(w.object+": "+w.why, ": ") }
 
 // look sorts the pods of the nodes, and shares out what budgets allow: the first
 // node's pods first, so that nodes finish one after the other and none waits for
@@ -57,7 +62,7 @@ func (d *Drain) look(nodes []Node) round {
 		case fate == candidate.Moves, fate == candidate.Ends:
 			n.evictable = append(n.evictable, p)
 		case fate == candidate.Keeps && d.passing(p, blocker):
-			n.waits = "pod " + blocker.Pod + ": " + blocker.Object + ": " + blocker.Message
+			n.waits = wait{"pod " + blocker.Pod, blocker.Object + ": " + blocker.Message}
 			n.evictable = append(n.evictable, nil)
 		case fate == candidate.Keeps:
 			n.blockers = append(n.blockers, blocker)
@@ -135,16 +140,16 @@ func (d *Drain) share(n *nodeRound, r *round, tokens map[types.UID]int) {
 			lowest = priority(p)
 		}
 		if priority(p) != lowest || len(n.leaving) > 0 && slices.ContainsFunc(n.leaving, func(l *corev1.Pod) bool { return priority(l) < lowest }) {
-			n.waits = cmp.Or(n.waits, "pods of lower priority leave first")
+			n.waits = cmp.Or(n.waits, wait{why: "pods of lower priority leave first"})
 			return
 		}
 		if time.Now().Before(d.retry[p.UID]) || time.Now().Before(d.held) {
-			n.waits = cmp.Or(n.waits, "the API server asked for patience")
+			n.waits = cmp.Or(n.waits, wait{why: "the API server asked for patience"})
 			continue
 		}
 		if b := covering(p, r.index); b != nil {
 			if tokens[b.UID] <= 0 || time.Now().Before(d.budgets[b.UID]) {
-				n.waits = cmp.Or(n.waits, "budget "+b.Key()+": "+cmp.Or(b.Fix(), "it was used up a moment ago"))
+				n.waits = cmp.Or(n.waits, wait{"budget " + b.Key(), cmp.Or(b.Fix(), "it was used up a moment ago")})
 				continue
 			}
 			tokens[b.UID]--
