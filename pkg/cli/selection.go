@@ -1,11 +1,11 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"k8s.io/client-go/tools/clientcmd"
@@ -89,7 +89,7 @@ func (f *ClusterFlags) chosen(ctx context.Context, selector inventory.Selector) 
 // distinct drops second names of one cluster, says so, and sorts.
 func (f *ClusterFlags) distinct(selected []inventory.Cluster) []inventory.Cluster {
 	if f.contexts {
-		slices.SortStableFunc(selected, byName)
+		sortByName(selected)
 		return selected
 	}
 	distinct, duplicates := inventory.Distinct(selected)
@@ -97,7 +97,7 @@ func (f *ClusterFlags) distinct(selected []inventory.Cluster) []inventory.Cluste
 	for _, group := range inventory.PossiblySame(distinct) {
 		f.env.Note("%s share one address and log in differently: they may be one cluster, shown more than once", inventory.Names(group))
 	}
-	slices.SortStableFunc(distinct, byName)
+	sortByName(distinct)
 	return distinct
 }
 
@@ -129,7 +129,9 @@ func (e *Env) sayDuplicates(duplicates []inventory.Duplicate) {
 	}
 }
 
-func byName(a, b inventory.Cluster) int { return cmp.Compare(a.Name, b.Name) }
+func sortByName(clusters []inventory.Cluster) {
+	sort.SliceStable(clusters, func(i, j int) bool { return clusters[i].Name < clusters[j].Name })
+}
 
 // logIn lets credential plugins that insist on a terminal ask their questions,
 // one at a time, before many clusters are asked at once. What they give, and a

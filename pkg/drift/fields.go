@@ -3,6 +3,7 @@ package drift
 import (
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
@@ -14,7 +15,7 @@ import (
 func Fields(reference, object map[string]any) []v1alpha1.Difference {
 	w := &walk{}
 	w.maps(nil, reference, object)
-	slices.SortStableFunc(w.found, func(a, b v1alpha1.Difference) int { return strings.Compare(a.Path, b.Path) })
+	sort.SliceStable(w.found, func(i, j int) bool { return w.found[i].Path < w.found[j].Path })
 	return w.found
 }
 

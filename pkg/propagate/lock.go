@@ -1,10 +1,10 @@
 package propagate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"sort"
 	"sync"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
@@ -24,9 +24,8 @@ type heldLocks struct {
 // side.
 func (r *run) lock(ctx context.Context) error {
 	r.held.locks, r.held.alive = map[string]*state.Lock{}, map[string]context.Context{}
-	order := slices.SortedStableFunc(slices.Values(r.busy), func(a, b inventory.Cluster) int {
-		return cmp.Compare(r.plans[a.Name].Where(), r.plans[b.Name].Where())
-	})
+	order := slices.Clone(r.busy)
+	sort.SliceStable(order, func(i, j int) bool { return r.plans[order[i].Name].Where() < r.plans[order[j].Name].Where() })
 	for _, turn := range [][]inventory.Cluster{order[:1], order[1:]} {
 		err := r.each(ctx, turn, func(attempt context.Context, c inventory.Cluster, _ *Outcome) error {
 			alive, lock, err := r.plans[c.Name].Lock(attempt, r.strategy.By)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"sort"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -54,9 +54,9 @@ func Top(ctx context.Context, f Fleet, r TopRequest) ([]Consumer, Report) {
 	}
 	switch r.SortBy {
 	case corev1.ResourceCPU:
-		slices.SortStableFunc(all, func(a, b Consumer) int { return b.CPU.Cmp(a.CPU) })
+		sort.SliceStable(all, func(i, j int) bool { return all[j].CPU.Cmp(all[i].CPU) < 0 })
 	case corev1.ResourceMemory:
-		slices.SortStableFunc(all, func(a, b Consumer) int { return b.Memory.Cmp(a.Memory) })
+		sort.SliceStable(all, func(i, j int) bool { return all[j].Memory.Cmp(all[i].Memory) < 0 })
 	default: // the order of clusters, and of names in each
 	}
 	report := Report{Asked: len(results), Shown: len(all), Failures: results.Failures(func(c consumption) int { return len(c.consumers) })}

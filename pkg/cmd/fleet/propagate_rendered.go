@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -140,13 +141,12 @@ func usedImages(rendered render.Result) []v1alpha1.UsedImage {
 		}
 	}
 	images := make([]v1alpha1.UsedImage, 0, len(users))
-	for image, clusters := range users {
+	for _, image := range slices.Sorted(maps.Keys(users)) {
 		images = append(images, v1alpha1.UsedImage{
 			TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.UsedImageKind},
-			ObjectMeta: metav1.ObjectMeta{Name: image}, Clusters: clusters,
+			ObjectMeta: metav1.ObjectMeta{Name: image}, Clusters: users[image],
 		})
 	}
-	slices.SortStableFunc(images, func(a, b v1alpha1.UsedImage) int { return strings.Compare(a.Name, b.Name) })
 	return images
 }
 

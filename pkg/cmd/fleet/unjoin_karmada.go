@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -105,10 +106,9 @@ func (u *hubUnjoin) requests(ctx context.Context, hub *karmada.Hub) (map[string]
 
 func (u *hubUnjoin) unjoin(ctx context.Context, hub *karmada.Hub, selection cli.Selection, requests map[string]karmada.UnjoinRequest) error {
 	selection.Clusters = nil
-	for name := range requests {
+	for _, name := range slices.Sorted(maps.Keys(requests)) {
 		selection.Clusters = append(selection.Clusters, inventory.Cluster{Name: name})
 	}
-	slices.SortStableFunc(selection.Clusters, func(a, b inventory.Cluster) int { return strings.Compare(a.Name, b.Name) })
 	line := selection.ShowWaiting(u.env)
 	results := fanout.Collect(ctx, selection.Clusters, selection.Fanout, func(ctx context.Context, c inventory.Cluster) (*karmada.Unjoin, error) {
 		return karmada.PlanUnjoin(ctx, hub, requests[c.Name])

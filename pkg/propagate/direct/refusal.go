@@ -3,7 +3,7 @@ package direct
 import (
 	"cmp"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,8 +23,9 @@ func (p *planner) verdict() error {
 	if len(p.problems) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(p.problems, func(a, b ObjectError) int {
-		return cmp.Or(strings.Compare(a.Object.Origin.Source, b.Object.Origin.Source), cmp.Compare(a.Object.Origin.Line, b.Object.Origin.Line))
+	sort.SliceStable(p.problems, func(i, j int) bool {
+		a, b := p.problems[i].Object.Origin, p.problems[j].Object.Origin
+		return cmp.Or(strings.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line)) < 0
 	})
 	return &RefusedError{Problems: p.problems}
 }
