@@ -19,7 +19,8 @@ func newCmdDiff(env *cli.Env) *cobra.Command {
 		Use:   "diff TYPE/NAME | -f FILE | -k KUSTOMIZATION",
 		Short: "Show what an object differs in between clusters, or what manifests would change in them",
 		Long: `Show in which clusters an object is the same, and what it differs in elsewhere. With -f or -k, show what propagating these
-manifests would change in each cluster, clusters with the same changes together; found by dry runs of the servers.
+manifests would change in each cluster, clusters with the same changes together; found by dry runs of the servers. With --via
+karmada=CONTEXT it is what that control plane would change: on it, and in each cluster that it brings them to.
 
 The clusters that agree are put together; the largest group is the reference that the others are compared with. Items of
 lists are matched by name, or by another key such as a port's number. What a Secret holds is shown as hashes only.
@@ -42,6 +43,9 @@ Exit codes: 0 all clusters agree (with the manifests), 1 they differ (or some do
 
   # What would these manifests change, and where
   kubectl fleet diff -f web.yaml --fleet prod
+
+  # The same for what a Karmada control plane brings there
+  kubectl fleet diff -f web.yaml --name web -C east,west --via karmada=hub
 
   # For scripts: which clusters are not as the most
   kubectl fleet diff cm/settings -n default -o jsonpath='{.items[0].groups[1:].clusters}'`,

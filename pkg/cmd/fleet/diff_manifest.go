@@ -3,15 +3,19 @@ package fleet
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/spf13/pflag"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/render"
 )
 
 // manifestFlags say which manifests the live objects are compared with.
@@ -19,6 +23,7 @@ type manifestFlags struct {
 	source  manifest.Source
 	render  renderFlags
 	options direct.Options
+	via     string
 }
 
 func (f *manifestFlags) addFlags(flags *pflag.FlagSet) {
@@ -27,6 +32,7 @@ func (f *manifestFlags) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.options.Prune, "prune", false, "With -f or -k, show also what --prune of propagate deletes")
 	addStateNamespace(flags, &f.options.StateNamespace)
 	f.render.addDifferences(flags)
+	addVia(flags, &f.via)
 }
 
 // given is true where manifests are named, and not a live object.
@@ -34,7 +40,7 @@ func (f *manifestFlags) given() bool { return len(f.source.Files) > 0 || f.sourc
 
 // onlyForManifests names a flag that was given and means nothing for a live object.
 func onlyForManifests(flags *pflag.FlagSet) string {
-	for _, name := range []string{"name", "prune", "recursive", "state-namespace", "override", "image", "image-registry", "replicas", "weight"} {
+	for _, name := range []string{"name", "prune", "recursive", "state-namespace", "override", "image", "image-registry", "replicas", "weight", "weight-by", "via"} {
 		if flags.Changed(name) {
 			return name
 		}
@@ -43,7 +49,12 @@ func onlyForManifests(flags *pflag.FlagSet) string {
 }
 
 // manifestDiff compares manifests with what is live.
-type manifestDiff struct{ *propagateOptions }
+type manifestDiff struct {
+	*propagateOptions
+
+	// byAnyone: it was not said who brings the manifests to the clusters.
+	byAnyone bool
+}
 
 func (f *diffFlags) toManifestDiff(args []string) (*manifestDiff, error) {
 	output, err := f.output.Parse()
@@ -62,17 +73,24 @@ func (f *diffFlags) toManifestDiff(args []string) (*manifestDiff, error) {
 			err = o.nameSet()
 		}
 	}
+	if err == nil {
+		o.hub, err = parseVia(f.manifests.via, f.clusters)
+	}
+	if err == nil {
+		o.render, err = f.manifests.render.toOptions(f.flags)
+	}
+	if err == nil {
+		err = o.mayDivide()
+	}
 	if err != nil {
 		return nil, cli.UsageError(err)
 	}
-	if o.render, err = f.manifests.render.toOptions(f.flags); err != nil {
-		return nil, cli.UsageError(err)
-	}
 	o.options.Namespace, o.render.request.Namespace = f.namespace, f.namespace
-	// What would be refused is to be seen here.
-	o.options.ForceConflicts, o.options.TakeOver, o.options.CompareOnly = true, true, true
+	// What would be refused is to be seen here; but for what a policy of a hub would say
+	// otherwise with it.
+	o.options.ForceConflicts, o.options.TakeOver, o.options.CompareOnly = true, o.hub == "", true
 	o.mutation.DryRun = cli.DryRunServer
-	return &manifestDiff{o}, nil
+	return &manifestDiff{o, f.manifests.via == ""}, nil
 }
 
 func (o *manifestDiff) run(ctx context.Context) error {
@@ -80,17 +98,20 @@ func (o *manifestDiff) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	selection, err := o.clusters.Select(ctx)
+	selection, err := selectVia(ctx, o.clusters, o.hub)
 	if err != nil {
 		return err
 	}
 	defer selection.Warnings.Say(o.env)
-	rendered, err := o.rendered(ctx, selection, objects)
-	if coded, is := errors.AsType[*cli.Error](err); is && coded.Code != cli.ExitUsage {
-		coded.Code = cli.ExitNotCompared // 1 would say that something differs
+	if o.hub != "" { // without -C it is one of those that are selected
+		selection.Clusters = slices.DeleteFunc(selection.Clusters, func(c inventory.Cluster) bool { return c.Context == o.hub })
 	}
+	rendered, err := o.rendered(ctx, selection, objects)
 	if err != nil {
-		return err
+		return notCompared(err)
+	}
+	if o.hub != "" {
+		return o.compareBy(ctx, selection, rendered)
 	}
 	fleet := propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}
 	line := selection.ShowWaiting(o.env)
@@ -102,12 +123,53 @@ func (o *manifestDiff) run(ctx context.Context) error {
 	return o.conclude(fleet, planned)
 }
 
+// notCompared is an error with the code of that: 1 would say that something differs.
+func notCompared(err error) error {
+	if coded, is := errors.AsType[*cli.Error](err); is && coded.Code != cli.ExitUsage {
+		coded.Code = cli.ExitNotCompared
+	}
+	return err
+}
+
+// compareBy compares with what a hub brings to the clusters.
+func (o *manifestDiff) compareBy(ctx context.Context, selection cli.Selection, rendered render.Result) error {
+	p, err := o.planHub(ctx, selection, rendered)
+	if err != nil {
+		return notCompared(err)
+	}
+	view := p.view()
+	view.rendered = rendered
+	err = o.print(view.planned(), nil)
+	writes, _ := p.plan.Counts()
+	for _, arriving := range view.arrivals {
+		writes += len(arriving)
+	}
+	if writes > 0 || err != nil {
+		return &cli.Error{Code: cli.ExitFailed, Err: err}
+	}
+	return nil
+}
+
+// elsewhere is an error for a cluster to which a hub brings what is compared, if
+// nobody said that the cluster itself is meant.
+func (o *manifestDiff) elsewhere(plan *direct.Plan) error {
+	object := plan.HeldBy("Karmada")
+	if object == "" || !o.byAnyone {
+		return nil
+	}
+	return &member.Error{Reason: member.ReasonRefused, Err: fmt.Errorf("%s is there by a Karmada: --via karmada=CONTEXT compares with what that would bring, and --via direct with what is there", object)}
+}
+
 // conclude prints what differs and chooses the exit code.
 func (o *manifestDiff) conclude(fleet propagate.Fleet, planned fanout.Results[*direct.Plan]) error {
 	var compared fanout.Results[*direct.Plan]
 	var clusters []inventory.Cluster
 	differ := false
-	for _, p := range planned {
+	for i, p := range planned {
+		if p.Err == nil {
+			p.Err = o.elsewhere(p.Value)
+			planned[i].Err = p.Err
+		}
 		if p.Err != nil {
 			continue
 		}

@@ -179,14 +179,14 @@ func (f *propagateFlags) toOptions(args []string) (*propagateOptions, error) {
 	if err == nil {
 		o.hub, err = parseVia(f.via, f.clusters)
 	}
+	if err == nil {
+		o.render, err = f.render.toOptions(f.flags)
+	}
+	if err == nil {
+		err = o.mayDivide()
+	}
 	if err != nil {
 		return nil, cli.UsageError(err)
-	}
-	if o.render, err = f.render.toOptions(f.flags); err != nil {
-		return nil, cli.UsageError(err)
-	}
-	if o.hub != "" && o.render.request.Division.ByFree {
-		return nil, cli.UsageError(errors.New("--weight-by free is for --via direct: Karmada divides by what is free by itself, and again when it changes; add a PropagationPolicy with weightPreference: {dynamicWeight: AvailableReplicas} to the objects, or divide with --weight"))
 	}
 	o.render.request.Namespace, o.options.TakesBack = f.options.Namespace, o.rollout.takesBack()
 	if o.render.only() {

@@ -171,13 +171,26 @@ func (p *byHub) conclude(ctx context.Context, view planView, results fanout.Resu
 	return p.propagateOptions.conclude(ctx, view, results)
 }
 
-// propagateBy has a Karmada control plane bring the objects to the clusters.
-func (o *propagateOptions) propagateBy(ctx context.Context, selection cli.Selection, rendered render.Result) error {
-	p, err := o.planBy(ctx, selection, func(fleet propagate.Fleet, by inventory.Cluster) (*hub.Plan, []fanout.Failure) {
+// mayDivide refuses to divide where a hub does it by itself.
+func (o *propagateOptions) mayDivide() error {
+	if o.hub == "" || !o.render.request.Division.ByFree {
+		return nil
+	}
+	return errors.New("--weight-by free is for --via direct: Karmada divides by what is free by itself, and again when it changes; add a PropagationPolicy with weightPreference: {dynamicWeight: AvailableReplicas} to the objects, or divide with --weight")
+}
+
+// planHub plans on the hub what was rendered.
+func (o *propagateOptions) planHub(ctx context.Context, selection cli.Selection, rendered render.Result) (*byHub, error) {
+	return o.planBy(ctx, selection, func(fleet propagate.Fleet, by inventory.Cluster) (*hub.Plan, []fanout.Failure) {
 		request := propagate.HubRequest{Hub: by, Rendered: rendered.Clusters, Weights: o.render.request.Division.Weights, Options: o.options}
 		request.Options.Untried = o.mutation.DryRun == cli.DryRunClient
 		return propagate.PlanHub(ctx, fleet, request)
 	})
+}
+
+// propagateBy has a Karmada control plane bring the objects to the clusters.
+func (o *propagateOptions) propagateBy(ctx context.Context, selection cli.Selection, rendered render.Result) error {
+	p, err := o.planHub(ctx, selection, rendered)
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,23 @@ func ownerOf(live *unstructured.Unstructured) (tool, which string) {
 	return "", ""
 }
 
+// HeldBy is an object of the plan that this tool has under its care; empty if there is
+// none, or all was taken from it before.
+func (p *Plan) HeldBy(tool string) string {
+	if p.set.Exists() {
+		return ""
+	}
+	for _, c := range p.Changes {
+		if c.live == nil {
+			continue
+		}
+		if owner, _ := ownerOf(c.live); owner == tool {
+			return c.Object.What()
+		}
+	}
+	return ""
+}
+
 // mayTake refuses what is another set's, or another tool's.
 func (p *planner) mayTake(ctx context.Context, live *unstructured.Unstructured) error {
 	if live.GetDeletionTimestamp() != nil {

@@ -90,6 +90,24 @@ func (l *karmadaLab) testSameAsDirectly(t *testing.T) {
 	if again := s.byHub(t, flags...).want(t, 0).stdout; strings.Count(again, "Unchanged") != 2 {
 		t.Errorf("a second time it changes something:\n%s", again)
 	}
+	compare := func(code int, more ...string) string {
+		t.Helper()
+		return s.run(t, slices.Concat([]string{"diff", "-f", s.file, "--name", s.name, "-C", "c1,c2"}, flags, more)...).want(t, code).stdout
+	}
+	hub := "karmada=" + s.hub
+	compare(0, "--via", hub)
+	brought := strings.Join(strings.Fields(compare(1, "--via", hub, "--weight", "c1=50,c2=50", "--override", "c2:configmap/web:/data/greeting=hola")), " ")
+	for _, want := range []string{"c1 bring Deployment/web -n viahub spec.replicas 9 5", "c2 bring ConfigMap/web -n viahub data.greeting hallo hola"} {
+		if !strings.Contains(brought, want) {
+			t.Errorf("diff by the hub does not say %q, but %s", want, brought)
+		}
+	}
+	// Who does not say by whom could take the clusters' own answer for the hub's.
+	if guessed := compare(8); guessed != "" {
+		t.Errorf("diff by nobody knows whom: %s", guessed)
+	}
+	compare(1, "--via", "direct")
+
 	evenly := append(slices.Clone(flags), "--weight", "c1=50,c2=50", "--dry-run=server")
 	brings(t, s.byHub(t, evenly...), "c1 bring Deployment/web -n viahub spec.replicas 9 5", "c2 bring Deployment/web -n viahub spec.replicas 1 5")
 
