@@ -91,6 +91,9 @@ func PlanJoin(ctx context.Context, h *Hub, r JoinRequest, client bool) (*Join, e
 			if err != nil {
 				return nil, err
 			}
+			if o.GetKind() == kindCluster && step.Action == ActionCreate {
+				step.Why = h.placedAt(ctx, r.Name, r.Labels)
+			}
 			j.steps = append(j.steps, step)
 		}
 	}

@@ -38,7 +38,7 @@ func impersonationSecretName(cluster string) string { return cluster + "-imperso
 
 func executionSpace(cluster string) string { return "karmada-es-" + cluster }
 
-// The types that a join writes. Their versions are those of every Kubernetes
+// The types that a join writes, or asks for. Their versions are those of every Kubernetes
 // and Karmada that is supported, so that nothing need be discovered.
 const (
 	kindNamespace          = "Namespace"
@@ -50,10 +50,14 @@ const (
 	kindRoleBinding        = "RoleBinding"
 	kindCluster            = "Cluster"
 	kindWork               = "Work"
+
+	kindPropagationPolicy        = "PropagationPolicy"
+	kindClusterPropagationPolicy = "ClusterPropagationPolicy"
 )
 
 func resourceOf(kind string) member.Resource {
 	core := schema.GroupVersion{Version: "v1"}
+	policy := schema.GroupVersion{Group: "policy.karmada.io", Version: "v1alpha1"}
 	rbac := schema.GroupVersion{Group: "rbac.authorization.k8s.io", Version: "v1"}
 	of := func(gv schema.GroupVersion, resource string, namespaced bool) member.Resource {
 		return member.Resource{GroupVersionResource: gv.WithResource(resource), Kind: kind, Namespaced: namespaced}
@@ -73,6 +77,10 @@ func resourceOf(kind string) member.Resource {
 		return of(rbac, "roles", true)
 	case kindRoleBinding:
 		return of(rbac, "rolebindings", true)
+	case kindPropagationPolicy:
+		return of(policy, "propagationpolicies", true)
+	case kindClusterPropagationPolicy:
+		return of(policy, "clusterpropagationpolicies", false)
 	case kindWork:
 		return of(schema.GroupVersion{Group: "work.karmada.io", Version: "v1alpha1"}, "works", true)
 	}
