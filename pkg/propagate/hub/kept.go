@@ -44,7 +44,19 @@ func PlanRollback(ctx context.Context, k Kept, to int) (*Plan, error) {
 func PlanWithdraw(ctx context.Context, k Kept) (*Plan, error) {
 	k.Options.Hub = true
 	plan, err := direct.PlanWithdraw(ctx, k.Hub, k.Options)
+	if err == nil {
+		sayKept(plan)
+	}
 	return k.planOf(ctx, plan, err)
+}
+
+// sayKept says of namespaces that stay what that means where Karmada has brought them.
+func sayKept(plan *direct.Plan) {
+	for _, c := range plan.Changes {
+		if c.Action == direct.ActionRelease && isNamespace(c.Object.GroupVersionKind()) {
+			c.Why += "; Karmada keeps it in its clusters, too, until it is deleted on the hub: then it goes there with all that is in it, but where it was before Karmada"
+		}
+	}
 }
 
 // PlanResume plans to go on with the last run of a set, and says which it is, its

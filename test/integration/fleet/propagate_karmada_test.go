@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -157,7 +158,23 @@ func (l *karmadaLab) testHubNarrowed(t *testing.T) {
 	if image := s.image(t, "c1"); image != "web:1" {
 		t.Errorf("c1 has %s", image)
 	}
+	if plan := s.set(t, "withdraw", "--dry-run=server").want(t, 0).stdout; !strings.Contains(plan, "Karmada keeps it in its clusters, too, until it is deleted on the hub") {
+		t.Errorf("the plan does not say what becomes of the namespace:\n%s", plan)
+	}
 	s.withdraw(t)
+	space := func(cluster string, do ...string) []string {
+		t.Helper()
+		return strings.Fields(s.kubectl(t, append([]string{"--context", cluster, "-o", "name"}, do...)...).want(t, 0).stdout)
+	}
+	space("c1", "delete", "ns", s.name)
+	eventually(t, "Karmada has made its namespace anew", func() error {
+		if len(space("c1", "get", "ns", s.name, "--ignore-not-found")) == 0 {
+			return errors.New("it is not there")
+		}
+		return nil
+	})
+	space(s.hub, "delete", "ns", s.name)
+	eventually(t, "the namespace goes with the hub's", func() error { return nothing(space("c1", "get", "ns", s.name, "--ignore-not-found")) })
 }
 
 // The set is in the clusters, and is asked for and changed by the hub that brought
