@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -13,9 +14,11 @@ import (
 )
 
 // propagated is by kind what a hub takes out of a cluster that leaves: the objects of its
-// Works, but for what they are told to leave there, and for Karmada's own role.
-func (h *Hub) propagated(ctx context.Context, cluster string) (map[string][]string, error) {
+// Works, but for what they are told to leave there, for Karmada's own role, and for what
+// the cluster m does not have from it; without m that is not known.
+func (h *Hub) propagated(ctx context.Context, cluster string, m *member.Member) (map[string][]string, error) {
 	names := map[string][]string{}
+	var doubtful []*unstructured.Unstructured
 	space := executionSpace(cluster)
 	for page, err := range h.member.Objects(ctx, member.ListRequest{Resource: resourceOf(kindWork), Namespace: space, Limit: 500}) {
 		if err != nil {
@@ -28,13 +31,57 @@ func (h *Hub) propagated(ctx context.Context, cluster string) (map[string][]stri
 			manifests, _, _ := unstructured.NestedSlice(page[i].Object, "spec", "workload", "manifests")
 			for _, manifest := range manifests {
 				fields, _ := manifest.(map[string]any)
-				if o := (unstructured.Unstructured{Object: fields}); o.GetName() != impersonator {
+				switch o := (&unstructured.Unstructured{Object: fields}); {
+				case o.GetName() == impersonator:
+				case m != nil && (o.GetKind() == kindNamespace || !isApplied(&page[i])):
+					doubtful = append(doubtful, o)
+				default:
 					names[o.GetKind()] = append(names[o.GetKind()], o.GetName())
 				}
 			}
 		}
 	}
+	goes := make([]bool, len(doubtful))
+	slots := make(chan struct{}, 16)
+	var asking sync.WaitGroup
+	for i, o := range doubtful {
+		slots <- struct{}{}
+		asking.Go(func() {
+			goes[i] = mayGo(ctx, m, o)
+			<-slots
+		})
+	}
+	asking.Wait()
+	for i, o := range doubtful {
+		if goes[i] {
+			names[o.GetKind()] = append(names[o.GetKind()], o.GetName())
+		}
+	}
 	return names, nil
+}
+
+// isApplied is true for a Work that says that the cluster has it. One that does not may
+// have been there in an earlier version, and one of a Namespace says so of what it found.
+func isApplied(work *unstructured.Unstructured) bool {
+	conditions, _, _ := unstructured.NestedSlice(work.Object, "status", "conditions")
+	return slices.ContainsFunc(conditions, func(one any) bool {
+		condition, _ := one.(map[string]any)
+		return condition["type"] == "Applied" && condition["status"] == "True"
+	})
+}
+
+// mayGo is false for what a cluster does not have, or not from Karmada, which then
+// leaves it.
+func mayGo(ctx context.Context, m *member.Member, o *unstructured.Unstructured) bool {
+	resource, err := m.ResourceOf(ctx, o.GroupVersionKind(), false)
+	if err != nil {
+		return member.ReasonOf(err) != member.ReasonNotInstalled
+	}
+	live, err := m.Object(ctx, resource, o.GetNamespace(), o.GetName())
+	if err != nil {
+		return member.ReasonOf(err) != member.ReasonNotFound
+	}
+	return live.GetLabels()["karmada.io/managed"] == "true"
 }
 
 // inKinds are counts in words, empty if there is nothing. Namespaces are named: with them

@@ -116,7 +116,11 @@ func find(ctx context.Context, where string, m *member.Member, kind, ns, name st
 
 func (u *Unjoin) planHub(ctx context.Context, cluster *unstructured.Unstructured) error {
 	if cluster != nil {
-		names, err := u.hub.propagated(ctx, u.request.Name)
+		there := u.request.Member
+		if u.uid == "" { // it does not answer
+			there = nil
+		}
+		names, err := u.hub.propagated(ctx, u.request.Name, there)
 		if err != nil {
 			return err
 		}
