@@ -56,6 +56,9 @@ func PrepareDeletion(ctx context.Context, f Fleet, s Set, namespace string) (*De
 	results := fanout.Collect(ctx, clustersOf(s.At), f.Fanout, func(ctx context.Context, c inventory.Cluster) (*DeletionPart, error) {
 		p := &DeletionPart{Location: locationOf(s.At, c)}
 		own := set.MemberOf(&s.Execution, p.UID)
+		if err := p.Member.MayAll(ctx, deleting(own, namespace)); err != nil {
+			return p, err
+		}
 		if own == nil {
 			return p, nil // it remembers what it had no part in
 		}
@@ -72,6 +75,22 @@ func PrepareDeletion(ctx context.Context, f Fleet, s Set, namespace string) (*De
 		}
 	}
 	return d, results.Failures(nil), nil
+}
+
+// deleting is what is done to a set in a cluster, and of it if that is one of its members.
+func deleting(own *v1alpha1.MemberExecution, namespace string) []member.Access {
+	const remembers = ", in which the cluster remembers the set"
+	all := []member.Access{
+		{Verbs: []string{"get", "delete"}, Resource: "configmaps", Namespace: namespace, Why: remembers},
+		{Verbs: []string{"get", "delete"}, Resource: "secrets", Namespace: namespace, Why: remembers},
+	}
+	if own == nil {
+		return all
+	}
+	group := velerov1.SchemeGroupVersion.Group
+	return append(all,
+		member.Access{Verbs: []string{"get", "list"}, Group: group, Resource: "backups", Namespace: own.VeleroNamespace},
+		member.Access{Verbs: []string{"get", "create"}, Group: group, Resource: "deletebackuprequests", Namespace: own.VeleroNamespace})
 }
 
 func (p *DeletionPart) server(own *v1alpha1.MemberExecution) velero.Server {

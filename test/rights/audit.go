@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,19 @@ func (e *event) command() string {
 	_, behind, _ := strings.Cut(e.UserAgent, "; ")
 	command, _, _ := strings.Cut(behind, ")")
 	return command
+}
+
+// changes is true for what changes a cluster: no question that is asked by making an
+// object, such as Velero's version, and no dry run.
+func (e *event) changes() bool {
+	if e.ObjectRef == nil || e.ResponseStatus.Code >= 300 || strings.Contains(e.RequestURI, "dryRun=All") {
+		return false
+	}
+	switch e.ObjectRef.Resource {
+	case "selfsubjectaccessreviews", "serverstatusrequests", "downloadrequests":
+		return false
+	}
+	return !slices.Contains([]string{"get", "list", "watch"}, e.Verb)
 }
 
 // tail is an audit log from a moment on.

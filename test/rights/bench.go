@@ -50,6 +50,11 @@ type Case struct {
 	Lacking bool
 	// InProof is Lacking where that takes minutes: make proof alone does it.
 	InProof bool
+	// Untouched: without one of the rights nothing is changed.
+	Untouched bool
+	// Narrow are the types that the user names while a right is missing, of a case that
+	// looks through all types: who may read all lacks none to read.
+	Narrow []string
 	// Tolerates is what it says where it goes on without a right, by "VERB RESOURCE".
 	Tolerates map[string]string
 }

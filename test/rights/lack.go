@@ -27,6 +27,7 @@ func (b *Bench) lack(t *testing.T, command string, c Case, needed, maybe needs) 
 			}
 			user := b.user()
 			b.bind(t, user, roles, func(r *role) { b.take(r, missing, c) })
+			tails := b.tails(t)
 			code, out := b.run(t, c.Stop, as(user, c.Args)...)
 			t.Logf("exit code %d\n%s", code, out)
 			says, goesOn := c.Tolerates[missing.verb+" "+missing.resource]
@@ -38,6 +39,10 @@ func (b *Bench) lack(t *testing.T, command string, c Case, needed, maybe needs) 
 			case code == c.Code && !always && !strings.Contains(out, "cannot "+missing.verb):
 			case code == c.Code || !b.named(missing, c).MatchString(out) || !strings.Contains(out, "rbac "+command) && !strings.Contains(out, "fix: a "):
 				t.Errorf("does not fail with %s, and what gives that right", b.named(missing, c))
+			case c.Untouched:
+				for _, e := range b.of(t, tails, func(e event) bool { return e.ImpersonatedUser.Username == user && e.changes() }) {
+					t.Errorf("fails when this is done: %s: %s %s", e.cluster, e.Verb, e.RequestURI)
+				}
 			}
 		})
 	}

@@ -26,11 +26,7 @@ func (b *Bench) do(t *testing.T, user string, c Case, command string) []asked {
 	if c.Before != nil {
 		c.Before(t)
 	}
-	tails := map[string]tail{}
-	for _, cluster := range b.Clusters {
-		_, log := b.Fleet.Audited(t, cluster)
-		tails[cluster] = tailOf(t, log)
-	}
+	tails := b.tails(t)
 	args := as(user, c.Args)
 	mine := func(e event) bool { return e.ImpersonatedUser.Username == user }
 	if c.Offline {
@@ -40,15 +36,35 @@ func (b *Bench) do(t *testing.T, user string, c Case, command string) []asked {
 	if code != c.Code {
 		t.Errorf("%q: exit code %d, want %d\n%s", c.Args, code, c.Code, out)
 	}
+	all := b.of(t, tails, mine)
+	for _, e := range all {
+		if e.ResponseStatus.Code == 403 {
+			t.Errorf("%q: forbidden in %s: %s", c.Args, e.cluster, e.ResponseStatus.Message)
+		}
+		if verb, _, _ := strings.Cut(e.command(), " "); verb != command || !strings.HasPrefix(e.UserAgent, b.Plugin+"/") {
+			t.Errorf("%q: the audit log of %s has the user agent %q", c.Args, e.cluster, e.UserAgent)
+		}
+	}
+	return all
+}
+
+// tails are the audit logs of all clusters from now on.
+func (b *Bench) tails(t *testing.T) map[string]tail {
+	t.Helper()
+	tails := map[string]tail{}
+	for _, cluster := range b.Clusters {
+		_, log := b.Fleet.Audited(t, cluster)
+		tails[cluster] = tailOf(t, log)
+	}
+	return tails
+}
+
+// of are the requests of somebody since then.
+func (*Bench) of(t *testing.T, since map[string]tail, mine func(event) bool) []asked {
+	t.Helper()
 	var all []asked
-	for cluster, tail := range tails {
+	for cluster, tail := range since {
 		for _, e := range tail.of(t, mine) {
-			if e.ResponseStatus.Code == 403 {
-				t.Errorf("%q: forbidden in %s: %s", c.Args, cluster, e.ResponseStatus.Message)
-			}
-			if verb, _, _ := strings.Cut(e.command(), " "); verb != command || !strings.HasPrefix(e.UserAgent, b.Plugin+"/") {
-				t.Errorf("%q: the audit log of %s has the user agent %q", c.Args, cluster, e.UserAgent)
-			}
 			all = append(all, asked{e, cluster})
 		}
 	}

@@ -37,6 +37,9 @@ func (b *Bench) Verify(t *testing.T, command string, unseen string, cases ...Cas
 			one.add(b, asked, exactly)
 		}
 		if (c.Lacking || c.InProof && OneByOne()) && !b.Update && !t.Failed() {
+			if c.Narrow != nil {
+				c.Types, c.Every = c.Narrow, ""
+			}
 			lacks = append(lacks, func() { b.lack(t, command, c, one, maybe) })
 		}
 	}

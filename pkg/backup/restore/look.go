@@ -72,16 +72,16 @@ func (l *look) all(ctx context.Context, s Settings) error {
 		return err
 	}
 	l.UID = types.UID(identity.UID)
+	parts := partsOf(l.plan, l.cluster)
+	if err := l.rights(ctx, parts, s); err != nil {
+		return err
+	}
 	if l.Before, err = remembered(ctx, storeOf(l.member, s), l.plan); err != nil {
 		return err
 	}
-	parts := partsOf(l.plan, l.cluster)
 	for _, namespace := range veleroNamespaces(parts) {
 		server := velero.Server{Member: l.member, Namespace: namespace}
 		if is, err := l.answers(ctx, server); err != nil || !is {
-			return err
-		}
-		if err := l.rights(ctx, namespace); err != nil {
 			return err
 		}
 		if err := l.queue(ctx, server); err != nil {
@@ -96,9 +96,6 @@ func (l *look) all(ctx context.Context, s Settings) error {
 	}
 	storage, err := storageOf(ctx, l.member)
 	if err != nil {
-		return err
-	}
-	if err := l.execRights(ctx, parts); err != nil {
 		return err
 	}
 	for _, part := range parts {

@@ -6,32 +6,41 @@ import (
 
 	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
-// rights refuses where the user may not make Restores.
-func (l *look) rights(ctx context.Context, namespace string) error {
-	return l.may(ctx, "restores.velero.io", "", authorizationv1.ResourceAttributes{
-		Verb: "create", Group: velerov1.SchemeGroupVersion.Group, Resource: "restores", Namespace: namespace,
-	})
-}
-
-// execRights refuses where the user may not run the probes, or read the set's word, once
-// all is restored. A WebSocket is a GET; to SPDY, and to API servers since 1.35, it is a
-// create.
-func (l *look) execRights(ctx context.Context, parts []*v1alpha1.RestoreMember) error {
-	for _, namespace := range execNamespaces(&l.plan.Spec, parts) {
-		for _, verb := range []string{"create", "get"} {
-			err := l.may(ctx, "pods/exec", ": the probes and the set's word need it", authorizationv1.ResourceAttributes{
-				Verb: verb, Resource: "pods", Subresource: "exec", Namespace: namespace,
-			})
-			if err != nil {
-				return err
-			}
+// rights is an error for somebody who may not do all that the run does in the target: it
+// would come out when something is there already. What can be done without is not asked for.
+func (l *look) rights(ctx context.Context, parts []*v1alpha1.RestoreMember, s Settings) error {
+	const remembers = ", in which the cluster remembers the restore"
+	all := []member.Access{
+		{Verbs: []string{"get"}, Resource: "namespaces", Namespace: s.StateNamespace, Why: remembers},
+		{Verbs: []string{"get", "create", "update"}, Resource: "secrets", Namespace: s.StateNamespace, Why: remembers},
+		{Verbs: []string{"create", "update", "delete"}, Group: coordinationv1.GroupName, Resource: "leases", Namespace: s.StateNamespace, Why: remembers},
+	}
+	restores := []string{"get", "list", "create"}
+	if l.plan.Spec.Purpose == v1alpha1.RestoreForDrill {
+		restores = append(restores, "delete")
+	}
+	for _, namespace := range veleroNamespaces(parts) {
+		all = append(all,
+			member.Access{Verbs: restores, Group: velerov1.SchemeGroupVersion.Group, Resource: "restores", Namespace: namespace},
+			member.Access{Verbs: []string{"get", "create"}, Group: velerov1.SchemeGroupVersion.Group, Resource: "serverstatusrequests", Namespace: namespace})
+		if len(l.plan.Spec.StorageClassMappings) > 0 {
+			all = append(all, member.Access{Verbs: []string{"get", "create", "patch"}, Resource: "configmaps", Namespace: namespace})
 		}
 	}
-	return nil
+	for _, namespace := range execNamespaces(&l.plan.Spec, parts) {
+		const needed = ": the probes and the set's word need it"
+		all = append(all,
+			member.Access{Verbs: []string{"list"}, Resource: "pods", Namespace: namespace, Why: needed},
+			// A WebSocket is a GET; to SPDY, and to API servers since 1.35, it is a create.
+			member.Access{Verbs: []string{"create", "get"}, Resource: "pods", Subresource: "exec", Namespace: namespace, Why: needed})
+	}
+	return l.member.MayAll(ctx, all)
 }
 
 // execNamespaces are those of a target in which commands are run.
@@ -49,15 +58,6 @@ func execNamespaces(x *v1alpha1.RestoreExecutionSpec, parts []*v1alpha1.RestoreM
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// may refuses what the user may not do; why it is needed may be said.
-func (l *look) may(ctx context.Context, what, needed string, right authorizationv1.ResourceAttributes) error {
-	allowed, why, err := l.member.May(ctx, right)
-	if err == nil && !allowed {
-		l.refuse("rights", "", "you may not %s %s in namespace %s%s%s", right.Verb, what, right.Namespace, colon(why), needed)
-	}
-	return err
 }
 
 // everything warns where the user may not see all that a Restore makes.

@@ -115,6 +115,10 @@ func (o *deleteOptions) run(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	failures := append(relevant(s, unasked), failed...)
+	if !o.forget && slices.ContainsFunc(failed, func(f fanout.Failure) bool { return member.LacksRights(f.Err) }) {
+		o.env.SayFailures(failures)
+		return &cli.Error{Code: cli.ExitRefused, Err: errors.New("nothing was changed")}
+	}
 	if unseen := deletion.Unseen(); len(unseen) > 0 && !o.forget {
 		o.env.SayFailures(failures)
 		return &cli.Error{

@@ -181,6 +181,15 @@ func TestRights(t *testing.T) {
 		}
 		return c
 	}
+	// oneByOne is a case that make proof tries without each of its rights, and that changes nothing then.
+	oneByOne := func(c rights.Case, tolerates map[string]string) rights.Case {
+		c.InProof, c.Untouched, c.Narrow, c.Tolerates = true, true, []string{"deployments.apps", "cronjobs.batch"}, tolerates
+		return c
+	}
+	// polled is what is asked for again and again by somebody who may not watch it, and runs
+	// out for somebody who may not delete it.
+	polled := map[string]string{"watch restores.velero.io": "", "delete serverstatusrequests.velero.io": "", "watch serverstatusrequests.velero.io": ""}
+	another := of("delete", "", in, "--yes") // a set that is made for it
 	failed := func(c rights.Case) rights.Case {
 		c.Code = int(cli.ExitFailed)
 		return c
@@ -239,7 +248,7 @@ func TestRights(t *testing.T) {
 		{"verify", []rights.Case{looking("verify", set)}},
 		{"restore", []rights.Case{
 			every("/namespaces/"+s.name+"/", "restore", set, in, "--preview"),
-			every(restored, "restore", set, in, "--storage-class-mappings", snapshots.Class+":"+snapshots.Class, "--yes"),
+			oneByOne(every(restored, "restore", set, in, "--storage-class-mappings", snapshots.Class+":"+snapshots.Class, "--yes"), polled),
 		}},
 		{"drill", []rights.Case{every(restored, "drill", set, in, "--yes")}},
 		{"migrate", []rights.Case{every(restored, "migrate", "--from", "c1", "--to", "c2", "-n", s.name, "--namespace-mappings", s.name+":"+s.name+"-2", "--yes")}},
@@ -252,7 +261,11 @@ func TestRights(t *testing.T) {
 				restarted(t)
 			}),
 		}},
-		{"delete", []rights.Case{after(of("delete", set, in, "--yes"), restarted)}},
+		{"delete", []rights.Case{after(of("delete", set, in, "--yes"), restarted), after(oneByOne(another, map[string]string{"watch backups.velero.io": "", "watch deletebackuprequests.velero.io": ""}), func(t *testing.T) {
+			t.Helper()
+			another.Args[1] = s.create(t, s.name, policy)
+			restarted(t)
+		})}},
 	} {
 		t.Run(command.name, func(t *testing.T) { b.Verify(t, command.name, sometimes()[command.name], command.cases...) })
 	}
