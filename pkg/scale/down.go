@@ -181,7 +181,7 @@ func Resume(ctx context.Context, f Fleet, r func(journal.Options) (Request, erro
 			}
 		}
 		if mayBegin(seen) != nil {
-			if err := m.MayAll(ctx, leavingAccesses(s.StateNamespace, seen.Options)); err != nil {
+			if err := mayResume(ctx, m, seen, s.StateNamespace); err != nil {
 				return Outcome{}, err
 			}
 		}

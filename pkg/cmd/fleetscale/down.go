@@ -152,7 +152,7 @@ func (o *downOptions) run(ctx context.Context) error {
 			nodes += len(p.Nodes)
 		}
 	}
-	if err := allowed(ctx, o.env, fleet, o.settings); err != nil {
+	if err := allowed(ctx, o.env, scale.MayDown(ctx, fleet, o.settings)); err != nil {
 		return err
 	}
 	if o.mutation.DryRun != "" {
@@ -198,9 +198,9 @@ func (o *downOptions) plans(ctx context.Context, selection *cli.Selection) (map[
 	return plans, nil
 }
 
-// allowed is an error unless the user has the rights by which nodes leave.
-func allowed(ctx context.Context, env *cli.Env, fleet scale.Fleet, settings scale.Settings) error {
-	failures := scale.MayDown(ctx, fleet, settings).Failures(nil)
+// allowed is an error unless the user has the rights that a run needs in every cluster.
+func allowed(ctx context.Context, env *cli.Env, may fanout.Results[struct{}]) error {
+	failures := may.Failures(nil)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

@@ -91,8 +91,8 @@ func (o *resizeOptions) run(ctx context.Context) error {
 			}
 		}
 	}
-	shrinking, _ := o.fleets(&selection, all)
-	if err := allowed(ctx, o.env, shrinking, o.settings); err != nil {
+	down, up := o.fleets(&selection, all)
+	if err := allowed(ctx, o.env, append(scale.MayDown(ctx, down, o.settings), scale.MayUp(ctx, up, o.settings)...)); err != nil {
 		return err
 	}
 	switch {

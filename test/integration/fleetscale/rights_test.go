@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -86,17 +87,30 @@ func TestRights(t *testing.T) {
 		e.interrupt(t, "budget "+e.Name+"/web", down()...).want(t, 130)
 		e.Unstall(t, "web")
 	}
+	// halfway is paused, in a pool that has all of its nodes.
+	halfway := func(t *testing.T) {
+		t.Helper()
+		whole(t)
+		paused(t)
+	}
 	// kept is a run that has emptied a node, and left it.
 	kept := func(t *testing.T) {
 		t.Helper()
 		e.run(t, pool(here("down", "--keep-nodes", "--nodes", e.Busy(t, "web"), "--yes")...)...).want(t, 0)
 	}
 	program := estates.NewProgram(t, "")
+	// coming is a node that comes when it is asked for, and is not there yet.
 	coming := func(t *testing.T) {
 		t.Helper()
+		whole(t)
+		err := e.Client.CoreV1().Nodes().Delete(t.Context(), e.Node(6), metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			t.Fatal(err)
+		}
+		told := program.Times(t, "add")
 		go func() { // when the program was told to add a node
 			for ctx := t.Context(); ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
-				if program.Times(t, "add") > 0 {
+				if program.Times(t, "add") > told {
 					e.Add(t, 6)
 					return
 				}
@@ -121,13 +135,13 @@ func TestRights(t *testing.T) {
 			{Args: down(), Whole: true},
 			{Args: gone(pool(here("down", "--count", "1")...)), Whole: true, Before: whole, InProof: true, Tolerates: unseen},
 		}},
-		{"resume", []rights.Case{{Args: here("resume"), Whole: true, Before: paused}}},
+		{"resume", []rights.Case{{Args: here("resume"), Whole: true, Before: halfway, InProof: true, Untouched: true, Tolerates: unseen}}},
 		{"abort", []rights.Case{
 			{Args: here("abort", "--yes"), Whole: true, Before: paused},
 			{Args: here("abort", "--undo", "--yes"), Whole: true, Before: kept},
 		}},
 		{"set", []rights.Case{{Args: pool(here("set", "--workers", "5", "--remove-with", "hook="+program.Path, "--yes")...), Whole: true, Before: whole, InProof: true, Tolerates: unseen}}},
-		{"up", []rights.Case{{Args: here("up", "--pool", e.Name, "--count", "1", "--add-with", "hook="+program.Path, "--yes"), Whole: true, Before: coming}}},
+		{"up", []rights.Case{{Args: here("up", "--pool", e.Name, "--count", "1", "--add-with", "hook="+program.Path, "--yes"), Whole: true, Before: coming, InProof: true, Untouched: true}}},
 		{"status", []rights.Case{{Args: here("status"), Whole: true, Lacking: true}}},
 	} {
 		t.Run(command.name, func(t *testing.T) { b.Verify(t, command.name, sometimes(command.name), command.cases...) })
