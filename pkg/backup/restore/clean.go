@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	velerov1 "github.com/vmware-tanzu/velero/pkg/apis/velero/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -119,8 +120,27 @@ func (w *cleaner) part(ctx context.Context, part *v1alpha1.RestoreMember) error 
 	if err := patience.Try(ctx, func() error { return server.DeleteRestore(ctx, name, restore.UID) }); err != nil {
 		return &LeftError{"Restore " + name, err}
 	}
+	if err := w.gone(ctx, server, restore); err != nil {
+		return &LeftError{"Restore " + name, err}
+	}
 	w.deleted = append(w.deleted, "Restore "+name)
 	return nil
+}
+
+// letGo is how long Velero may take to delete what the object store has of a Restore.
+const letGo = time.Minute
+
+// gone waits until a deleted Restore is: Velero holds it back until the object store has
+// nothing of it any more (its ExternalResourcesFinalizer).
+func (w *cleaner) gone(ctx context.Context, server velero.Server, r *velerov1.Restore) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, letGo, fmt.Errorf("after %s Velero still deletes what the object store has of it", letGo))
+	defer cancel()
+	w.observer.Waits(w.cluster, "Restore "+r.Name+" to be gone")
+	_, err := server.AwaitRestore(ctx, r.Name, func(now *velerov1.Restore) bool { return now.UID != r.UID }, nil)
+	if _, gone := errors.AsType[*velero.GoneError](err); gone {
+		return nil
+	}
+	return err
 }
 
 // isOf is true for what was made after a Restore was asked for: both times are the API

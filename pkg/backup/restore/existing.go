@@ -23,13 +23,17 @@ func (l *look) existing(ctx context.Context, part *v1alpha1.RestoreMember) error
 		if err != nil {
 			return err
 		}
+		drill := l.plan.Spec.Purpose == v1alpha1.RestoreForDrill
+		if drill && l.ours(name) {
+			continue // it is deleted first, or is being so since a drill that was killed
+		}
 		there[name] = true
 		phase, _, _ := unstructured.NestedString(object.Object, "status", "phase")
 		switch {
 		case phase == string(corev1.NamespaceTerminating):
 			l.refuse("namespace", "wait until it is gone", "namespace %s is being deleted", name)
 		case l.ours(name):
-		case l.plan.Spec.Purpose == v1alpha1.RestoreForDrill:
+		case drill:
 			l.refuse("namespace", "--namespace-mappings gives it another name", "namespace %s is there: a drill restores into new ones alone", name)
 		case l.plan.Spec.ExistingResources == existingUpdated:
 			l.warn("namespace", "namespace %s is there: what differs in it is patched", name)

@@ -4,8 +4,10 @@ import (
 	"testing"
 
 	"github.com/kubectl-fleet/kubectl-fleet/test/ledger/lab"
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/snapshots"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/addon/velero"
+	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/bed"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
 )
 
@@ -16,10 +18,10 @@ const (
 	stored, storedLost = 6, 3
 )
 
-// TestConservation: money that moves between clusters all the time is all there after a
+// TestConservation: money that moves between three clusters all the time is all there after a
 // restore of a quiesced set, every time; without the barrier it is not, mostly.
 func TestConservation(t *testing.T) {
-	fleet := testfleet.SharedWith(t, velero.Addon{})
+	fleet := testfleet.New(t, bed.Options{Clusters: 3, Addons: []addon.Addon{velero.Addon{}}})
 	l := lab.New(t, fleet, fleet.Clusters()...)
 	aligned, plain := l.Lose(t, lost)
 	t.Logf("without a barrier: %d of %d wrong; by Velero's own command, cluster after cluster: %d of %d wrong", aligned, lost, plain, lost)
