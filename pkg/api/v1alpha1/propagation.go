@@ -30,6 +30,8 @@ type Propagation struct {
 	Replicas []ReplicaShare `json:"replicas,omitempty"`
 	// Overrides counts the fields that overrides make different in this cluster.
 	Overrides int `json:"overrides,omitempty"`
+	// Overridden are these fields.
+	Overridden []OverriddenField `json:"overridden,omitempty"`
 	// Changes are what happens to each object, in the order in which it does.
 	Changes []ObjectChange `json:"changes"`
 }
@@ -54,6 +56,18 @@ const (
 	// PropagationWithdrawn: nothing of the set is left.
 	PropagationWithdrawn = "Withdrawn"
 )
+
+// OverriddenField is a field that an override makes different in a cluster.
+type OverriddenField struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Namespace  string `json:"namespace,omitempty"`
+	Name       string `json:"name"`
+	// Field is a JSON pointer, and Value what is there in the cluster. What Secrets hold
+	// is hashed.
+	Field string `json:"field"`
+	Value any    `json:"value"`
+}
 
 // ObjectChange is what happens to one object.
 type ObjectChange struct {

@@ -165,7 +165,12 @@ func (v planView) shares(p *v1alpha1.Propagation, cluster string) {
 		return
 	}
 	c := v.rendered.Clusters[at]
-	p.Overrides = c.Overrides
+	p.Overrides = len(c.Overridden)
+	for _, o := range c.Overridden {
+		p.Overridden = append(p.Overridden, v1alpha1.OverriddenField{
+			APIVersion: o.Object.GetAPIVersion(), Kind: o.Object.GetKind(), Namespace: o.Object.GetNamespace(), Name: o.Object.GetName(), Field: o.Field, Value: o.Value,
+		})
+	}
 	for _, r := range c.Replicas {
 		p.Replicas = append(p.Replicas, v1alpha1.ReplicaShare{
 			APIVersion: r.Object.GetAPIVersion(), Kind: r.Object.GetKind(), Namespace: r.Object.GetNamespace(), Name: r.Object.GetName(),
@@ -175,23 +180,17 @@ func (v planView) shares(p *v1alpha1.Propagation, cluster string) {
 }
 
 // shareRows are the rows of a plan that say what rendering came to.
-func shareRows(p v1alpha1.Propagation) [][]any {
+func shareRows(p v1alpha1.Propagation, wide bool) [][]any {
 	var rows [][]any
 	for _, r := range p.Replicas {
-		name := r.Kind + "/" + r.Name
-		if r.Namespace != "" {
-			name += " -n " + r.Namespace
-		}
 		share := fmt.Sprintf("%d of %d", r.Replicas, r.Total)
 		if r.Tied {
 			share += ", a tie"
 		}
-		rows = append(rows, []any{"replicas", name, share, "", ""})
+		rows = append(rows, []any{"replicas", objectName(r.Kind, r.Namespace, r.Name), share, "", ""})
 	}
-	if p.Overrides == 1 {
-		rows = append(rows, []any{"override", "1 field", "", "", ""})
-	} else if p.Overrides > 1 {
-		rows = append(rows, []any{"override", fmt.Sprintf("%d fields", p.Overrides), "", "", ""})
+	for _, o := range p.Overridden {
+		rows = append(rows, []any{"override", objectName(o.Kind, o.Namespace, o.Name), o.Field, "", shown(o.Value, wide)})
 	}
 	return rows
 }

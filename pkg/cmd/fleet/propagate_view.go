@@ -173,11 +173,7 @@ func changeRows(p v1alpha1.Propagation, wide bool) [][]any {
 			unchanged++
 			continue
 		}
-		name := c.Kind + "/" + c.Name
-		if c.Namespace != "" {
-			name += " -n " + c.Namespace
-		}
-		first := []any{strings.ToLower(c.Action), name, c.Why, "", ""}
+		first := []any{strings.ToLower(c.Action), objectName(c.Kind, c.Namespace, c.Name), c.Why, "", ""}
 		for i, d := range c.Differences {
 			before, after := shownValues(d, wide)
 			if i > 0 {
@@ -193,7 +189,15 @@ func changeRows(p v1alpha1.Propagation, wide bool) [][]any {
 	if unchanged > 0 {
 		rows = append(rows, []any{"unchanged", objectCount(unchanged), "", "", ""})
 	}
-	return append(rows, shareRows(p)...)
+	return append(rows, shareRows(p, wide)...)
+}
+
+// objectName is such as "ConfigMap/web -n shop".
+func objectName(kind, namespace, name string) string {
+	if namespace != "" {
+		name += " -n " + namespace
+	}
+	return kind + "/" + name
 }
 
 func objectCount(n int) string {

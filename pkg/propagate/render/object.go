@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/drift"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/policy"
 )
@@ -23,6 +26,54 @@ type object struct {
 
 // overridden is a field that was changed, and by what.
 type overridden struct{ field, by string }
+
+// Overridden is a field, as a JSON pointer, that overrides made different in a cluster,
+// and what it is there: nothing where it was taken away, of a Secret a hash.
+type Overridden struct {
+	Object manifest.Object
+	Field  string
+	Value  any
+}
+
+// differs are the fields that overrides changed, each once.
+func (o *object) differs() []Overridden {
+	var fields []Overridden
+	for i, one := range o.overridden {
+		if slices.ContainsFunc(o.overridden[:i], func(before overridden) bool { return before.field == one.field }) {
+			continue
+		}
+		shown := o.Unstructured
+		if o.GroupVersionKind().GroupKind() == (schema.GroupKind{Kind: "Secret"}) {
+			shown = o.DeepCopy()
+			drift.HashSecret(shown)
+		}
+		fields = append(fields, Overridden{o.Object, one.field, valueAt(shown.Object, one.field)})
+	}
+	return fields
+}
+
+// valueAt is what a JSON pointer leads to; nil if there is nothing.
+func valueAt(at any, pointer string) any {
+	unescape := strings.NewReplacer("~1", "/", "~0", "~")
+	for _, step := range strings.Split(pointer, "/")[1:] {
+		switch now := at.(type) {
+		case map[string]any:
+			at = now[unescape.Replace(step)]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if step == end { // it was put behind what was the end then
+				i, err = len(now)-1, nil
+			}
+			if err != nil || i < 0 || i >= len(now) {
+				return nil
+			}
+			at = now[i]
+		default:
+			return nil
+		}
+	}
+	return at
+}
 
 func (o *object) own() {
 	if !o.owned {

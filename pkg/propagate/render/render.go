@@ -42,8 +42,8 @@ type Cluster struct {
 	Objects []manifest.Object
 	// Replicas are of the workloads that were divided.
 	Replicas []Replicas
-	// Overrides counts the fields that overrides made different here.
-	Overrides int
+	// Overridden are the fields that overrides made different here.
+	Overridden []Overridden
 }
 
 // Result is what all clusters get, in their order.
@@ -66,7 +66,7 @@ func Render(r Request) (Result, error) {
 	for _, s := range x.scenes {
 		c := Cluster{Name: s.Name, Objects: s.final(), Replicas: s.replicas}
 		for _, o := range s.objects {
-			c.Overrides += len(o.overridden)
+			c.Overridden = append(c.Overridden, o.differs()...)
 		}
 		result.Clusters = append(result.Clusters, c)
 	}

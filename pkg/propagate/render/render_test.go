@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -248,6 +249,39 @@ func TestDivideOwn(t *testing.T) {
 		want := map[string]int64{"east": 5, "west": 4}[c.Name]
 		if got := c.Replicas[0]; got.Replicas != want || got.Total != 9 || !got.Tied {
 			t.Errorf("%s: %+v, want %d of 9, tied", c.Name, got, want)
+		}
+	}
+}
+
+// Which fields an override changes is said with what they are then; of Secrets, hashes.
+func TestOverridden(t *testing.T) {
+	r := flags{overrides: []string{
+		`west:configmap/c:/data/a~1b=bye`, `west:configmap/c:/data/a~1b=good bye`, "west:configmap/c:/data/gone=null",
+		"west:pod/p:/spec/containers/0/args/-=-v", "west:secret/s:/stringData/password=hunter2",
+	}}.request(t,
+		"{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {a/b: hello, gone: x}}",
+		"{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: p, args: [-q]}]}}",
+		"{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {password: secret}}")
+	result, err := render.Render(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range result.Clusters {
+		var got []string
+		for _, o := range c.Overridden {
+			got = append(got, fmt.Sprintf("%s %s %v", o.Object.GetKind(), o.Field, o.Value))
+		}
+		var want []string
+		if c.Name == "west" {
+			want = []string{"ConfigMap /data/a~1b good bye", "ConfigMap /data/gone <nil>", "Pod /spec/containers/0/args/- -v", "Secret /stringData/password sha256:f52fbd32b2b3"}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.Name, diff)
+		}
+		for _, o := range c.Objects {
+			if o.GetKind() == "Secret" && strings.Contains(fmt.Sprint(o.Object), "sha256:") {
+				t.Errorf("%s: what is shown is what is brought: %v", c.Name, o.Object)
+			}
 		}
 	}
 }

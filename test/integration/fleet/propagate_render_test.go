@@ -72,7 +72,7 @@ func TestPropagateWeightAndOverride(t *testing.T) {
 	flags := append(p.rendering(t, "render-weight", webManifest),
 		"--replicas", "10", "--weight", c[0]+"=90,"+c[1]+"=10", "--override", c[1]+":/spec/template/spec/priorityClassName=low-of-render-weight", "--image-registry", "mirror.example")
 	plan := p.run(t, append(flags, "--dry-run=server")...).want(t, 0).stdout
-	for _, want := range []string{"9 of 10", "1 of 10", "override", "1 field"} {
+	for _, want := range []string{"9 of 10", "1 of 10", "/spec/template/spec/priorityClassName", "low-of-render-weight"} {
 		if !strings.Contains(plan, want) {
 			t.Errorf("%q is not in the plan\n%s", want, plan)
 		}
