@@ -241,7 +241,7 @@ func (u *Unjoin) permitted(ctx context.Context) error {
 		}
 	}
 	return permitted(ctx,
-		need{u.hub.Name, u.hub.member, rights(objects[u.hub.Name], "delete")},
+		need{u.hub.Name, u.hub.member, rights(objects[u.hub.Name], "get", "delete")}, // the first to see when it is gone
 		need{u.request.Name, u.request.Member, rights(objects[u.request.Name], "delete")})
 }
 
