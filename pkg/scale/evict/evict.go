@@ -127,6 +127,9 @@ type asked struct {
 const (
 	// tick is how long nothing needs to change until it looks again.
 	tick = time.Second
+	// gather is how long changes come together before it looks again: a look goes over all
+	// pods that are left, and in a large drain the budgets change some hundred times a second.
+	gather = 20 * time.Millisecond
 	// taken is how long an eviction counts against its budget while the budget's own
 	// status does not show it.
 	taken      = 3 * time.Second
@@ -172,6 +175,7 @@ func (d *Drain) Empty(ctx context.Context, nodes []Node) map[string]error {
 		if lost := d.View.Lost(); lost != nil && !d.failing.IsZero() && time.Since(d.failing) > patience {
 			return fail(done, left, lost)
 		}
+		looked := time.Now()
 		round := d.look(left)
 		for _, n := range left {
 			if err := d.verdict(ctx, n, round.of[n.Name], began); err != nil {
@@ -185,10 +189,14 @@ func (d *Drain) Empty(ctx context.Context, nodes []Node) map[string]error {
 		case <-ctx.Done():
 		case a := <-d.answers:
 			d.note(a)
-			d.hear()
 		case <-changed:
 		case <-time.After(tick):
 		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(gather - time.Since(looked)):
+		}
+		d.hear()
 	}
 }
 
