@@ -6,9 +6,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/util/workqueue"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
@@ -42,16 +45,10 @@ func (h *Hub) propagated(ctx context.Context, cluster string, m *member.Member) 
 		}
 	}
 	goes := make([]bool, len(doubtful))
-	slots := make(chan struct{}, 16)
-	var asking sync.WaitGroup
-	for i, o := range doubtful {
-		slots <- struct{}{}
-		asking.Go(func() {
-			goes[i] = mayGo(ctx, m, o)
-			<-slots
-		})
+	workqueue.ParallelizeUntil(ctx, 16, len(doubtful), func(i int) { goes[i] = mayGo(ctx, m, doubtful[i]) })
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
-	asking.Wait()
 	for i, o := range doubtful {
 		if goes[i] {
 			names[o.GetKind()] = append(names[o.GetKind()], o.GetName())
@@ -63,11 +60,12 @@ func (h *Hub) propagated(ctx context.Context, cluster string, m *member.Member) 
 // isApplied is true for a Work that says that the cluster has it. One that does not may
 // have been there in an earlier version, and one of a Namespace says so of what it found.
 func isApplied(work *unstructured.Unstructured) bool {
-	conditions, _, _ := unstructured.NestedSlice(work.Object, "status", "conditions")
-	return slices.ContainsFunc(conditions, func(one any) bool {
-		condition, _ := one.(map[string]any)
-		return condition["type"] == "Applied" && condition["status"] == "True"
-	})
+	fields, _, _ := unstructured.NestedMap(work.Object, "status")
+	var status struct {
+		Conditions []metav1.Condition `json:"conditions"`
+	}
+	err := runtime.DefaultUnstructuredConverter.FromUnstructured(fields, &status)
+	return err == nil && meta.IsStatusConditionTrue(status.Conditions, "Applied")
 }
 
 // mayGo is false for what a cluster does not have, or not from Karmada, which then
