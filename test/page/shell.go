@@ -60,10 +60,10 @@ func Kubeconfig(t *testing.T, file string, names map[string]string) *clientcmdap
 	return to
 }
 
-// output is what the commands say, each followed by its mark.
-func (s Shell) output(t *testing.T, all []command) string {
+// Environ makes the home, and is the environment of what runs in it. Once is enough.
+func (s Shell) Environ(t *testing.T) (home string, env []string) {
 	t.Helper()
-	home := s.Home
+	home = s.Home
 	if home == "" {
 		home = t.TempDir()
 	}
@@ -89,17 +89,23 @@ func (s Shell) output(t *testing.T, all []command) string {
 	for name := range s.Plugins {
 		link(self, name)
 	}
-	file := filepath.Join(bin, "page")
+	env = append(os.Environ(), "HOME="+home, "KUBECONFIG="+kubeconfig, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
+		"KUBECACHEDIR=", "KUBECTL_FLEET=", "KUBECTL_FLEET_CONFIG=")
+	return home, append(env, s.Env...)
+}
+
+// output is what the commands say, each followed by its mark.
+func (s Shell) output(t *testing.T, all []command) string {
+	t.Helper()
+	home, env := s.Environ(t)
+	file := filepath.Join(home, ".bin", "page")
 	if err := os.WriteFile(file, []byte(script(all)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", file)
-	shell.Dir = home
-	shell.Env = append(os.Environ(), "HOME="+home, "KUBECONFIG="+kubeconfig, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
-		"KUBECACHEDIR=", "KUBECTL_FLEET=", "KUBECTL_FLEET_CONFIG=")
-	shell.Env = append(shell.Env, s.Env...)
+	shell.Dir, shell.Env = home, env
 	out, err := shell.CombinedOutput()
 	if err != nil {
 		t.Logf("the shell ended with %v", err)

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	docs "github.com/kubectl-fleet/kubectl-fleet/test/page"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/bed"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/stack"
 	"github.com/kubectl-fleet/kubectl-fleet/test/testbed/testfleet"
@@ -66,18 +67,11 @@ type readme struct {
 func newReadme(t *testing.T) *readme {
 	t.Helper()
 	f := testfleet.New(t, bed.Options{Clusters: 2, Nodes: 4})
-	home := t.TempDir()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, program := range map[string]string{"kubectl": f.Binary(t, "kubectl"), "kubectl-fleetscale": self} {
-		if err := os.Symlink(program, filepath.Join(home, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r := &readme{clients: map[string]*kubernetes.Clientset{}, env: append(os.Environ(), "HOME="+home, "KUBECONFIG="+f.Kubeconfig(),
-		"PATH="+home+string(os.PathListSeparator)+os.Getenv("PATH"), "KUBECACHEDIR=", "KUBECTL_FLEET=", "KUBECTL_FLEET_CONFIG=")}
+	_, env := docs.Shell{
+		Plugins: plugins(), Programs: map[string]string{"kubectl": f.Binary(t, "kubectl")},
+		Config: docs.Kubeconfig(t, f.Kubeconfig(), map[string]string{"c1": "c1", "c2": "c2"}),
+	}.Environ(t)
+	r := &readme{env: env, clients: map[string]*kubernetes.Clientset{}}
 	for _, name := range f.Clusters() {
 		r.clients[name] = kubernetes.NewForConfigOrDie(f.RESTConfig(t, name))
 	}
