@@ -54,6 +54,8 @@ func TestRestorePreview(t *testing.T) {
 	}
 	keeps(out)
 	// Nor does it, or anything else that reads or writes it, at the highest verbosity.
+	turn.Lock()
+	defer turn.Unlock()
 	for _, args := range [][]string{
 		append(args, "-v=9"),
 		{"create", r.name, "-C", "c1,c2", "--include-namespaces", r.name, "--ttl", "1h", "--yes", "-v=9", "-o", "json"},
@@ -61,7 +63,7 @@ func TestRestorePreview(t *testing.T) {
 	} {
 		code, out, _ := r.Run(t, 0, false, r.env, args...)
 		if code != 0 || !strings.Contains(out, "/apis/velero.io/v1/namespaces/velero/") {
-			t.Errorf("%s: exit code %d, and it should log requests\n%s", args[0], code, out)
+			t.Errorf("%s: exit code %d, and it should log requests; its end:\n%s", args[0], code, out[max(0, len(out)-4<<10):])
 		}
 		keeps(out)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,16 +64,7 @@ func backedUp(t *testing.T, name string, also ...func(cluster string)) *restorin
 		}
 		rolledOut(t, c, name)
 		s := serverOf(t, c)
-		wanted := backupOf(t, s, "rs-"+name+"-"+c, name)
-		if _, err := s.CreateBackup(t.Context(), wanted); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		done, err := s.AwaitBackup(ctx, wanted.Name, func(b *velerov1.Backup) bool { return velero.IsTerminal(b.Status.Phase) }, nil)
-		cancel()
-		if err != nil || done.Status.Phase != velerov1.BackupPhaseCompleted {
-			t.Fatalf("%+v, %v", done, err)
-		}
+		done := backUp(t, s, "rs-"+name+"-"+c, name)
 		location, err := s.Location(t.Context(), "")
 		if err != nil {
 			t.Fatal(err)
@@ -92,6 +84,28 @@ func backedUp(t *testing.T, name string, also ...func(cluster string)) *restorin
 	policy.Members[1].DependsOn = []string{"c1"}
 	r.env = []string{"HOME=" + r.dir, "KUBECONFIG=" + meddle.Kubeconfig(t, contexts), "KUBECACHEDIR=" + filepath.Join(r.dir, "cache")}
 	return r
+}
+
+// turn is held by who has a Velero of the fleet make a Backup beside other tests: it makes
+// one at once, and the plugin refuses to begin while it has another to make.
+var turn sync.Mutex
+
+// backUp has a Velero make a Backup of a namespace.
+func backUp(t *testing.T, s velero.Server, prefix, namespace string) *velerov1.Backup {
+	t.Helper()
+	turn.Lock()
+	defer turn.Unlock()
+	wanted := backupOf(t, s, prefix, namespace)
+	if _, err := s.CreateBackup(t.Context(), wanted); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	done, err := s.AwaitBackup(ctx, wanted.Name, func(b *velerov1.Backup) bool { return velero.IsTerminal(b.Status.Phase) }, nil)
+	if err != nil || done.Status.Phase != velerov1.BackupPhaseCompleted {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	return done
 }
 
 // till is a Deployment with a pod.
