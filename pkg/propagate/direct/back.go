@@ -68,8 +68,10 @@ func PlanRollback(ctx context.Context, m *member.Member, o Options, to int, unfi
 	if err != nil {
 		return nil, err
 	}
-	// To go back from what is healthy means to something else.
-	for first && s.Journal.Phase == set.PhaseDone && target != nil && target.Equal(current) {
+	// A run is taken back to what was before it, be that the same; to go back from what
+	// is healthy means to something else.
+	healthy := unfinished != nil && s.Journal.Phase == set.PhaseDone && !unfinished[s.Journal.Run.ID]
+	for first && healthy && target != nil && target.Equal(current) {
 		to = target.Base
 		if target, err = s.Revision(ctx, to); err != nil {
 			return nil, err
@@ -81,7 +83,7 @@ func PlanRollback(ctx context.Context, m *member.Member, o Options, to int, unfi
 	if target == nil && (!first || to != 0) {
 		return nil, refused("revision %d of set %s is not kept: there are %s", to, o.Set, s.Kept(ctx))
 	}
-	if healthy := unfinished != nil && s.Journal.Phase == set.PhaseDone && !unfinished[s.Journal.Run.ID]; healthy && target == nil && len(current.Objects) > 0 {
+	if healthy && target == nil && len(current.Objects) > 0 {
 		return nil, refused("there is no revision of set %[1]s before what is applied: withdraw %[1]s takes the set away", o.Set)
 	}
 	o.Prune, o.TakeOver = true, true

@@ -42,6 +42,25 @@ func TestPropagateRollbackOfAPrune(t *testing.T) {
 	})
 }
 
+// A run that has but put back what somebody had deleted is taken back to what was before
+// it: that is the same, and not what was before that.
+func TestPropagateRollbackOfARepair(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, "prop-repair")
+	red := with(oneMap, "COLOR", "red")
+	a.propagate(t, red).want(t, 0)
+	for _, cluster := range a.clusters {
+		a.kubectlIn(t, cluster, "", "delete", "configmap", "settings", "-n", a.name)
+	}
+	a.propagate(t, red, "--waves", "1,100%", "--on-failure", "rollback", "--gate", "test $KUBECTL_FLEET_CLUSTERS = "+a.clusters[0]).want(t, 3)
+	a.each(t, func(cluster string, _ *kubernetes.Clientset) {
+		if now := a.configMaps(t, cluster); now["settings"]["color"] != "red" {
+			t.Errorf("%s: after the rollback there is %v", cluster, now)
+		}
+	})
+	a.do(t, "rollback").want(t, 5).says(t, "nothing was changed")
+}
+
 // A run that has ended before its end is said to have stopped, and a cluster that
 // had no turn shows what is applied there, and no drift.
 func TestPropagateStatusOfAStoppedRun(t *testing.T) {
