@@ -36,6 +36,9 @@ type Env struct {
 	OutTerminal, ErrTerminal bool
 	// Getenv reads an environment variable.
 	Getenv func(string) string
+	// RightsIn is the page that lists the rights of the command that runs, where rbac does
+	// not have them.
+	RightsIn string
 
 	// command is the words of the one that runs, such as "schedule list".
 	command string

@@ -56,7 +56,10 @@ func hintFor(reason member.Reason, f fanout.Failure, plugin, rights string) stri
 // hintOfRights is for whoever may not do what a command needs.
 func (e *Env) hintOfRights() string {
 	hint := "kubectl auth can-i --list with that context shows what you may do"
-	if e.printsRoles {
+	switch {
+	case e.RightsIn != "":
+		hint = e.RightsIn + " lists the rights that it needs; " + hint
+	case e.printsRoles:
 		hint = strings.TrimSpace(e.DisplayName()+" rbac "+e.verb()) + " prints the roles that it needs; " + hint
 	}
 	return hint

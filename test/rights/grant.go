@@ -14,6 +14,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 )
 
 // role is a ClusterRole or a Role that rbac has printed.
@@ -69,52 +70,52 @@ func (b *Bench) bind(t *testing.T, user string, roles []role, without func(*role
 			without(&r)
 		}
 		for _, cluster := range b.Clusters {
-			b.make(t, cluster, user, r)
+			Grant(t, b.client(t, cluster), user, r.Namespace, r.Rules)
 		}
 	}
 }
 
-// make makes a role in a cluster, gives it to the user, and waits until the server
-// knows.
-func (b *Bench) make(t *testing.T, cluster, user string, r role) {
+// Grant lets a user do in a cluster what rules say, in a namespace or, with "", everywhere,
+// until the test ends. It returns when the server knows.
+func Grant(t *testing.T, client kubernetes.Interface, user, namespace string, rules []rbacv1.PolicyRule) {
 	t.Helper()
-	client := b.client(t, cluster).RbacV1()
 	ctx := context.WithoutCancel(t.Context())
-	meta := metav1.ObjectMeta{Name: user, Namespace: r.Namespace}
+	meta := metav1.ObjectMeta{Name: user, Namespace: namespace}
 	subjects := []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}}
-	ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: r.Kind, Name: user}
+	rbac := client.RbacV1()
 	var made, bound error
-	if r.Namespace == "" {
-		_, made = client.ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: r.Rules}, metav1.CreateOptions{})
-		_, bound = client.ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: meta, Subjects: subjects, RoleRef: ref}, metav1.CreateOptions{})
+	if namespace == "" {
+		ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: user}
+		_, made = rbac.ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: rules}, metav1.CreateOptions{})
+		_, bound = rbac.ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: meta, Subjects: subjects, RoleRef: ref}, metav1.CreateOptions{})
 		t.Cleanup(func() {
-			_ = client.ClusterRoleBindings().Delete(ctx, user, metav1.DeleteOptions{})
-			_ = client.ClusterRoles().Delete(ctx, user, metav1.DeleteOptions{})
+			_ = rbac.ClusterRoleBindings().Delete(ctx, user, metav1.DeleteOptions{})
+			_ = rbac.ClusterRoles().Delete(ctx, user, metav1.DeleteOptions{})
 		})
 	} else {
-		_, made = client.Roles(r.Namespace).Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: r.Rules}, metav1.CreateOptions{})
-		_, bound = client.RoleBindings(r.Namespace).Create(ctx, &rbacv1.RoleBinding{ObjectMeta: meta, Subjects: subjects, RoleRef: ref}, metav1.CreateOptions{})
+		ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: user}
+		_, made = rbac.Roles(namespace).Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: rules}, metav1.CreateOptions{})
+		_, bound = rbac.RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{ObjectMeta: meta, Subjects: subjects, RoleRef: ref}, metav1.CreateOptions{})
 		t.Cleanup(func() {
-			_ = client.RoleBindings(r.Namespace).Delete(ctx, user, metav1.DeleteOptions{})
-			_ = client.Roles(r.Namespace).Delete(ctx, user, metav1.DeleteOptions{})
+			_ = rbac.RoleBindings(namespace).Delete(ctx, user, metav1.DeleteOptions{})
+			_ = rbac.Roles(namespace).Delete(ctx, user, metav1.DeleteOptions{})
 		})
 	}
 	if err := errors.Join(made, bound); err != nil {
-		t.Fatalf("%s: %s %s: %v", cluster, r.Kind, r.Namespace, err)
+		t.Fatalf("rights of %s in %q: %v", user, namespace, err)
 	}
-	if i := slices.IndexFunc(r.Rules, func(rule rbacv1.PolicyRule) bool { return len(rule.Verbs) > 0 }); i >= 0 {
-		b.known(t, cluster, user, r.Namespace, r.Rules[i])
+	if i := slices.IndexFunc(rules, func(rule rbacv1.PolicyRule) bool { return len(rule.Verbs) > 0 }); i >= 0 {
+		known(t, client, user, namespace, rules[i])
 	}
 }
 
 // known waits until a server allows what a rule does.
-func (b *Bench) known(t *testing.T, cluster, user, namespace string, rule rbacv1.PolicyRule) {
+func known(t *testing.T, client kubernetes.Interface, user, namespace string, rule rbacv1.PolicyRule) {
 	t.Helper()
 	resource, sub, _ := strings.Cut(rule.Resources[0], "/")
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: &authorizationv1.ResourceAttributes{
 		Namespace: namespace, Verb: rule.Verbs[0], Group: rule.APIGroups[0], Resource: resource, Subresource: sub, Name: append(rule.ResourceNames, "")[0],
 	}}}
-	client := b.client(t, cluster)
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		answer, err := client.AuthorizationV1().SubjectAccessReviews().Create(t.Context(), review, metav1.CreateOptions{})
 		if err != nil {
@@ -124,7 +125,7 @@ func (b *Bench) known(t *testing.T, cluster, user, namespace string, rule rbacv1
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("%s does not let %s %v", cluster, user, rule)
+			t.Fatalf("%s is not let %v", user, rule)
 		}
 	}
 }

@@ -42,7 +42,11 @@ type hubChange struct {
 	again, note string
 }
 
+// rightsOfHubs is the page about what joining a hub, and leaving it, asks for.
+const rightsOfHubs = "https://github.com/kubectl-fleet/kubectl-fleet/blob/main/docs/joining.md"
+
 func (c *hubChange) run(ctx context.Context) error {
+	c.env.RightsIn = rightsOfHubs
 	selection, err := c.clusters.Select(ctx, append([]string{c.hub}, c.contexts...)...)
 	if err != nil {
 		return err

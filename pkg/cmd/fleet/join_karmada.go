@@ -152,7 +152,7 @@ func (j *hubJoin) request(ctx context.Context, c inventory.Cluster, members *mem
 	}
 	return karmada.JoinRequest{
 		Name: c.Name, Member: m, Endpoint: endpoint,
-		Role: j.role, Namespaces: j.flags.namespaces, Impersonator: j.impersonator(),
+		Role: j.role, Namespaces: j.flags.namespaces, Impersonator: j.impersonator(), Wait: j.flags.wait,
 		Labels: j.labels, Provider: j.flags.provider, Region: j.flags.region, Zones: j.flags.zones,
 	}, nil
 }

@@ -50,6 +50,7 @@ func (f *leaveFlags) toUnjoin(o *unjoinOptions) (*hubUnjoin, error) {
 }
 
 func (u *hubUnjoin) run(ctx context.Context) error {
+	u.env.RightsIn = rightsOfHubs
 	selection, err := u.clusters.Select(ctx, u.hub)
 	if err != nil {
 		return err

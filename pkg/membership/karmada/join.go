@@ -24,6 +24,8 @@ type JoinRequest struct {
 	// Impersonator also gives the hub an account that may speak for others, with
 	// which users of the hub reach the member through it.
 	Impersonator bool
+	// Wait: AwaitReady follows, which looks through the hub as its users do.
+	Wait bool
 
 	Labels           map[string]string
 	Provider, Region string
@@ -73,6 +75,8 @@ func PlanJoin(ctx context.Context, h *Hub, r JoinRequest, client bool) (*Join, e
 		needed := rights(side.objects(), "get", "create", "patch")
 		if side.member == r.Member {
 			needed = append(needed, rights([]*unstructured.Unstructured{newTokenSecret("", "", nil)}, "list")...)
+		} else if r.Wait && r.Impersonator {
+			needed = append(needed, rightTo("get", newObject(kindCluster, "", r.Name, nil, nil), "proxy"))
 		}
 		needs[i] = need{side.where, side.member, needed}
 	}
@@ -110,7 +114,11 @@ func (j *joining) plan(ctx context.Context, where string, m *member.Member, o *u
 		step.Action = ActionCreate
 		if !client && (o.GetNamespace() == "" || j.stands(where, o.GetNamespace())) {
 			// Rights to give rights show only now.
-			if _, err := m.Apply(ctx, r, o, member.WriteOptions{DryRun: true, Force: true}); err != nil {
+			_, err := m.Apply(ctx, r, o, member.WriteOptions{DryRun: true, Force: true})
+			if isBinding(o) && err != nil && member.ReasonOf(err) == member.ReasonNotFound {
+				return step, mayBind(ctx, where, m, o)
+			}
+			if err != nil {
 				return step, refusedByServer(where, o, err)
 			}
 		}

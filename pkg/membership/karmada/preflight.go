@@ -35,6 +35,13 @@ func rights(objects []*unstructured.Unstructured, verbs ...string) []authorizati
 	return needed
 }
 
+// rightTo is that to do something to a subresource of an object.
+func rightTo(verb string, o *unstructured.Unstructured, subresource string) authorizationv1.ResourceAttributes {
+	right := rights([]*unstructured.Unstructured{o}, verb)[0]
+	right.Subresource = subresource
+	return right
+}
+
 // need is what has to be allowed in one cluster.
 type need struct {
 	where  string // the cluster's name
@@ -104,6 +111,22 @@ func inWords(a authorizationv1.ResourceAttributes) string {
 		text += " in namespace " + a.Namespace
 	}
 	return text
+}
+
+func isBinding(o *unstructured.Unstructured) bool {
+	return o.GetKind() == kindClusterRoleBinding || o.GetKind() == kindRoleBinding
+}
+
+// mayBind is about a binding of which a server says that its role is not there, which is
+// planned, too: it looks whether the user has the role's rights, since he may not bind any
+// role. Who could make the role has them, or may make any.
+func mayBind(ctx context.Context, where string, m *member.Member, binding *unstructured.Unstructured) error {
+	role := []*unstructured.Unstructured{newObject(strings.TrimSuffix(binding.GetKind(), "Binding"), binding.GetNamespace(), "", nil, nil)}
+	denied, err := need{where, m, rights(role, "escalate")}.denied(ctx)
+	if err != nil || len(denied) > 0 {
+		return err
+	}
+	return permitted(ctx, need{where, m, rights(role, "bind")})
 }
 
 // refusedByServer makes a refusal of a 403: a dry run found it out, and nothing

@@ -102,10 +102,8 @@ func (r *Rotation) step(where string, action Action, o *unstructured.Unstructure
 func (r *Rotation) permitted(ctx context.Context) error {
 	secret, account := newTokenSecret("", "", nil), newObject(kindServiceAccount, namespace, "", nil, nil)
 	inMember := rights([]*unstructured.Unstructured{secret, account}, "get", "list", "create", "patch", "delete")
-	status := rights([]*unstructured.Unstructured{r.cluster}, "patch")
-	status[0].Subresource = "status"
-	onHub := rights([]*unstructured.Unstructured{secret}, "get", "create", "patch")
-	onHub = append(append(onHub, rights([]*unstructured.Unstructured{r.cluster}, "get")...), status...)
+	onHub := append(rights([]*unstructured.Unstructured{secret}, "get", "create", "patch"), rightTo("patch", r.cluster, "status"))
+	onHub = append(onHub, rights([]*unstructured.Unstructured{r.cluster}, "get")...)
 	return permitted(ctx, need{r.request.Name, r.request.Member, inMember}, need{r.hub.Name, r.hub.member, onHub})
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
@@ -53,6 +54,9 @@ func PlanUnjoin(ctx context.Context, h *Hub, r UnjoinRequest) (*Unjoin, error) {
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
+	}
+	if member.ReasonOf(unreached) == member.ReasonForbidden && !r.Force { // it does answer
+		return nil, unreached
 	}
 	cluster := h.clusters[r.Name]
 	if cluster == nil && unreached == nil {
@@ -240,8 +244,12 @@ func (u *Unjoin) permitted(ctx context.Context) error {
 			objects[s.Cluster] = append(objects[s.Cluster], s.Object)
 		}
 	}
+	onHub := rights(objects[u.hub.Name], "get", "delete") // the first to see when it is gone
+	if u.request.Force && u.hub.clusters[u.request.Name] != nil {
+		onHub = append(onHub, u.rightsToRelease()...)
+	}
 	return permitted(ctx,
-		need{u.hub.Name, u.hub.member, rights(objects[u.hub.Name], "get", "delete")}, // the first to see when it is gone
+		need{u.hub.Name, u.hub.member, onHub},
 		need{u.request.Name, u.request.Member, rights(objects[u.request.Name], "delete")})
 }
 
@@ -333,6 +341,13 @@ func goneWithin(ctx context.Context, where string, m *member.Member, o *unstruct
 		}
 	}
 	return false, nil
+}
+
+// rightsToRelease are what release needs. It comes when the Cluster is half gone.
+func (u *Unjoin) rightsToRelease() []authorizationv1.ResourceAttributes {
+	name, space := u.request.Name, executionSpace(u.request.Name)
+	works := rights([]*unstructured.Unstructured{newObject(kindWork, space, "", nil, nil)}, "list", "patch")
+	return append(works, rights([]*unstructured.Unstructured{newObject(kindNamespace, "", space, nil, nil), newObject(kindCluster, "", name, nil, nil)}, "get", "patch")...)
 }
 
 // release takes the finalizers away that keep a Cluster.
