@@ -111,10 +111,14 @@ func (d *drainLab) build(ctx context.Context) error {
 		"$K label node $($K get node -l kubectl-fleet.io/pool="+drainNamespace+" -o name | sort | head -"+fmt.Sprint(drained)+" | cut -d/ -f2) drained=yes >/dev/null; "+fmt.Sprintf(whole, drainPods, drainApps, drainSpare, drainApps))
 }
 
-// refill makes the nodes as they were, with pods that are spread over all of them.
+// refill makes the nodes and the pods as build did: new pods on empty nodes, or those of
+// an application would gather on the nodes that the last program emptied.
 func (d *drainLab) refill(ctx context.Context) error {
 	return d.inCluster(ctx, "$K uncordon -l drained=yes >/dev/null; "+d.program("kubectl-fleetscale")+" abort --undo --yes -C "+drainCluster+" >/dev/null; "+
-		"$K delete --raw /api/v1/namespaces/"+drainNamespace+"/pods >/dev/null; sleep 5; "+fmt.Sprintf(whole, drainPods, drainApps, drainSpare, drainApps))
+		"$K scale deploy --all --replicas=0 >/dev/null; "+
+		fmt.Sprintf("for i in $(seq 0 %d); do $K delete --raw \"/api/v1/namespaces/%s/pods?labelSelector=app%%3Dapp-$i\" >/dev/null; done; ", drainApps-1, drainNamespace)+
+		"while $K get pods -o name | grep -q .; do sleep 1; done; "+
+		fmt.Sprintf("$K scale deploy --all --replicas=%d >/dev/null; "+whole, drainPods, drainPods, drainApps, drainSpare, drainApps))
 }
 
 func (d *drainLab) raze(ctx context.Context) error {

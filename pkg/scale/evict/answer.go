@@ -28,13 +28,16 @@ type answer struct {
 	err    error
 }
 
-// ask asks for pods that have their turn, side by side and no more than Parallel at once.
-// Their answers come in whenever they do.
+// ask asks for pods that have their turn, some side by side. Their answers come in whenever
+// they do.
 func (d *Drain) ask(ctx context.Context, r round) {
-	free := cap(d.answers) - d.unanswered()
+	free := d.free()
+	if len(r.ready) > free {
+		r.longestFirst()
+	}
 	for _, p := range r.ready[:max(0, min(free, len(r.ready)))] {
 		b := covering(p, r.index)
-		a := asked{pod: p.Name, open: true}
+		a := asked{pod: p.Name, at: time.Now(), open: true}
 		if b != nil {
 			a.budget = b.UID
 			d.View.forget(b.UID, p.Name)
@@ -44,15 +47,24 @@ func (d *Drain) ask(ctx context.Context, r round) {
 	}
 }
 
-// unanswered is how many evictions are on their way.
-func (d *Drain) unanswered() int {
-	open := 0
+// free is how many evictions may be asked for now.
+func (d *Drain) free() int {
+	open, fresh := d.unanswered()
+	return min(cap(d.answers)-open, abreast-fresh)
+}
+
+// unanswered is how many evictions are on their way, and how many of these for no longer
+// than an answer should take.
+func (d *Drain) unanswered() (open, fresh int) {
 	for _, a := range d.asked {
 		if a.open {
 			open++
+			if time.Since(a.at) < brief {
+				fresh++
+			}
 		}
 	}
-	return open
+	return open, fresh
 }
 
 // hear takes in the answers that have come.
@@ -64,7 +76,7 @@ func (d *Drain) hear() {
 
 // hearAll waits for the answers that are to come.
 func (d *Drain) hearAll() {
-	for d.unanswered() > 0 {
+	for open, _ := d.unanswered(); open > 0; open, _ = d.unanswered() {
 		d.note(<-d.answers)
 	}
 }

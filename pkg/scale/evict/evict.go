@@ -37,7 +37,8 @@ type Options struct {
 	// Settle is how long after its mark a node may still get pods from a scheduler that
 	// has not seen it; before that none counts as empty.
 	Settle time.Duration
-	// Parallel is how many evictions are asked for at once.
+	// Parallel is how many evictions may be on their way: a few, and more if the API server
+	// is slow to answer.
 	Parallel int
 }
 
@@ -119,7 +120,7 @@ type Drain struct {
 type asked struct {
 	budget types.UID
 	pod    string
-	at     time.Time // when it was taken
+	at     time.Time // when it was asked for, and then when it was taken
 	open   bool      // it is not answered yet
 }
 
@@ -130,6 +131,11 @@ const (
 	// gather is how long changes come together before it looks again: a look goes over all
 	// pods that are left, and in a large drain the budgets change some hundred times a second.
 	gather = 20 * time.Millisecond
+	// abreast evictions are asked for side by side, and in the place of one that is not
+	// answered for brief, another. More would only have more pods away at once: what brings
+	// the new ones up shares a processor with what evicts.
+	abreast = 4
+	brief   = time.Second
 	// taken is how long an eviction counts against its budget while the budget's own
 	// status does not show it.
 	taken      = 3 * time.Second
@@ -177,13 +183,11 @@ func (d *Drain) Empty(ctx context.Context, nodes []Node) map[string]error {
 		}
 		looked := time.Now()
 		round := d.look(left)
+		d.ask(asking, round) // before the pods of nodes that seem empty are listed, which takes a while
 		for _, n := range left {
 			if err := d.verdict(ctx, n, round.of[n.Name], began); err != nil {
 				done[n.Name] = err.error
 			}
-		}
-		if ctx.Err() == nil { // it was a while since that was looked at: nodes were listed
-			d.ask(asking, round)
 		}
 		select {
 		case <-ctx.Done():

@@ -158,6 +158,24 @@ func (d *Drain) share(n *nodeRound, r *round, tokens map[types.UID]int) {
 	}
 }
 
+// longestFirst has those asked for first whose budget has the most pods yet to go: they
+// leave a few at a time, and the last of them ends the run.
+func (r *round) longestFirst() {
+	left, of := map[*budget.Budget]int{}, map[*corev1.Pod]*budget.Budget{}
+	for _, n := range r.of {
+		for _, p := range n.evictable {
+			if p == nil {
+				continue
+			}
+			if b := covering(p, r.index); b != nil { // the others wait for nobody
+				left[b]++
+				of[p] = b
+			}
+		}
+	}
+	slices.SortStableFunc(r.ready, func(a, b *corev1.Pod) int { return cmp.Compare(left[of[b]], left[of[a]]) })
+}
+
 // covering is the budget that an eviction takes from; nil if it takes from none.
 func covering(p *corev1.Pod, index *budget.Index) *budget.Budget {
 	if !budget.Counts(p) {

@@ -2,6 +2,7 @@ package evict
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -111,5 +112,54 @@ func TestShare(t *testing.T) {
 				t.Errorf("%v are evicted, want %v", got, test.want)
 			}
 		})
+	}
+}
+
+// Where more pods have their turn than are asked for at once, those of the budget that has
+// the most yet to go come first, whatever node they are on; those of no budget come last.
+func TestLongestFirst(t *testing.T) {
+	t.Parallel()
+	free, short, long := of("batch", "free", 0), of("db", "short", 0), of("web", "long-1", 0)
+	r := round{
+		index: allowing(map[string]int32{"web": 1, "db": 1}), ready: []*corev1.Pod{free, short, long},
+		of: map[string]*nodeRound{
+			"n1": {evictable: []*corev1.Pod{free, short, of("batch", "free-2", 0), of("batch", "free-3", 0), nil}},
+			"n2": {evictable: []*corev1.Pod{long}}, "n3": {evictable: []*corev1.Pod{of("web", "long-2", 0)}},
+		},
+	}
+	r.longestFirst()
+	if want := []*corev1.Pod{long, short, free}; !slices.Equal(r.ready, want) {
+		t.Errorf("%s, %s and %s are asked for", r.ready[0].Name, r.ready[1].Name, r.ready[2].Name)
+	}
+}
+
+// A few evictions are on their way side by side, more where the API server is slow, and
+// never more than may be.
+func TestFree(t *testing.T) {
+	t.Parallel()
+	several := func(n int, a asked) map[types.UID]asked {
+		all := map[types.UID]asked{}
+		for i := range n {
+			all[types.UID(strconv.Itoa(i))] = a
+		}
+		return all
+	}
+	now, before := time.Now(), time.Now().Add(-2*brief)
+	for name, test := range map[string]struct {
+		asked map[types.UID]asked
+		want  int
+	}{
+		"none":                 {nil, abreast},
+		"one":                  {several(1, asked{at: now, open: true}), abreast - 1},
+		"as many as there are": {several(abreast, asked{at: now, open: true}), 0},
+		"taken":                {several(20, asked{at: now}), abreast},
+		"slow to be answered":  {several(abreast, asked{at: before, open: true}), abreast},
+		"most of them slow":    {several(9, asked{at: before, open: true}), 1},
+		"all of them slow":     {several(10, asked{at: before, open: true}), 0},
+	} {
+		d := &Drain{asked: test.asked, answers: make(chan answer, 10)}
+		if got := d.free(); got != test.want {
+			t.Errorf("%s: %d may be asked for, want %d", name, got, test.want)
+		}
 	}
 }
