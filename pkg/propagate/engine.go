@@ -31,6 +31,8 @@ type Engine interface {
 	// Withdraw makes the changes of a plan to take the set away, and forgets it. What
 	// is deleted has so much time to go.
 	Withdraw(ctx context.Context, within time.Duration) error
+	// Left are the objects that stay although the set has them no longer.
+	Left() []string
 	// Back plans the way back to what was before.
 	Back(ctx context.Context) (Engine, error)
 }

@@ -68,6 +68,8 @@ type Outcome struct {
 	Phase    string
 	Revision int
 	Health   direct.Health
+	// Left are the objects that stay in a cluster that was brought back, in words.
+	Left []string
 	// RollbackErr is why the cluster could not be brought back.
 	RollbackErr error
 }
@@ -270,6 +272,7 @@ func (r *run) rollback(ctx context.Context, failed error) {
 			result.Value.RollbackErr = err
 		} else {
 			result.Value.Phase, result.Value.Revision, result.Value.Health = v1alpha1.PropagationRolledBack, plan.Revision(), health
+			result.Value.Left = plan.Left()
 		}
 		r.outcomes[c.Name] = result
 		return struct{}{}, err

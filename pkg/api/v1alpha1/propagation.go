@@ -26,6 +26,8 @@ type Propagation struct {
 	Health string `json:"health,omitempty"`
 	// Message says why, where the phase does not.
 	Message string `json:"message,omitempty"`
+	// Left are the objects that stay in a cluster that was brought back.
+	Left []string `json:"left,omitempty"`
 	// Replicas are this cluster's parts of workloads whose replicas are divided.
 	Replicas []ReplicaShare `json:"replicas,omitempty"`
 	// Overrides counts the fields that overrides make different in this cluster.
@@ -103,7 +105,8 @@ type SetStatus struct {
 	Revision int `json:"revision"`
 	// Pending is the revision that waits for its turn; 0 if none does.
 	Pending int `json:"pending,omitempty"`
-	// Phase is that of the last run: Pending, Applying, Gating, Done, or SetStopped.
+	// Phase is that of the last run: Pending, Applying, Gating, Done, SetStopped, or
+	// PropagationRolledBack where that brought back what was there before the set.
 	Phase string `json:"phase"`
 	// By is who began the last run, as USER@HOST, and Started when.
 	By      string `json:"by,omitempty"`
@@ -121,6 +124,8 @@ type SetStatus struct {
 	Replicas      int64 `json:"replicas"`
 	// Drifted are the objects that are no longer as the set applied them.
 	Drifted []DriftedObject `json:"drifted,omitempty"`
+	// Left are the objects that the set has no longer, and that are there still.
+	Left []string `json:"left,omitempty"`
 	// DriftUnknown is why nobody can say what has drifted.
 	DriftUnknown string `json:"driftUnknown,omitempty"`
 }

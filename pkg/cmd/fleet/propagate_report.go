@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
@@ -28,6 +29,13 @@ func (o *propagateOptions) conclude(ctx context.Context, view planView, results 
 			o.env.SayFailures([]fanout.Failure{{Cluster: r.Cluster.Name, Inventory: r.Cluster.Provider, Err: fmt.Errorf("it could not be brought back: %w", r.Value.RollbackErr)}})
 		}
 	}
+	var left notes
+	for _, r := range results {
+		if len(r.Value.Left) > 0 {
+			left.add(r.Cluster.Name, "rolled back, and "+strings.Join(r.Value.Left, ", ")+" stays")
+		}
+	}
+	left.say(o.env)
 	some := func(is func(propagate.Outcome, error) bool) bool {
 		return slices.ContainsFunc(results, func(r fanout.Result[propagate.Outcome]) bool { return is(r.Value, r.Err) })
 	}

@@ -153,21 +153,34 @@ func (o *propagateOptions) sayNoGate(strategy propagate.Strategy) {
 
 // sayUnfinished says whose runs did not end where this one goes.
 func (o *propagateOptions) sayUnfinished(planned fanout.Results[*direct.Plan]) {
-	where := map[string][]string{}
-	var runs []string
+	var runs notes
 	for _, p := range planned {
-		run, unfinished := p.Value.Unfinished()
-		if !unfinished {
-			continue
+		if run, unfinished := p.Value.Unfinished(); unfinished {
+			runs.add(p.Cluster.Name, unfinishedText(run, p.Value.Locked()))
 		}
-		text := unfinishedText(run, p.Value.Locked())
-		if where[text] == nil {
-			runs = append(runs, text)
-		}
-		where[text] = append(where[text], p.Cluster.Name)
 	}
-	for _, run := range runs {
-		o.env.Note("%s: %s", strings.Join(where[run], ", "), run)
+	runs.say(o.env)
+}
+
+// notes are texts about clusters: one that is about several is said once.
+type notes struct {
+	texts []string
+	where map[string][]string
+}
+
+func (n *notes) add(cluster, text string) {
+	if n.where == nil {
+		n.where = map[string][]string{}
+	}
+	if n.where[text] == nil {
+		n.texts = append(n.texts, text)
+	}
+	n.where[text] = append(n.where[text], cluster)
+}
+
+func (n *notes) say(env *cli.Env) {
+	for _, text := range n.texts {
+		env.Note("%s: %s", strings.Join(n.where[text], ", "), text)
 	}
 }
 

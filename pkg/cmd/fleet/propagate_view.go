@@ -48,7 +48,7 @@ func (v planView) after(results fanout.Results[propagate.Outcome]) []v1alpha1.Pr
 	list := v.planned()
 	for i, r := range results {
 		p := &list[i]
-		p.Phase, p.Revision = r.Value.Phase, r.Value.Revision
+		p.Phase, p.Revision, p.Left = r.Value.Phase, r.Value.Revision, r.Value.Left
 		if r.Value.Health.Total > 0 {
 			p.Health = r.Value.Health.String()
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
 )
 
 func newCmdStatus(env *cli.Env) *cobra.Command {
@@ -112,6 +113,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	var list []v1alpha1.SetStatus
 	var failures []fanout.Failure
 	var lacking []string
+	var back notes
 	for _, r := range results {
 		_, none := errors.AsType[*direct.NoSetError](r.Err)
 		switch {
@@ -124,11 +126,25 @@ func (o *statusOptions) run(ctx context.Context) error {
 			if r.Value[i].Hub && o.hub == "" {
 				o.env.Note("%s is a control plane: %s status %s --via karmada=%s shows the set in its clusters", r.Cluster.Name, o.env.DisplayName(), r.Value[i].Name, r.Cluster.Context)
 			}
-			list = append(list, setStatus(r.Cluster.Name, &r.Value[i]))
+			status := setStatus(r.Cluster.Name, &r.Value[i])
+			if status.Phase == v1alpha1.PropagationRolledBack && r.Value[i].Hub == (o.hub != "") {
+				back.add(r.Cluster.Name, leftText(&status))
+			}
+			list = append(list, status)
 		}
 	}
+	back.say(o.env)
 	printed := o.print(list, failures)
 	return o.conclude(len(results), lacking, failures, len(list), printed)
+}
+
+// leftText says what is left of a set that was rolled back to before it was there.
+func leftText(s *v1alpha1.SetStatus) string {
+	left := "nothing"
+	if len(s.Left) > 0 {
+		left = "only " + strings.Join(s.Left, ", ")
+	}
+	return fmt.Sprintf("the set %[1]s was rolled back, and %[2]s is left of it; withdraw %[1]s forgets it", s.Name, left)
 }
 
 // inspect asks the clusters, or the hub that brings sets to them.
@@ -172,7 +188,7 @@ func setStatus(cluster string, s *direct.Status) v1alpha1.SetStatus {
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.SetStatusKind},
 		ObjectMeta: metav1.ObjectMeta{Name: s.Name, Annotations: map[string]string{v1alpha1.ClusterAnnotation: cluster}},
 		Revision:   s.Applied, Phase: string(s.Journal.Phase), By: s.Journal.Run.By, Started: s.Journal.Run.Started,
-		Objects: s.Health.Total, Current: s.Health.Current, Waiting: s.Health.Waiting, ReadyReplicas: s.Ready, Replicas: s.Wanted,
+		Objects: s.Health.Total, Current: s.Health.Current, Waiting: s.Health.Waiting, Left: s.Left, ReadyReplicas: s.Ready, Replicas: s.Wanted,
 	}
 	for _, n := range s.Journal.Passed {
 		if n != s.Applied {
@@ -182,8 +198,11 @@ func setStatus(cluster string, s *direct.Status) v1alpha1.SetStatus {
 	if s.Applied != s.Journal.Revision {
 		status.Pending = s.Journal.Revision
 	}
-	if s.Stopped {
+	switch {
+	case s.Stopped:
 		status.Phase = v1alpha1.SetStopped
+	case s.Journal.RolledBack && s.Journal.Phase == set.PhaseDone:
+		status.Phase = v1alpha1.PropagationRolledBack
 	}
 	if s.DriftUnknown != nil {
 		status.DriftUnknown = s.DriftUnknown.Error()
@@ -224,7 +243,10 @@ func statusTable(list []v1alpha1.SetStatus) *metav1.Table {
 			drifted = "<none>"
 		}
 		healthy := fmt.Sprintf("%d/%d", s.Current, s.Objects)
-		if s.Objects == 0 && s.DriftUnknown != "" {
+		switch {
+		case s.Phase == v1alpha1.PropagationRolledBack:
+			healthy = "<none>"
+		case s.Objects == 0 && s.DriftUnknown != "":
 			healthy = "<unknown>"
 		}
 		replicas := "<none>"
@@ -263,6 +285,9 @@ func statusWhy(s *v1alpha1.SetStatus) string {
 			before, now := shownValues(field, false)
 			why = append(why, fmt.Sprintf("%s %s: %s, not %s", what, field.Path, now, before))
 		}
+	}
+	for _, left := range s.Left {
+		why = append(why, left+" is left")
 	}
 	if s.DriftUnknown != "" {
 		why = append(why, s.DriftUnknown)

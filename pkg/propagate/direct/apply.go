@@ -71,7 +71,7 @@ func (p *Plan) record(ctx context.Context, run set.Run) error {
 // taken, is remembered as long as the object is in the set.
 func (p *Plan) revision(number int) *set.Revision {
 	journal := &p.set.Journal
-	r := &set.Revision{Number: number, Base: journal.Done, Previous: journal.Revision, Restores: p.restores, Objects: []*unstructured.Unstructured{}}
+	r := &set.Revision{Number: number, Base: journal.Base(), Previous: journal.Revision, Restores: p.restores, Objects: []*unstructured.Unstructured{}}
 	for _, c := range p.Changes {
 		ref := c.ref()
 		switch c.Action {
@@ -323,7 +323,7 @@ func (p *Plan) Cancel(ctx context.Context) error {
 
 // Finish says that the gate was passed.
 func (p *Plan) Finish(ctx context.Context) error {
-	p.set.Journal.Pass()
+	p.set.Journal.Pass(p.current)
 	if err := p.set.Save(ctx); err != nil {
 		return err
 	}

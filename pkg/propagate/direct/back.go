@@ -76,15 +76,14 @@ func PlanRollback(ctx context.Context, m *member.Member, o Options, to int, unfi
 		if target, err = s.Revision(ctx, to); err != nil {
 			return nil, err
 		}
-		if target == nil && to != 0 {
-			return nil, refused("the revisions of set %s that are kept are all the same as what is applied: there are %s", o.Set, s.Kept(ctx))
-		}
 	}
-	if target == nil && (!first || to != 0) {
-		return nil, refused("revision %d of set %s is not kept: there are %s", to, o.Set, s.Kept(ctx))
-	}
-	if healthy && target == nil && len(current.Objects) > 0 {
+	switch nowhere := first && healthy && target == nil && len(current.Objects) > 0; {
+	case nowhere && current.Base != 0:
+		return nil, refused("all that is kept of set %[1]s (revisions %[2]s) is the same as what is applied: withdraw %[1]s takes the set away", o.Set, s.Kept(ctx))
+	case nowhere:
 		return nil, refused("there is no revision of set %[1]s before what is applied: withdraw %[1]s takes the set away", o.Set)
+	case target == nil && (!first || to != 0):
+		return nil, refused("revision %d of set %s is not kept: there are %s", to, o.Set, s.Kept(ctx))
 	}
 	o.Prune, o.TakeOver = true, true
 	var objects []manifest.Object

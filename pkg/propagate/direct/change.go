@@ -83,6 +83,18 @@ func (c *Change) Drops() bool { return c.Action == ActionDelete || c.Action == A
 // GivesBack is true for what was there before the set, and is as it was then.
 func (c *Change) GivesBack() bool { return c.Action == ActionRelease && !c.labelOnly }
 
+// Left are the objects that the set has no longer after the plan, and that stay, in
+// words.
+func (p *Plan) Left() []string {
+	var left []string
+	for _, c := range p.Changes {
+		if c.Action == ActionKeep {
+			left = append(left, c.ref().String())
+		}
+	}
+	return left
+}
+
 func (c *Change) ref() set.Ref { return set.RefOf(c.Object.Unstructured) }
 
 // ObjectError is why one object cannot be applied.

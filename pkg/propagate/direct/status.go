@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -31,6 +32,9 @@ type Status struct {
 	// Drifted are the objects that are no longer as the set applied them, each with
 	// the fields that differ: Reference is the set's.
 	Drifted []Drift
+	// Left are the objects that the set has no longer, and that are there still, in
+	// words.
+	Left []string
 	// DriftUnknown is why nobody can say what has drifted; nil if it is known.
 	DriftUnknown error
 }
@@ -104,7 +108,7 @@ func remembered(ctx context.Context, m *member.Member, s *set.Set, stateNamespac
 // applied is the revision that is applied, wholly or in part.
 func applied(s *set.Set) int {
 	if s.Journal.Phase == set.PhasePending { // nothing of the new one is there
-		return s.Journal.Done
+		return s.Journal.Base()
 	}
 	return s.Journal.Revision
 }
@@ -133,6 +137,7 @@ func inspect(ctx context.Context, m *member.Member, s *set.Set, stateNamespace s
 	for _, wanted := range current.Objects {
 		ref := set.RefOf(wanted)
 		held := there[ref.Unversioned()]
+		delete(there, ref.Unversioned())
 		if held == nil {
 			status.Drifted = append(status.Drifted, Drift{Ref: ref, Gone: true})
 			continue
@@ -140,6 +145,10 @@ func inspect(ctx context.Context, m *member.Member, s *set.Set, stateNamespace s
 		status.Count(&held.Unstructured)
 		changes = append(changes, Found(held.resource, manifest.Object{Unstructured: wanted}, &held.Unstructured))
 	}
+	for _, held := range there {
+		status.Left = append(status.Left, set.RefOf(&held.Unstructured).String())
+	}
+	slices.Sort(status.Left)
 	status.DriftUnknown = each(ctx, changes, func(ctx context.Context, c *Change) error {
 		after, err := m.Apply(ctx, c.Resource, c.Object.Unstructured, member.WriteOptions{DryRun: true, Force: true})
 		if err != nil {

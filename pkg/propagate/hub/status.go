@@ -61,7 +61,10 @@ func (k Kept) inspect(ctx context.Context, s direct.Status, found map[string][]d
 			return err
 		}
 	}
-	s.Drifted = p.drifted()
+	if s.Journal.RolledBack && len(in) == 0 { // what it left is wherever the hub brings namespaces
+		in = p.names()
+	}
+	s.Drifted, s.Left = p.drifted(), plan.Left()
 	waiting := p.suspendedNow()
 	for _, c := range p.clusters {
 		if !slices.Contains(in, p.known[c.Name]) {

@@ -23,7 +23,7 @@ func FuzzJournal(f *testing.F) {
 		if by != tooling || s.Journal.Schema > journalSchema {
 			t.Errorf("schema %d of %q was taken", s.Journal.Schema, by)
 		}
-		s.Journal.Pass()
+		s.Journal.Pass(&Revision{})
 		if len(s.Journal.Passed) > keepRevisions+1 {
 			t.Errorf("%d revisions are kept", len(s.Journal.Passed))
 		}

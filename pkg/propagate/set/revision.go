@@ -124,6 +124,9 @@ func (r *Revision) Equal(other *Revision) bool {
 	})
 }
 
+// isBefore is true for a revision that brings back what was there before the set.
+func (r *Revision) isBefore() bool { return r.Restores != nil && *r.Restores == 0 }
+
 // ObjectOf is what the revision applies to an object; nil if it does not.
 func (r *Revision) ObjectOf(ref Ref) *unstructured.Unstructured {
 	if r == nil {

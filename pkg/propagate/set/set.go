@@ -68,6 +68,9 @@ type Journal struct {
 	Revision int `json:"revision,omitempty"`
 	// Done is the last revision that passed its gate; 0 if none has.
 	Done int `json:"done,omitempty"`
+	// RolledBack: Done brought back what was there before the set, so it is nothing
+	// to go back to.
+	RolledBack bool `json:"rolledBack,omitempty"`
 	// Passed are the revisions that passed their gate and are kept: the last is
 	// Done.
 	Passed []int `json:"passed,omitempty"`
@@ -194,8 +197,12 @@ func (s *Set) Exists() bool { return s.record != nil }
 func (s *Set) PartOf() string { return ID(s.Name, s.store.Namespace) }
 
 // Pass notes that the revision passed its gate.
-func (j *Journal) Pass() {
-	j.Phase, j.Done = PhaseDone, j.Revision
+func (j *Journal) Pass(r *Revision) {
+	j.Phase, j.Done, j.RolledBack = PhaseDone, j.Revision, r.isBefore()
+	if j.RolledBack {
+		j.Passed = nil
+		return
+	}
 	j.Passed = append(slices.DeleteFunc(slices.Clone(j.Passed), func(n int) bool { return n == j.Revision }), j.Revision)
 	j.Passed = j.Passed[max(0, len(j.Passed)-keepRevisions-1):]
 }
@@ -203,7 +210,16 @@ func (j *Journal) Pass() {
 // Tidies is true if a run deletes revisions when the one of this number has passed its
 // gate; see Set.Tidy.
 func (j *Journal) Tidies(number int) bool {
-	return number > j.Done+1 || len(j.Passed) > keepRevisions
+	return number > j.Done+1 || j.RolledBack || len(j.Passed) > keepRevisions
+}
+
+// Base is the revision that a new one is taken back to; 0 is what was there before the
+// set.
+func (j *Journal) Base() int {
+	if j.RolledBack {
+		return 0
+	}
+	return j.Done
 }
 
 // Covers notes that the set may have objects of a kind in a namespace.

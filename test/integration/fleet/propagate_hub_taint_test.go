@@ -46,6 +46,13 @@ func (l *karmadaLab) testTainted(t *testing.T) {
 			t.Errorf("at the first revision: want %q in\n%s", want, got.stdout)
 		}
 	}
+	s.set(t, "rollback", "--yes").want(t, 0)
+	got = s.set(t, "status", "-o", "wide").says(t, one+", "+two+": the set viafirst was rolled back, and only Namespace viafirst is left of it")
+	for _, cluster := range s.in {
+		if want := cluster + " viafirst 2 RolledBack <none> <none> <none> <none> Namespace viafirst is left"; row(got, cluster) != want {
+			t.Errorf("rolled back: want %q in\n%s", want, got.stdout)
+		}
+	}
 	s.withdraw(t)
 }
 

@@ -61,6 +61,28 @@ func TestPropagateRollbackOfARepair(t *testing.T) {
 	a.do(t, "rollback").want(t, 5).says(t, "nothing was changed")
 }
 
+// A first revision that is rolled back leaves what is protected, and says so: then, and
+// for as long as it is left. It is nothing to go back to.
+func TestPropagateRollbackOfAFirstThatFailed(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, "prop-none")
+	first := a.clusters[0]
+	manifest := with("apiVersion: v1\nkind: Namespace\nmetadata: {name: prop-none-made}\n---\n"+oneMap, "COLOR", "red")
+	a.propagate(t, manifest, "--waves", "1,100%", "--gate", "exit 1", "--on-failure", "rollback").want(t, 1).
+		says(t, "note: "+first+": rolled back, and Namespace prop-none-made stays")
+	status := a.do(t, "status", "-o", "wide").want(t, 0).
+		says(t, "note: "+first+": the set prop-none was rolled back, and only Namespace prop-none-made is left of it; withdraw prop-none forgets it")
+	if got, want := row(status, first), first+" prop-none 2 RolledBack <none> <none> <none> <none> Namespace prop-none-made is left"; got != want {
+		t.Errorf("status is\n%s\nwant\n%s", got, want)
+	}
+	a.propagate(t, manifest).want(t, 0)
+	if got, want := row(a.do(t, "status", "-o", "wide"), first), first+" prop-none 3 Done 2/2 <none> <none> <none> <none>"; got != want {
+		t.Errorf("propagated again, status is\n%s\nwant\n%s", got, want)
+	}
+	a.do(t, "rollback").want(t, 5).says(t, "there is no revision of set prop-none before what is applied")
+	a.do(t, "withdraw", "--delete-kinds", "Namespace").want(t, 0)
+}
+
 // A run that has ended before its end is said to have stopped, and a cluster that
 // had no turn shows what is applied there, and no drift.
 func TestPropagateStatusOfAStoppedRun(t *testing.T) {
