@@ -105,8 +105,9 @@ type SetStatus struct {
 	Revision int `json:"revision"`
 	// Pending is the revision that waits for its turn; 0 if none does.
 	Pending int `json:"pending,omitempty"`
-	// Phase is that of the last run: Pending, Applying, Gating, Done, SetStopped, or
-	// PropagationRolledBack where that brought back what was there before the set.
+	// Phase is that of the last run: Pending, Applying, Gating, Done, PropagationFailed where
+	// it ended before its end, whatever ended it, or PropagationRolledBack where it brought
+	// back what was there before the set.
 	Phase string `json:"phase"`
 	// By is who began the last run, as USER@HOST, and Started when.
 	By      string `json:"by,omitempty"`
@@ -129,10 +130,6 @@ type SetStatus struct {
 	// DriftUnknown is why nobody can say what has drifted.
 	DriftUnknown string `json:"driftUnknown,omitempty"`
 }
-
-// SetStopped is the phase of a set whose last run ended before its end: it failed,
-// was interrupted, or waits for somebody to say how it goes on.
-const SetStopped = "Stopped"
 
 // DriftedObject is an object that is no longer as it was applied.
 type DriftedObject struct {

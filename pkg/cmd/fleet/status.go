@@ -200,7 +200,7 @@ func setStatus(cluster string, s *direct.Status) v1alpha1.SetStatus {
 	}
 	switch {
 	case s.Stopped:
-		status.Phase = v1alpha1.SetStopped
+		status.Phase = v1alpha1.PropagationFailed
 	case s.Journal.RolledBack && s.Journal.Phase == set.PhaseDone:
 		status.Phase = v1alpha1.PropagationRolledBack
 	}

@@ -34,6 +34,9 @@ func ownerOf(live *unstructured.Unstructured) (tool, which string) {
 		if mark.label == "" {
 			which, is = annotations[mark.annotation]
 		}
+		if is && mark.tool == "Karmada" { // its values say nothing
+			which = "label " + mark.label
+		}
 		if is {
 			return mark.tool, which
 		}

@@ -202,7 +202,7 @@ func TestPropagateLocked(t *testing.T) {
 		t.Errorf("held after Ctrl-C: %q", held)
 	}
 	for _, s := range decode[v1alpha1.SetStatus](t, a.do(t, "status", "-o", "json").want(t, 0)).Items {
-		if s.Phase != v1alpha1.SetStopped {
+		if s.Phase != v1alpha1.PropagationFailed {
 			t.Errorf("after Ctrl-C in the bake: %s", s.Phase)
 		}
 	}

@@ -22,7 +22,7 @@ func (l *karmadaLab) testTainted(t *testing.T) {
 		t.Errorf("%s and %s", got.stdout, got.stderr)
 	}
 	got := s.set(t, "status", "-o", "wide")
-	for _, says := range []string{two + " viataint 1 Stopped 0/2 ", "Karmada has not scheduled it to the cluster", "Karmada gives the cluster 0 of 2 replicas, and by the weights it is 1"} {
+	for _, says := range []string{two + " viataint 1 Failed 0/2 ", "Karmada has not scheduled it to the cluster", "Karmada gives the cluster 0 of 2 replicas, and by the weights it is 1"} {
 		if !strings.Contains(row(got, two), says) {
 			t.Errorf("status: want %q in\n%s", says, got.stdout)
 		}
@@ -39,7 +39,7 @@ func (l *karmadaLab) testTainted(t *testing.T) {
 	s.byHub(t, "--waves", "1,100%", "--timeout", "5s").want(t, 6)
 	got = s.set(t, "status", "-o", "wide")
 	for _, want := range []string{
-		one + " viafirst 1 Stopped 1/2 0/2 <none> <none> Deployment viafirst/web: it is Unhealthy: Available: 0/2",
+		one + " viafirst 1 Failed 1/2 0/2 <none> <none> Deployment viafirst/web: it is Unhealthy: Available: 0/2",
 		two + " viafirst 0 (1 pending) Pending 0/0 <none> <none> <none> <none>",
 	} {
 		if cluster, _, _ := strings.Cut(want, " "); row(got, cluster) != want {

@@ -179,7 +179,11 @@ func TestPropagateOwners(t *testing.T) {
 	manifest := strings.Join(wanted, "---\n")
 	r := a.propagate(t, manifest)
 	for tool := range owners {
-		r.says(t, tool+" has it (shop) and would put back what we change")
+		which := "shop"
+		if tool == "Karmada" {
+			which = "label work.karmada.io/permanent-id"
+		}
+		r.says(t, tool+" has it ("+which+") and would put back what we change")
 	}
 	a.refusedHere(t, r, a.clusters[1]+": Refused: ")
 	a.propagate(t, manifest, "--take-over").want(t, 0)

@@ -210,7 +210,7 @@ func (l *karmadaLab) testHubSet(t *testing.T) {
 	s.byHub(t, "--timeout", "20s").want(t, 0)
 	s.write(t, "web:1", "web:2", "hello", "bad", "spec: {containers", "spec: {nodeSelector: {is: nowhere}, containers")
 	s.byHub(t, "--waves", "1", "--timeout", "5s").want(t, 6)
-	rows("c1 viaset 3 Stopped 1/2 2/2 <none> 1,2 Deployment viaset/web: it is Unhealthy: Updated: 1/2",
+	rows("c1 viaset 3 Failed 1/2 2/2 <none> 1,2 Deployment viaset/web: it is Unhealthy: Updated: 1/2",
 		"c2 viaset 2 (3 pending) Pending 2/2 2/2 <none> 1 <none>")
 	if got := s.run(t, "propagate", "--resume", s.name, "-C", "c1,c2", "--via", "karmada="+s.hub, "--timeout", "5s", "--yes").want(t, 6); !strings.Contains(got.stderr, "wave 1/2: c1") {
 		t.Errorf("gone on with: %s", got.stderr)

@@ -98,7 +98,7 @@ func TestPropagateStatusOfAStoppedRun(t *testing.T) {
 		t.Fatalf("%d sets, want that of two clusters", len(list.Items))
 	}
 	first, second := list.Items[0], list.Items[1]
-	if first.Phase != v1alpha1.SetStopped || first.Revision != 2 {
+	if first.Phase != v1alpha1.PropagationFailed || first.Revision != 2 {
 		t.Errorf("the first is %s at revision %d", first.Phase, first.Revision)
 	}
 	if second.Revision != 1 || second.Pending != 2 || len(second.Drifted) > 0 {

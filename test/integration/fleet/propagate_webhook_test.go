@@ -79,7 +79,7 @@ func TestPropagateDeniedByAWebhook(t *testing.T) {
 		t.Errorf("%s had a turn: %v", first, maps)
 	}
 	statuses := decode[v1alpha1.SetStatus](t, a.do(t, "status", "-o", "json").want(t, 0)).Items
-	if i := slices.IndexFunc(statuses, func(s v1alpha1.SetStatus) bool { return s.Annotations[v1alpha1.ClusterAnnotation] == last }); i < 0 || statuses[i].Phase != v1alpha1.SetStopped {
+	if i := slices.IndexFunc(statuses, func(s v1alpha1.SetStatus) bool { return s.Annotations[v1alpha1.ClusterAnnotation] == last }); i < 0 || statuses[i].Phase != v1alpha1.PropagationFailed {
 		t.Errorf("status does not say that it stopped in %s: %+v", last, statuses)
 	}
 	gone()
