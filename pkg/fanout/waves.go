@@ -18,6 +18,9 @@ type Wave struct {
 	// Name is what the user calls it; may be empty.
 	Name     string
 	Clusters []inventory.Cluster
+	// Empty are the steps after this one that are no waves: as many clusters as they
+	// say have had their turn by then.
+	Empty []string
 }
 
 // WaveStep is how many clusters, or which, have had their turn after a wave.
@@ -120,14 +123,30 @@ func Waves(clusters []inventory.Cluster, steps []WaveStep) ([]Wave, error) {
 			}
 			return nil, fmt.Errorf("wave %q: none of the clusters that are left fits", what)
 		}
-		if len(turn) > 0 {
+		switch {
+		case len(turn) > 0:
 			waves = append(waves, Wave{Name: step.Name, Clusters: turn})
+		case len(waves) > 0:
+			last := &waves[len(waves)-1]
+			last.Empty = append(last.Empty, step.amount())
 		}
 	}
 	if len(rest) > 0 {
 		waves = append(waves, Wave{Clusters: rest})
 	}
 	return waves, nil
+}
+
+// amount is a step that counts clusters, as it was written.
+func (s WaveStep) amount() string {
+	text := strconv.Itoa(s.Count)
+	if s.Percent > 0 {
+		text = strconv.Itoa(s.Percent) + "%"
+	}
+	if s.Name != "" {
+		text = s.Name + "=" + text
+	}
+	return text
 }
 
 // take parts the clusters that are left, of all that there are.

@@ -24,10 +24,11 @@ func TestWaves(t *testing.T) {
 		{"100%", "c0,c1,c2,c3,c4,c5,c6,c7,c8,c9"},
 		{"99", "c0,c1,c2,c3,c4,c5,c6,c7,c8,c9"},
 		{"1%,11%", "c0 c1 c2,c3,c4,c5,c6,c7,c8,c9"},
-		{"5,25%", "c0,c1,c2,c3,c4 c5,c6,c7,c8,c9"}, // a quarter have had their turn by then
+		{"5,25%", "c0,c1,c2,c3,c4(25%) c5,c6,c7,c8,c9"}, // a quarter have had their turn by then
 		{"env=dev,50%", "c0,c1 c2,c3,c4 c5,c6,c7,c8,c9"},
+		{"2,a=10%,b=20%,100%", "c0,c1(a=10%,b=20%) c2,c3,c4,c5,c6,c7,c8,c9"},
 		{"c7,zone==1", "c7 c1,c3,c5,c9 c0,c2,c4,c6,c8"},
-		{"c[89],1", "c8,c9 c0,c1,c2,c3,c4,c5,c6,c7"},
+		{"c[89],1", "c8,c9(1) c0,c1,c2,c3,c4,c5,c6,c7"},
 	} {
 		steps, err := fanout.ParseWaves(test.waves)
 		if err != nil {
@@ -48,6 +49,9 @@ func TestWaves(t *testing.T) {
 			text := strings.Join(names, ",")
 			if w.Name != "" {
 				text = w.Name + ":" + text
+			}
+			if len(w.Empty) > 0 {
+				text += "(" + strings.Join(w.Empty, ",") + ")"
 			}
 			got = append(got, text)
 		}

@@ -18,6 +18,9 @@ type Propagation struct {
 	// Wave is the number of the wave in which the cluster has its turn; 0 where all
 	// have theirs together.
 	Wave int `json:"wave,omitempty"`
+	// EmptyWaves are the steps of --waves after this wave that are none of their own: as
+	// many clusters as they say have had their turn by then.
+	EmptyWaves []string `json:"emptyWaves,omitempty"`
 	// DryRun is client or server where nothing was written.
 	DryRun string `json:"dryRun,omitempty"`
 	// Phase is one of the constants below.

@@ -68,7 +68,11 @@ func (v planView) of(cluster string) v1alpha1.Propagation {
 		Via:        v.via, Revision: plan.Revision(), DryRun: v.dryRun, Changes: []v1alpha1.ObjectChange{},
 	}
 	if len(v.waves) > 1 {
-		p.Wave = 1 + slices.IndexFunc(v.waves, func(w fanout.Wave) bool { return slices.Contains(names(w.Clusters), cluster) })
+		at := slices.IndexFunc(v.waves, func(w fanout.Wave) bool { return slices.Contains(names(w.Clusters), cluster) })
+		p.Wave = 1 + at
+		if at >= 0 {
+			p.EmptyWaves = v.waves[at].Empty
+		}
 	}
 	v.shares(&p, cluster)
 	for _, c := range plan.Changes {
@@ -110,6 +114,9 @@ func (v planView) waveTexts() []string {
 	texts := make([]string, len(v.waves))
 	for i, wave := range v.waves {
 		texts[i] = waveText(i+1, len(v.waves), wave)
+		if len(wave.Empty) > 0 {
+			texts[i] += "; no wave of its own is " + strings.Join(wave.Empty, ", ") + ": as many have had their turn by then"
+		}
 	}
 	return texts
 }
