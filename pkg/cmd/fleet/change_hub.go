@@ -93,7 +93,7 @@ func (c *hubChange) change(ctx context.Context, hub *karmada.Hub, selection cli.
 		return context.Cause(ctx)
 	}
 	if failures := results.Failures(nil); len(failures) > 0 {
-		return sayPlanFailures(c.env, failures)
+		return sayPlanFailures(c.env, failures, unchanged)
 	}
 	plans := make([]hubPlan, len(results))
 	objects, changed := 0, 0

@@ -228,7 +228,10 @@ func names(clusters []inventory.Cluster) []string {
 
 // refuse says why nothing was begun.
 func (o *propagateOptions) refuse(failures []fanout.Failure) error {
-	return sayPlanFailures(o.env, problemsOf(failures))
+	if o.options.CompareOnly {
+		return sayPlanFailures(o.env, problemsOf(failures), "nothing was compared")
+	}
+	return sayPlanFailures(o.env, problemsOf(failures), unchanged)
 }
 
 // problemsOf makes each problem of a refusal a failure of its own, so that equal

@@ -60,8 +60,11 @@ func stepTable(w io.Writer, steps []karmada.Step, t tense, output cli.Output) er
 	return printers.Table(w, table, output.Table())
 }
 
+// unchanged is what a plan that failed comes to, where it was to change something.
+const unchanged = "nothing was changed: all clusters or none"
+
 // sayPlanFailures says why nothing was begun: a refusal, if each was one.
-func sayPlanFailures(env *cli.Env, failures []fanout.Failure) error {
+func sayPlanFailures(env *cli.Env, failures []fanout.Failure, comesTo string) error {
 	env.SayFailures(failures)
 	code := cli.ExitRefused
 	for _, f := range failures {
@@ -69,6 +72,6 @@ func sayPlanFailures(env *cli.Env, failures []fanout.Failure) error {
 			code = cli.ExitFailed
 		}
 	}
-	env.Note("nothing was changed: all clusters or none")
+	env.Note("%s", comesTo)
 	return &cli.Error{Code: code}
 }

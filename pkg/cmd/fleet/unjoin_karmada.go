@@ -119,7 +119,7 @@ func (u *hubUnjoin) unjoin(ctx context.Context, hub *karmada.Hub, selection cli.
 		return context.Cause(ctx)
 	}
 	if failures := results.Failures(nil); len(failures) > 0 {
-		return sayPlanFailures(u.env, failures)
+		return sayPlanFailures(u.env, failures, unchanged)
 	}
 	plans := map[string]*karmada.Unjoin{}
 	named := map[string]bool{}
