@@ -15,6 +15,14 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
+// WarningsIn are the Warning events about the set in another cluster, to which the
+// plan's brings it.
+func (p *Plan) WarningsIn(ctx context.Context, m *member.Member, since time.Time) ([]string, error) {
+	there := *p
+	there.member = m
+	return there.warnings(ctx, since)
+}
+
 // warnings are the Warning events about the set's objects, and what their
 // controllers made of them, since a moment: each once, in words.
 func (p *Plan) warnings(ctx context.Context, since time.Time) (found []string, err error) {

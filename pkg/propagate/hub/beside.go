@@ -48,13 +48,29 @@ func (p *Plan) in(ctx context.Context, cluster string) (objects []*unstructured.
 	if err == nil {
 		objects, err = p.In(ctx, m, func(kind schema.GroupKind) bool { return kind.Group != policyv1alpha1.GroupName })
 	}
-	p.beside.mu.Lock()
-	defer p.beside.mu.Unlock()
-	delete(p.beside.unseen, c.Name)
-	if err != nil && ctx.Err() == nil {
-		p.beside.unseen[c.Name] = err
-	}
+	p.beside.asked(ctx, c, err)
 	return objects, err == nil
+}
+
+// asked notes whether a cluster could be asked itself.
+func (b *beside) asked(ctx context.Context, c inventory.Cluster, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.unseen, c.Name)
+	if err != nil && ctx.Err() == nil {
+		b.unseen[c.Name] = err
+	}
+}
+
+// warnings are the Warning events about the set in a cluster.
+func (p *Plan) warnings(ctx context.Context, cluster string, since time.Time) ([]string, error) {
+	c := p.beside.clusters[cluster]
+	m, err := p.beside.reach(ctx, c)
+	if err != nil {
+		p.beside.asked(ctx, c, err)
+		return nil, err
+	}
+	return p.WarningsIn(ctx, m, since)
 }
 
 // awaitGone waits until what Karmada has deleted in a cluster is gone there: to it, it

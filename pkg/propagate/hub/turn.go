@@ -125,15 +125,15 @@ func (t *Turn) applyFirst(ctx context.Context, done func(*direct.Change)) error 
 	return t.awaitWorks(ctx, "carries what it is to get", t.carries)
 }
 
-// Await waits until all is in the cluster, and healthy. Restarts of containers and
-// events are not known to a hub.
+// Await waits until all is in the cluster, and healthy. Restarts of containers are not
+// known to a hub, and neither are events: for those the cluster itself is asked.
 func (t *Turn) Await(ctx context.Context, g direct.Gate, look func(direct.Health)) error {
 	one := newGate(t.Plan, t.cluster)
 	one.hurry = t.hurry
 	return g.Await(ctx, direct.Looks{
 		Health:   one.look,
 		Restarts: func(context.Context) (int, error) { return 0, nil },
-		Warnings: func(context.Context, time.Time) ([]string, error) { return nil, nil },
+		Warnings: func(ctx context.Context, since time.Time) ([]string, error) { return t.warnings(ctx, t.cluster, since) },
 	}, look)
 }
 

@@ -108,6 +108,7 @@ func (l *karmadaLab) testSameAsDirectly(t *testing.T) {
 		t.Errorf("diff by nobody knows whom: %s", guessed)
 	}
 	compare(1, "--via", "direct")
+	s.run(t, "diff", "-f", s.file, "--name", s.name, "-C", "c1,c2", "--via", hub, "--as", "nobody").want(t, 8).says(t, "Forbidden: ", "note: nothing was compared\n")
 
 	evenly := append(slices.Clone(flags), "--weight", "c1=50,c2=50", "--dry-run=server")
 	brings(t, s.byHub(t, evenly...), "c1 bring Deployment/web -n viahub spec.replicas 9 5", "c2 bring Deployment/web -n viahub spec.replicas 1 5")
@@ -121,6 +122,7 @@ func (l *karmadaLab) testHubCanary(t *testing.T) {
 	s.byHub(t).want(t, 0)
 	s.write(t, "web:1", "web:2", "spec: {containers", "spec: {nodeSelector: {is: nowhere}, containers")
 	paused := s.byHub(t, "--waves", "1", "--timeout", "8s").want(t, 6)
+	paused.says(t, "warning: c1: Pod viacanary/web-", ": FailedScheduling: ")
 	if !strings.Contains(paused.stdout, "Failed") || !strings.Contains(paused.stdout, "Pending") {
 		t.Errorf("the result:\n%s", paused.stdout)
 	}
