@@ -48,12 +48,15 @@ func (e *event) changes() bool {
 	if e.ObjectRef == nil || e.ResponseStatus.Code >= 300 || strings.Contains(e.RequestURI, "dryRun=All") {
 		return false
 	}
-	switch e.ObjectRef.Resource {
-	case "selfsubjectaccessreviews", "serverstatusrequests", "downloadrequests":
-		return false
-	}
-	return !slices.Contains([]string{"get", "list", "watch"}, e.Verb)
+	return !isQuestion(e.ObjectRef.Resource) && !isReading(e.Verb)
 }
+
+// isQuestion is true for what is made to ask something.
+func isQuestion(resource string) bool {
+	return slices.Contains([]string{"selfsubjectaccessreviews", "serverstatusrequests", "downloadrequests"}, resource)
+}
+
+func isReading(verb string) bool { return slices.Contains([]string{"get", "list", "watch"}, verb) }
 
 // tail is an audit log from a moment on.
 type tail struct {

@@ -43,6 +43,9 @@ type Case struct {
 	Before func(*testing.T)
 	// Offline is true for what takes no --as, since it asks no cluster.
 	Offline bool
+	// Reads: the roles without what changes something are enough, but for questions that
+	// are asked by making an object.
+	Reads bool
 	// Stop ends the command when it has printed this; empty: it ends by itself.
 	Stop string
 	// Lacking tries it also with each of the rights missing that it needs, and that it

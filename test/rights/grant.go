@@ -60,6 +60,20 @@ func (b *Bench) bindAdmin(t *testing.T, user string) {
 	b.bind(t, user, []role{everything}, nil)
 }
 
+// reading leaves of a role what changes nothing.
+func reading(r *role) {
+	var rules []rbacv1.PolicyRule
+	for _, rule := range r.Rules {
+		if !slices.ContainsFunc(rule.Resources, isQuestion) {
+			rule.Verbs = slices.DeleteFunc(slices.Clone(rule.Verbs), func(verb string) bool { return !isReading(verb) })
+		}
+		if len(rule.Verbs) > 0 {
+			rules = append(rules, rule)
+		}
+	}
+	r.Rules = rules
+}
+
 // bind gives a user these roles, but for what without says, until the test ends.
 func (b *Bench) bind(t *testing.T, user string, roles []role, without func(*role)) {
 	t.Helper()

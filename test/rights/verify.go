@@ -28,7 +28,11 @@ func (b *Bench) Verify(t *testing.T, command string, unseen string, cases ...Cas
 		if b.Update {
 			b.bindAdmin(t, user)
 		} else {
-			b.bind(t, user, b.roles(t, command, c), nil)
+			var without func(*role)
+			if c.Reads {
+				without = reading
+			}
+			b.bind(t, user, b.roles(t, command, c), without)
 		}
 		one, exactly := needs{}, c
 		exactly.Types = nil // by their names

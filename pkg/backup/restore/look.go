@@ -88,8 +88,10 @@ func (l *look) all(ctx context.Context, s Settings) error {
 			return err
 		}
 	}
-	if err := l.everything(ctx); err != nil {
-		return err
+	if !s.Preview {
+		if err := l.everything(ctx); err != nil {
+			return err
+		}
 	}
 	if err := l.versions(ctx, parts); err != nil {
 		return err

@@ -15,6 +15,9 @@ import (
 // rights is an error for somebody who may not do all that the run does in the target: it
 // would come out when something is there already. What can be done without is not asked for.
 func (l *look) rights(ctx context.Context, parts []*v1alpha1.RestoreMember, s Settings) error {
+	if s.Preview {
+		return l.member.MayAll(ctx, previewing(parts))
+	}
 	const remembers = ", in which the cluster remembers the restore"
 	all := []member.Access{
 		{Verbs: []string{"get"}, Resource: "namespaces", Namespace: s.StateNamespace, Why: remembers},
@@ -41,6 +44,20 @@ func (l *look) rights(ctx context.Context, parts []*v1alpha1.RestoreMember, s Se
 			member.Access{Verbs: []string{"create", "get"}, Resource: "pods", Subresource: "exec", Namespace: namespace, Why: needed})
 	}
 	return l.member.MayAll(ctx, all)
+}
+
+// previewing is what a preview asks Velero for, some of it by making an object. What is there
+// it reads, and a cluster says itself what it does not let it.
+func previewing(parts []*v1alpha1.RestoreMember) []member.Access {
+	var all []member.Access
+	group := velerov1.SchemeGroupVersion.Group
+	for _, namespace := range veleroNamespaces(parts) {
+		all = append(all, member.Access{Verbs: []string{"list"}, Group: group, Resource: "restores", Namespace: namespace})
+		for _, asking := range []string{"serverstatusrequests", "downloadrequests"} {
+			all = append(all, member.Access{Verbs: []string{"get", "create"}, Group: group, Resource: asking, Namespace: namespace})
+		}
+	}
+	return all
 }
 
 // execNamespaces are those of a target in which commands are run.

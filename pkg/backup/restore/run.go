@@ -29,6 +29,8 @@ type Settings struct {
 	Sync time.Duration
 	// Upcoming: the backups are made once the targets have been looked at.
 	Upcoming bool
+	// Preview: nothing is changed after the look.
+	Preview bool
 	// Timeout is how long each stage of a member may take.
 	Timeout time.Duration
 }

@@ -142,7 +142,7 @@ type restoreOptions struct {
 }
 
 func (f *restoreFlags) toOptions(args []string) (*restoreOptions, error) {
-	o := &restoreOptions{manifest: f.manifest, restoring: restoring{env: f.env, clusters: f.clusters, preview: f.preview}}
+	o := &restoreOptions{manifest: f.manifest, restoring: restoring{env: f.env, clusters: f.clusters}}
 	if len(args) > 0 {
 		o.set = args[0]
 	}
@@ -173,11 +173,11 @@ func (f *restoreFlags) toOptions(args []string) (*restoreOptions, error) {
 	if err := f.wait.check(); err != nil {
 		return nil, cli.UsageError(err)
 	}
-	o.settings = restore.Settings{StateNamespace: f.manifest.namespace, Sync: f.wait.sync, Timeout: f.wait.stage}
+	o.settings = restore.Settings{StateNamespace: f.manifest.namespace, Sync: f.wait.sync, Timeout: f.wait.stage, Preview: f.preview}
 	if o.output, err = f.output.Parse(); err != nil {
 		return nil, err
 	}
-	if o.preview { // nothing is changed, so nobody is asked
+	if f.preview { // nothing is changed, so nobody is asked
 		return o, nil
 	}
 	o.mutation, err = f.mutation.Parse(f.env)

@@ -25,8 +25,6 @@ type restoring struct {
 	mutation cli.Mutation
 	settings restore.Settings
 	set      string
-	// preview shows what would become of each object, and changes nothing.
-	preview bool
 }
 
 // do restores a set.
@@ -45,7 +43,7 @@ func (o *restoring) do(ctx context.Context, set *v1alpha1.BackupExecution, reque
 	if err != nil {
 		return err
 	}
-	if o.preview {
+	if o.settings.Preview {
 		return o.showPreview(ctx, fleet, plan, warnings)
 	}
 	show := func(w io.Writer) error { return showRestorePlan(w, plan, warnings, o.output.Table()) }
