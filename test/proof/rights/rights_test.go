@@ -4,6 +4,7 @@
 package rights
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"net/http"
@@ -72,7 +73,8 @@ func (l *lab) run(t *testing.T, user string, args ...string) (code int, output s
 	if user != "" {
 		args = append(args, "--as", user)
 	}
-	cmd := killer.Command(t.Context(), t, l.env, append(args, "--yes")...)
+	// Cleaning up is done with it, too.
+	cmd := killer.Command(context.WithoutCancel(t.Context()), t, l.env, append(args, "--yes")...)
 	out, _ := cmd.CombinedOutput() // its exit code says it
 	return cmd.ProcessState.ExitCode(), string(out)
 }
