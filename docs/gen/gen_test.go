@@ -3,10 +3,12 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/kubectl-fleet/kubectl-fleet/docs/gen/family"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/rights"
 )
 
 // What write leaves, compare accepts; and compare names every kind of drift.
@@ -58,6 +60,25 @@ func TestRepository(t *testing.T) {
 	for path, content := range generated {
 		if strings.Contains(string(content), home) {
 			t.Errorf("%s names the home folder", path)
+		}
+	}
+}
+
+// The table of rbac has every command but those that are about the plugin itself, so that
+// one that was added shows in a test what it asks for.
+func TestRights(t *testing.T) {
+	tables := map[string]string{"fleet": rights.Fleet, "fleetbackup": rights.Fleetbackup, "fleetscale": rights.Fleetscale}
+	for plugin, construct := range constructors() {
+		table, err := rights.Parse(tables[plugin])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, command := range newRoot(family.Plugin{Name: plugin, Binary: "kubectl-" + plugin}, construct).Commands() {
+			switch name := command.Name(); {
+			case name == "completion" || name == "rbac" || command.Hidden:
+			case !slices.Contains(table.Commands(), name):
+				t.Errorf("pkg/rights/kubectl-%s.txt has nothing of %s: give it a case in TestRights of test/integration/%s", plugin, name, plugin)
+			}
 		}
 	}
 }

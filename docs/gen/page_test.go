@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// The command that docs/adding-a-command.md adds can be added.
+// The command that docs/adding-a-command.md adds can be added, and keeps what its script
+// promises.
 func TestAddingACommand(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
@@ -52,9 +53,25 @@ func TestAddingACommand(t *testing.T) {
 	if err := os.WriteFile(file, said, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", file, "./pkg/cmd/fleet")
+	script := regexp.MustCompile("(?s)\n## [^\n]*`test/script/(fleet/id.txtar)`\n.*?```\n(.*?)```").FindStringSubmatch(string(text))
+	if script == nil {
+		t.Fatal("the page has no script")
+	}
+	if err := os.MkdirAll(filepath.Join(folder, "fleet"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, script[1]), []byte(script[2]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(folder, "script.test")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-ldflags=-s -w", "-overlay", file, "-o", program, "./test/script")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	run := exec.CommandContext(t.Context(), program, "-test.v", "-test.run", "^TestScript$/^fleet$/^id$")
+	run.Dir = folder
+	if out, err := run.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestScript/fleet/id") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -3,6 +3,7 @@ package v1alpha1_test
 import (
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -209,7 +210,7 @@ func kinds() map[string]any {
 		Backups: []string{"fb-shop-k3x9-east"}, Forgotten: true,
 	}
 	deletion.Kind = v1alpha1.BackupDeletionKind
-	return map[string]any{
+	all := map[string]any{
 		"BackupDeletion":   deletion,
 		"BackupPreflight":  preflight,
 		"BackupSchedule":   schedule,
@@ -236,6 +237,8 @@ func kinds() map[string]any {
 			}}}},
 		},
 	}
+	maps.Copy(all, kindsOfSets())
+	return all
 }
 
 // The encoded form is the contract with scripts: it does not change within a
