@@ -19,7 +19,7 @@ type needs map[need]map[string][]string
 
 // add adds a request, if not everybody may make it.
 func (n needs) add(b *Bench, a asked, c Case) {
-	if a.ObjectRef == nil || a.ObjectRef.APIGroup == "authorization.k8s.io" && strings.HasPrefix(a.ObjectRef.Resource, "self") {
+	if a.ObjectRef == nil || slices.Contains([]string{"authorization.k8s.io", "authentication.k8s.io"}, a.ObjectRef.APIGroup) && strings.HasPrefix(a.ObjectRef.Resource, "self") {
 		return // system:discovery, system:basic-user
 	}
 	resource := a.ObjectRef.Resource

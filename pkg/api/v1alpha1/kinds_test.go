@@ -33,8 +33,8 @@ func kindsOfSets() map[string]any {
 	}
 	propagation.TypeMeta, propagation.ObjectMeta = meta(v1alpha1.PropagationKind, "shop")
 	status := &v1alpha1.SetStatus{
-		Revision: 7, Pending: 8, Phase: v1alpha1.SetStopped, By: "jane@laptop", Started: "2026-11-20T12:00:00Z", Kept: []int{5, 6}, Objects: 3, Current: 2,
-		Waiting: []string{"Deployment shop/web: 2 of 3"}, ReadyReplicas: 2, Replicas: 3, DriftUnknown: "no revision is kept",
+		Revision: 7, Pending: 8, Phase: v1alpha1.PropagationFailed, By: "jane@laptop", Started: "2026-11-20T12:00:00Z", Kept: []int{5, 6}, Objects: 3, Current: 2,
+		Waiting: []string{"Deployment shop/web: 2 of 3"}, ReadyReplicas: 2, Replicas: 3, DriftUnknown: "no revision is kept", Left: []string{"ConfigMap shop/old"},
 		Drifted: []v1alpha1.DriftedObject{{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web", Gone: true, Differences: []v1alpha1.Difference{field}}},
 	}
 	status.TypeMeta, status.ObjectMeta = meta(v1alpha1.SetStatusKind, "shop")

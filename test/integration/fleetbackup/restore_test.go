@@ -88,6 +88,8 @@ func backedUp(t *testing.T, name string, also ...func(cluster string)) *restorin
 
 // turn is held by who has a Velero of the fleet make a Backup beside other tests: it makes
 // one at once, and the plugin refuses to begin while it has another to make.
+//
+//nolint:gochecknoglobals // tests are functions that share nothing but a package's variables
 var turn sync.Mutex
 
 // backUp has a Velero make a Backup of a namespace.
