@@ -164,6 +164,7 @@ func (o *downOptions) run(ctx context.Context) error {
 	}
 	err = o.mutation.Confirm(ctx, cli.Question{
 		Plan: func(w io.Writer) error { return showPlans(w, list, o.output.Table()) }, Clusters: len(list), Deletions: nodes, Do: do,
+		Warnings: unforeseen(list),
 	})
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/simulate"
 )
 
 // showPlans shows plans as a person reads them: what can go, how, and what cannot.
@@ -190,6 +191,20 @@ func remarks(plans []*v1alpha1.ScalePlan, wide bool) []string {
 		}
 	}
 	return lines
+}
+
+// unforeseen is what of the clusters themselves no plan reckons with, for who does not look
+// at the plans.
+func unforeseen(plans []*v1alpha1.ScalePlan) []string {
+	var texts []string
+	for _, p := range plans {
+		for _, text := range p.NotModelled {
+			if !simulate.IsAlways(text) {
+				texts = append(texts, p.Name+": not modelled: "+text)
+			}
+		}
+	}
+	return texts
 }
 
 // some are names, the first few of them unless all are asked for.

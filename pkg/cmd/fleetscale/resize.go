@@ -104,7 +104,7 @@ func (o *resizeOptions) run(ctx context.Context) error {
 	}
 	err = o.mutation.Confirm(ctx, cli.Question{
 		Plan: func(w io.Writer) error { return o.show(w, all) }, Clusters: len(pools), Deletions: all.leaving(),
-		Do: fmt.Sprintf("Set pool %s in %s", o.pool, clusterCount(len(pools))),
+		Do: fmt.Sprintf("Set pool %s in %s", o.pool, clusterCount(len(pools))), Warnings: unforeseen(all.shrinking()),
 	})
 	if err != nil {
 		return err
@@ -179,12 +179,7 @@ func (o *resizeOptions) show(w io.Writer, all resized) error {
 	if err := showPools(w, all.pools, o.output.Table()); err != nil {
 		return err
 	}
-	var plans []*v1alpha1.ScalePlan
-	for _, r := range all.pools {
-		if plan, leave := all.plans[r.cluster.Name]; leave {
-			plans = append(plans, plan)
-		}
-	}
+	plans := all.shrinking()
 	if len(plans) == 0 {
 		return nil
 	}
@@ -198,6 +193,17 @@ func (r resized) leaving() int {
 		n += len(plan.Nodes)
 	}
 	return n
+}
+
+// shrinking are the plans by which nodes leave, in the order of the pools.
+func (r resized) shrinking() []*v1alpha1.ScalePlan {
+	var plans []*v1alpha1.ScalePlan
+	for _, pool := range r.pools {
+		if plan, leave := r.plans[pool.cluster.Name]; leave {
+			plans = append(plans, plan)
+		}
+	}
+	return plans
 }
 
 // fleets are the clusters that nodes leave, and those to which some come.

@@ -12,9 +12,19 @@ import (
 // examples is how many names a sentence has.
 const examples = 3
 
+// What is modelled in no cluster.
+const (
+	preemption = "preemption: a pod of higher priority may displace others"
+	profiles   = "a scheduler's own profile, extenders and plugins: the default ones are taken"
+)
+
+// IsAlways is true for a sentence of NotModelled that is in it whatever there is in the
+// cluster.
+func IsAlways(sentence string) bool { return sentence == preemption || sentence == profiles }
+
 // NotModelled is what the plugins here do not know of this cluster, in sentences.
 func (e *Engine) NotModelled() []string {
-	out := []string{"preemption: a pod of higher priority may displace others"}
+	out := []string{preemption}
 	for _, about := range []struct {
 		what string
 		is   func(*corev1.Pod) bool
@@ -42,7 +52,7 @@ func (e *Engine) NotModelled() []string {
 		}
 		out = append(out, about.what+": "+text)
 	}
-	return append(out, "a scheduler's own profile, extenders and plugins: the default ones are taken")
+	return append(out, profiles)
 }
 
 // toleratesCordon: and somebody makes it anew, but not for this node.
