@@ -60,13 +60,19 @@ func (r *run) cut(ctx context.Context) {
 func standing(b *velerov1.Backup, store v1alpha1.StorageLocation) string {
 	switch {
 	case b == nil:
-		return "not seen"
+		return phase(b)
 	case b.Status.Phase == velerov1.BackupPhaseInProgress:
 		return fmt.Sprintf("InProgress still; it is written to %s", store)
-	case b.Status.Phase == "":
-		return "not begun"
 	}
-	return string(b.Status.Phase) + " still"
+	return phase(b) + " still"
+}
+
+// phase is a Backup's that may not have been seen.
+func phase(b *velerov1.Backup) string {
+	if b == nil {
+		return "not seen"
+	}
+	return string(velero.Named(b.Status.Phase))
 }
 
 // errVolumesCut ends the wait for a Backup whose volumes are cut.
@@ -91,7 +97,7 @@ func (r *run) awaitCut(ctx context.Context, p *part) (*velerov1.Backup, v1alpha1
 	over := func(b *velerov1.Backup) bool {
 		return velero.IsCut(b.Status.Phase) || velero.IsTerminal(b.Status.Phase)
 	}
-	is, err := p.velero.AwaitBackup(waiting, p.own().Backup.Name, over, r.tell(p))
+	is, err := r.awaitBackup(waiting, p, over)
 	stop(nil)
 	beside.Wait()
 	switch {

@@ -19,12 +19,16 @@ import (
 // finish waits until Velero has done with every Backup, judges the set and seals it.
 // Nothing is held still.
 func (r *run) finish(ctx context.Context) (*v1alpha1.BackupExecution, error) {
-	waiting, cancel := context.WithTimeoutCause(ctx, r.settings.Timeout, &TimeoutError{Set: r.set, Timeout: r.settings.Timeout})
+	late := &TimeoutError{Set: r.set, Timeout: r.settings.Timeout}
+	waiting, cancel := context.WithTimeoutCause(ctx, r.settings.Timeout, late)
 	defer cancel()
-	r.each(waiting, r.made(), func(ctx context.Context, p *part) error {
-		b, err := p.velero.AwaitBackup(ctx, p.own().Backup.Name, func(b *velerov1.Backup) bool { return velero.IsTerminal(b.Status.Phase) }, r.tell(p))
+	made := r.made()
+	are := make([]string, len(made)) // how those are that do not end
+	r.each(waiting, made, func(ctx context.Context, p *part) error {
+		b, err := r.awaitBackup(ctx, p, func(b *velerov1.Backup) bool { return velero.IsTerminal(b.Status.Phase) })
 		switch {
 		case err != nil && waiting.Err() != nil:
+			are[slices.Index(made, p)] = p.cluster.Name + ": " + phase(b)
 			return nil //nolint:nilerr // it is not lost: its Backup goes on
 		case err != nil:
 			return err
@@ -35,6 +39,7 @@ func (r *run) finish(ctx context.Context) (*v1alpha1.BackupExecution, error) {
 		return nil
 	})
 	if waiting.Err() != nil {
+		late.Are = slices.DeleteFunc(are, func(is string) bool { return is == "" })
 		return r.merged(), context.Cause(waiting)
 	}
 	doubt := ""
@@ -122,7 +127,10 @@ func (p *part) give(ctx context.Context, e *v1alpha1.BackupExecution) error {
 			return err
 		}
 		b, err = p.velero.AwaitBackup(ctx, b.Name, func(b *velerov1.Backup) bool { return velero.IsTerminal(b.Status.Phase) }, nil)
-		if err != nil {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return fmt.Errorf("its store, %s: the Backup of the manifest is %s after %s: %w", own.Location, phase(b), sealing, err)
+		case err != nil:
 			return fmt.Errorf("its store, %s: %w", own.Location, err)
 		}
 		if b.Status.Phase != velerov1.BackupPhaseCompleted {

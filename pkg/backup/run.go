@@ -66,6 +66,8 @@ type Observer interface {
 	// Interrupted: these are being released, and their deadmen do it if we do not, the
 	// last at that time.
 	Interrupted(holds []string, deadline time.Time)
+	// Standstill: Velero does not come to a Backup, whatever time passes.
+	Standstill(cluster string, why *velero.StandstillError)
 	// Lost: a member is not in the set.
 	Lost(cluster string, why error)
 }
@@ -122,10 +124,12 @@ func (e *AbortedError) Unwrap() error { return e.Err }
 type TimeoutError struct {
 	Set     string
 	Timeout time.Duration
+	// Are is how those are that have not ended, such as "east: Queued".
+	Are []string
 }
 
 func (e *TimeoutError) Error() string {
-	return fmt.Sprintf("the Backups of %s have not ended within %s; they go on by themselves", e.Set, e.Timeout)
+	return fmt.Sprintf("the Backups of %s have not ended within %s (%s); they go on by themselves", e.Set, e.Timeout, strings.Join(e.Are, ", "))
 }
 
 // Reason classifies the failure.

@@ -181,8 +181,11 @@ func TestJudgeRefuses(t *testing.T) {
 			f.Backups = []*velerov1.Backup{backup("other", "", time.Second, "shop")}
 		}, "Queue: Backup other is New, "},
 		"stuck": {func(f *preflight.Facts) {
-			f.Backups = []*velerov1.Backup{backup("other", velerov1.BackupPhaseReadyToStart, 2*time.Minute, "default")}
+			f.Backups = []*velerov1.Backup{backup("other", velerov1.BackupPhaseReadyToStart, 2*time.Minute, "default"), backup("ended", velerov1.BackupPhaseCompleted, time.Minute)}
 		}, "Queue: Backup other was made 2m0s ago, and is ReadyToStart"},
+		"stands still": {func(f *preflight.Facts) {
+			f.Backups = []*velerov1.Backup{backup("other", velerov1.BackupPhaseQueued, 2*time.Minute, "default")}
+		}, "Queue: Velero's queue stands still: Backup other is Queued, and none has been made for 2m0s"},
 		"busy": {func(f *preflight.Facts) {
 			f.Backups = []*velerov1.Backup{backup("other", velerov1.BackupPhaseInProgress, time.Second, "default")}
 			f.Server.Concurrent = 1

@@ -10,11 +10,15 @@ import (
 )
 
 // stuck is how long a Backup may be about to start. Velero forgets one whose turn had
-// come when it was restarted.
+// come when it was restarted, and begins others.
 const stuck = time.Minute
 
 // judgeQueue: a Backup that has to wait for its turn is not cut while all is held still.
 func (f *Facts) judgeQueue(r *Report) {
+	if still := velero.Standstill(f.Backups, f.Now); still != nil {
+		r.refuse(CheckQueue, still.Remedy(), "%s", still)
+		return // nothing comes of waiting for the others
+	}
 	ours := scopeOf(f.Spec)
 	var others []*velerov1.Backup
 	for _, b := range f.Backups {
@@ -22,15 +26,11 @@ func (f *Facts) judgeQueue(r *Report) {
 			continue
 		}
 		age := f.Now.Sub(b.CreationTimestamp.Time).Round(time.Second)
-		phase := string(b.Status.Phase)
-		if phase == "" {
-			phase = string(velerov1.BackupPhaseNew)
-		}
 		switch common := shared(ours, scopeOf(b.Spec), f.Namespaces); {
 		case b.Status.Phase == velerov1.BackupPhaseReadyToStart && age > stuck:
 			r.refuse(CheckQueue, "restart Velero if it does not begin, or delete that Backup", "Backup %s was made %s ago, and is ReadyToStart: whatever comes after it waits", b.Name, age)
 		case common != "":
-			r.refuse(CheckQueue, "wait until it has ended", "Backup %s is %s, and has namespace %s, too", b.Name, phase, common)
+			r.refuse(CheckQueue, "wait until it has ended", "Backup %s is %s, and has namespace %s, too", b.Name, velero.Named(b.Status.Phase), common)
 		default:
 			others = append(others, b)
 		}

@@ -35,3 +35,11 @@ func IsWaiting(p velerov1.BackupPhase) bool {
 	}
 	return false
 }
+
+// Named is a phase by its name: a Backup that Velero has not seen yet is New.
+func Named(p velerov1.BackupPhase) velerov1.BackupPhase {
+	if p == "" {
+		return velerov1.BackupPhaseNew
+	}
+	return p
+}

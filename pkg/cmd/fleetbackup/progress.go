@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/backup/velero"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/printers"
 )
@@ -97,6 +98,11 @@ func (p *progress) Backup(cluster string, b v1alpha1.MemberBackup) {
 func (p *progress) Interrupted(holds []string, deadline time.Time) {
 	p.env.Leaves()
 	p.say("interrupted: releasing %s; if that is interrupted, too, their deadmen do it by %s", strings.Join(holds, ", "), deadline.Format(time.RFC3339))
+}
+
+// Standstill implements backup.Observer.
+func (p *progress) Standstill(cluster string, why *velero.StandstillError) {
+	p.say("%s: %v; %s", cluster, why, why.Remedy())
 }
 
 // Lost implements backup.Observer.

@@ -127,6 +127,8 @@ func (s store) serve(c *cluster.Cluster, programs map[string]string) error {
 		"--metrics-address=127.0.0.1:0", "--profiler-address=",
 		// Looked at once a minute, so that this means: each time.
 		"--backup-sync-period=10s",
+		// One that Velero counts for ever (velero-io/velero#10519) is not to stop its whole queue.
+		"--concurrent-backups=3",
 	}, flags...), []string{"TMPDIR=" + temp, "AWS_SHARED_CREDENTIALS_FILE=" + s.credentials})
 	return err
 }
