@@ -33,8 +33,8 @@ type Case struct {
 	Code int
 	// Types that the user names, as rbac's --for takes them.
 	Types []string
-	// Every is in the address of requests by which the command looks through all types.
-	Every string
+	// Every are in the addresses of requests by which the command looks through all types.
+	Every []string
 	// Namespace that the user works in; empty: all.
 	Namespace string
 	// Whole is true for what is about all namespaces, and takes no -n.

@@ -30,7 +30,7 @@ func (n needs) add(b *Bench, a asked, c Case) {
 	if slices.Contains(c.Types, resource) && of.scope != rights.ScopeState && of.scope != rights.ScopeVelero {
 		of = need{rights.ScopeWork, rights.AskedFor}
 	}
-	if c.Every != "" && strings.Contains(a.RequestURI, c.Every) {
+	if slices.ContainsFunc(c.Every, func(part string) bool { return strings.Contains(a.RequestURI, part) }) {
 		of = need{rights.ScopeCluster, rights.Every}
 	}
 	if a.ObjectRef.Subresource != "" {

@@ -42,7 +42,7 @@ func (b *Bench) Verify(t *testing.T, command string, unseen string, cases ...Cas
 		}
 		if (c.Lacking || c.InProof && OneByOne()) && !b.Update && !t.Failed() {
 			if c.Narrow != nil {
-				c.Types, c.Every = c.Narrow, ""
+				c.Types, c.Every = c.Narrow, nil
 			}
 			lacks = append(lacks, func() { b.lack(t, command, c, one, maybe) })
 		}

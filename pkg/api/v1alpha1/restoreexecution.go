@@ -133,10 +133,22 @@ type RestoreProgress struct {
 	Restore MemberRestore `json:"restore"`
 	// Objects are how many were made and awaited.
 	Objects int `json:"objects,omitempty"`
+	// Kept is what was there before, and is not as it was backed up.
+	Kept *RestoreKept `json:"kept,omitempty"`
 	// Canary is the word that was read.
 	Canary string `json:"canary,omitempty"`
 	// Stages say what took how long.
 	Stages []RestoreStage `json:"stages,omitempty"`
+}
+
+// RestoreKept is what a member had before it was restored, and has kept: what is there now
+// is not the set's.
+type RestoreKept struct {
+	// Objects are how many there are, and Names the first of them.
+	Objects int      `json:"objects,omitempty"`
+	Names   []string `json:"names,omitempty"`
+	// Unknown is why it cannot be said which objects differ.
+	Unknown string `json:"unknown,omitempty"`
 }
 
 // MemberRestore is a Restore of Velero's.

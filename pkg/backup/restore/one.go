@@ -57,7 +57,7 @@ func (e *FailedError) Reason() member.Reason {
 // run brings a member to its end.
 func (o *one) run(ctx context.Context) error {
 	if o.progress.Phase == v1alpha1.RestoreReady {
-		return nil // before the run was gone on with
+		return o.found() // before the run was gone on with
 	}
 	if on := o.unready(); on != "" {
 		return o.ended(ctx, v1alpha1.RestoreSkipped, fmt.Errorf("not begun: %s, which it depends on, is not ready", on))
@@ -92,7 +92,15 @@ func (o *one) run(ctx context.Context) error {
 			p.Stages = append(p.Stages, v1alpha1.RestoreStage{Name: stage.name, Millis: time.Since(began).Milliseconds()})
 		})
 	}
-	return o.ended(ctx, v1alpha1.RestoreReady, nil)
+	return o.ended(ctx, v1alpha1.RestoreReady, keptOf(o.progress))
+}
+
+// found is the error of a member that was ready before the run was gone on with.
+func (o *one) found() error {
+	if err := keptOf(o.progress); err != nil {
+		return &FailedError{o.part.Source, err}
+	}
+	return nil
 }
 
 // unready is one that the member depends on and that is not ready; empty: none.
@@ -223,7 +231,7 @@ func (o *one) judge(ctx context.Context, server velero.Server, r *velerov1.Resto
 		if o.progress.Restore.Items == 0 {
 			return fmt.Errorf("Restore %s is Completed, and has restored nothing", r.Name) //nolint:staticcheck // a kind
 		}
-		return nil
+		return o.kept(ctx, server, r)
 	}
 	text := fmt.Sprintf("Restore %s is %s%s", r.Name, r.Status.Phase, colon(o.progress.Restore.Reason))
 	if r.Status.Errors > 0 {

@@ -78,23 +78,37 @@ func IsRestoreTerminal(p velerov1.RestorePhase) bool {
 // maxResults bounds what is read of a Restore's results, in bytes.
 const maxResults = 4 << 20
 
-// RestoreErrors are the errors of a Restore. Velero has their count in the cluster, and
-// their texts in the object store alone.
-func (s Server) RestoreErrors(ctx context.Context, name string) ([]string, error) {
+// restoreResults are what a Restore has to say, as Velero keeps it in the object store. The
+// cluster has the counts alone.
+type restoreResults struct {
+	Errors   restoreTexts `json:"errors"`
+	Warnings restoreTexts `json:"warnings"`
+}
+
+type restoreTexts struct {
+	Velero  []string `json:"velero"`
+	Cluster []string `json:"cluster"`
+	// Namespaces are those of the target.
+	Namespaces map[string][]string `json:"namespaces"`
+}
+
+func (s Server) restoreResults(ctx context.Context, name string) (results restoreResults, err error) {
 	body, err := s.Artifact(ctx, velerov1.DownloadTargetKindRestoreResults, name)
 	if err != nil {
-		return nil, err
+		return results, err
 	}
 	defer func() { _ = body.Close() }()
-	var results struct {
-		Errors struct {
-			Velero     []string            `json:"velero"`
-			Cluster    []string            `json:"cluster"`
-			Namespaces map[string][]string `json:"namespaces"`
-		} `json:"errors"`
-	}
 	if err := json.NewDecoder(io.LimitReader(body, maxResults)).Decode(&results); err != nil {
-		return nil, fmt.Errorf("results of Restore %s: %w", name, err)
+		return results, fmt.Errorf("results of Restore %s: %w", name, err)
+	}
+	return results, nil
+}
+
+// RestoreErrors are the errors of a Restore.
+func (s Server) RestoreErrors(ctx context.Context, name string) ([]string, error) {
+	results, err := s.restoreResults(ctx, name)
+	if err != nil {
+		return nil, err
 	}
 	texts := slices.Concat(results.Errors.Velero, results.Errors.Cluster)
 	for _, namespace := range slices.Sorted(maps.Keys(results.Errors.Namespaces)) {
@@ -103,4 +117,11 @@ func (s Server) RestoreErrors(ctx context.Context, name string) ([]string, error
 		}
 	}
 	return texts, nil
+}
+
+// RestoreWarnings are what a Restore warns of in each namespace: what was there already,
+// and is not as it was backed up, is among it.
+func (s Server) RestoreWarnings(ctx context.Context, name string) (map[string][]string, error) {
+	results, err := s.restoreResults(ctx, name)
+	return results.Warnings.Namespaces, err
 }

@@ -167,6 +167,7 @@ func (o *migrateOptions) run(ctx context.Context) error {
 	}
 	err = o.mutation.Confirm(ctx, cli.Question{
 		Plan: show, Clusters: 1, Do: fmt.Sprintf("Back up %s of %s, and restore it into %s", strings.Join(o.template.IncludedNamespaces, ", "), from[0].Name, to[0].Name),
+		Warnings: warningTexts(warnings),
 	})
 	if err != nil {
 		return err

@@ -24,15 +24,17 @@ func newCmdRestore(env *cli.Env) *cobra.Command {
 
 Each member's backup is restored by Velero into the cluster that it is of, or into the one that --map names. With -C, or
 another flag that chooses clusters, nothing but these is restored into, and one that --map names gets that part alone; the
-plan says which members are left out. Before anything is asked for all targets are looked at: that Velero is there and has the backup, that volumes can be made, what is
-there already. Members that others depend on are first; the next begin when those are ready: Velero is done, workloads are
-rolled out, claims are bound, the policy's probes pass, and the word that was written while all was still is the set's.
+plan says which members are left out. Before anything is asked for all targets are looked at: that Velero is there and has the
+backup, that volumes can be made, what is there already. Members that others depend on are first; the next begin when those are
+ready: Velero is done, workloads are rolled out, claims are bound, the policy's probes pass, and the canary reads the word that
+was written while all was still.
 
 Objects that are there already stay as they are, and volumes keep their data, unless --existing-resources update has Velero
-patch what differs; volumes keep their data all the same. Begun again after it was stopped, it goes on where it was.
+patch what differs; volumes keep their data all the same. What was there, and is not as it was backed up, is named in the end,
+and the exit code is 7. Begun again after it was stopped, it goes on where it was.
 
 Exit codes: 0 all members are ready; 1 none is; 3 some are; 4 out of time, Velero goes on; 5 refused or not confirmed, nothing
-was changed; 6 somebody else took over; 7 restored, and of another point than the set's; 130 interrupted, Velero goes on.`,
+was changed; 6 somebody else took over; 7 restored, and not all of it is of the set's point; 130 interrupted, Velero goes on.`,
 		Example: `  # What would be restored, from where into what
   kubectl fleetbackup restore shop-k3x9 --dry-run=server
 
@@ -42,8 +44,10 @@ was changed; 6 somebody else took over; 7 restored, and of another point than th
   # East is lost: its part goes into another cluster, and the others are left as they are
   kubectl fleetbackup restore shop-k3x9 --map east=spare -C spare
 
-  # The newest set of shop before the accident, whose manifest was kept as a file
+  # The newest set of shop before the accident
   kubectl fleetbackup restore shop --at 2026-11-20T12:00:00Z
+
+  # A set whose manifest was kept as a file, when no cluster remembers it
   kubectl fleetbackup restore -f shop-k3x9.yaml`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: cli.RunE(func(ctx context.Context, args []string) error {

@@ -42,17 +42,24 @@ func showRestorePlan(w io.Writer, x *v1alpha1.RestoreExecution, warnings map[str
 	if out := x.Spec.LeftOut; len(out) > 0 {
 		lines[0] += fmt.Sprintf("; %d of %d members are restored, without %s", len(x.Spec.Members), len(x.Spec.Members)+len(out), strings.Join(out, ", "))
 	}
-	for _, target := range slices.Sorted(maps.Keys(warnings)) {
-		for _, f := range warnings[target] {
-			lines = append(lines, fmt.Sprintf("%s: %s: %s", target, f.Check, f.Message))
-		}
-	}
+	lines = append(lines, warningTexts(warnings)...)
 	for _, line := range lines {
 		if _, err := fmt.Fprintln(w, printers.Escape(line)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// warningTexts are what a look at the targets has found, a line for each.
+func warningTexts(warnings map[string][]v1alpha1.BackupFinding) []string {
+	var lines []string
+	for _, target := range slices.Sorted(maps.Keys(warnings)) {
+		for _, f := range warnings[target] {
+			lines = append(lines, fmt.Sprintf("%s: %s: %s", target, f.Check, f.Message))
+		}
+	}
+	return lines
 }
 
 // printRestore prints what a restore has come to.
@@ -69,6 +76,11 @@ func printRestore(env *cli.Env, output cli.Output, x *v1alpha1.RestoreExecution,
 	}
 	if err := printers.Table(env.Out, table, output.Table()); err != nil {
 		return err
+	}
+	for _, p := range x.Status.Members {
+		if p.Kept != nil && p.Kept.Unknown != "" {
+			env.Note("%s: what was there already may differ from the backup, which is not known: %s", p.Target, p.Kept.Unknown)
+		}
 	}
 	if x.Status.RTOMillis != nil {
 		what := "all of " + x.Spec.Set + " is"

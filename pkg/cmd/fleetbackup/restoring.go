@@ -55,6 +55,7 @@ func (o *restoring) do(ctx context.Context, set *v1alpha1.BackupExecution, reque
 	}
 	err = o.mutation.Confirm(ctx, cli.Question{
 		Plan: show, Clusters: len(fleet.Clusters), Do: fmt.Sprintf("Restore %s into %s", set.Name, counted(len(fleet.Clusters), "cluster")),
+		Warnings: warningTexts(warnings),
 	})
 	if err != nil {
 		return err
@@ -190,6 +191,11 @@ func (o *restoring) conclude(ctx context.Context, x *v1alpha1.RestoreExecution, 
 		return printed
 	case some(failures, isA[*restore.CanaryError]):
 		verdict.Code = cli.ExitDegraded
+	case some(failures, isA[*restore.KeptError]):
+		return &cli.Error{
+			Code: cli.ExitDegraded, Err: errors.Join(errors.New("not all that is there now is the set's"), printed),
+			Hint: "--namespace-mappings restores beside what is there; or delete the namespaces, and restore again; --existing-resources update patches objects, and volumes keep their data",
+		}
 	case some(failures, isA[*restore.TimeoutError]):
 		verdict.Code = cli.ExitTimeout
 		o.env.Note("Velero goes on with what it was asked for; the same command again looks at it anew")

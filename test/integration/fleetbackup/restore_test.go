@@ -249,7 +249,9 @@ func TestRestore(t *testing.T) {
 		}
 	}
 	price("4")
-	r.wants(t, 0, args)
+	r.wants(t, 7, args,
+		"warning: c1: namespace: namespace restored is there", "c1: not as it was backed up, since it was there already: configmap restored/prices\n",
+		"c2: ready\n", "not all that is there now is the set's")
 	if is, err := configMaps.Get(t.Context(), "prices", metav1.GetOptions{}); err != nil || is.Object["data"].(map[string]any)["bread"] != "4" {
 		t.Errorf("%v, %v", is, err)
 	}
@@ -384,4 +386,6 @@ func TestRestoreStorage(t *testing.T) {
 	if err != nil || len(again) != 1 {
 		t.Errorf("there are %d Restores, %v", len(again), err)
 	}
+	// Once more: the claim is there, and no data are restored into it.
+	r.wants(t, 7, args, "PersistentVolumeClaim stored/data is there, and keeps its data", "since it was there already: the data of persistentvolumeclaim stored/data")
 }

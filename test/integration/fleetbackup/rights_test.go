@@ -194,6 +194,11 @@ func TestRights(t *testing.T) {
 		c.Code = int(cli.ExitFailed)
 		return c
 	}
+	// kept is a case that restores over what is there, of whatever types that is.
+	kept := func(c rights.Case) rights.Case {
+		c.Code, c.Every = int(cli.ExitDegraded), append(c.Every, "/"+s.name+"/deployments/", "/"+s.name+"/cronjobs/")
+		return c
+	}
 	reading := func(args ...string) rights.Case {
 		c := of(append(args, in)...)
 		c.Types, c.Lacking = nil, true
@@ -207,7 +212,7 @@ func TestRights(t *testing.T) {
 	// every is a case in which some requests, by what is in their address, are of every type.
 	every := func(address string, args ...string) rights.Case {
 		c := of(args...)
-		c.Types, c.Every = nil, address
+		c.Types, c.Every = nil, []string{address}
 		return c
 	}
 	onlyReads := func(c rights.Case) rights.Case {
@@ -252,7 +257,7 @@ func TestRights(t *testing.T) {
 		{"verify", []rights.Case{looking("verify", set)}},
 		{"restore", []rights.Case{
 			onlyReads(every("/namespaces/"+s.name+"/", "restore", set, in, "--preview")),
-			oneByOne(every(restored, "restore", set, in, "--storage-class-mappings", snapshots.Class+":"+snapshots.Class, "--yes"), polled),
+			kept(oneByOne(every(restored, "restore", set, in, "--storage-class-mappings", snapshots.Class+":"+snapshots.Class, "--yes"), polled)),
 		}},
 		{"drill", []rights.Case{every(restored, "drill", set, in, "--yes")}},
 		{"migrate", []rights.Case{every(restored, "migrate", "--from", "c1", "--to", "c2", "-n", s.name, "--namespace-mappings", s.name+":"+s.name+"-2", "--yes")}},
