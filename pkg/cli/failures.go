@@ -47,14 +47,14 @@ func (e *Env) SayFailures(failures []fanout.Failure) {
 		_, _ = fmt.Fprintf(e.ErrOut, "error: %s: %s\n", strings.Join(g.clusters, ", "), printers.Escape(g.text))
 	}
 	for _, reason := range reasons {
-		if hint := hintFor(reason, first[reason], e.DisplayName(), e.hintOfRights()); hint != "" {
+		if hint := e.hintFor(reason, first[reason]); hint != "" {
 			_, _ = fmt.Fprintf(e.ErrOut, "hint: %s\n", hint)
 		}
 	}
 	// A lack of rights that was found out beforehand is a refusal.
 	lacks := func(f fanout.Failure) bool { return member.LacksRights(f.Err) }
-	if !slices.Contains(reasons, member.ReasonForbidden) && slices.ContainsFunc(failures, lacks) {
-		_, _ = fmt.Fprintf(e.ErrOut, "hint: %s\n", e.hintOfRights())
+	if at := slices.IndexFunc(failures, lacks); at >= 0 && !slices.Contains(reasons, member.ReasonForbidden) {
+		_, _ = fmt.Fprintf(e.ErrOut, "hint: %s\n", e.hintOfRights(failures[at].Cluster))
 	}
 }
 

@@ -12,9 +12,8 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
-// hintFor is the next thing to try after failures with a reason; f is one of them, and
-// rights is for a lack of those.
-func hintFor(reason member.Reason, f fanout.Failure, plugin, rights string) string {
+// hintFor is the next thing to try after failures with a reason; f is one of them.
+func (e *Env) hintFor(reason member.Reason, f fanout.Failure) string {
 	cluster, alone := f.Cluster, "-C "+f.Cluster
 	if _, hub, is := strings.Cut(cluster, "="); is { // no member name has that: an inventory
 		alone = "--context " + hub
@@ -26,17 +25,17 @@ func hintFor(reason member.Reason, f fanout.Failure, plugin, rights string) stri
 	}
 	switch reason {
 	case member.ReasonUnreachable, member.ReasonServerError, member.ReasonInvalidAnswer:
-		return fmt.Sprintf("%s version --server %s -v=6 shows the request", plugin, alone)
+		return fmt.Sprintf("%s version --server %s -v=6 shows the request", e.DisplayName(), alone)
 	case member.ReasonTimeout, member.ReasonIncomplete:
 		return "a greater --cluster-timeout waits longer for each answer"
 	case member.ReasonUntrusted:
 		return "the certificate-authority of that context does not fit the server: fetch its kubeconfig again"
 	case member.ReasonLoginFailed:
-		return fmt.Sprintf("%s version --server %s logs in to that cluster alone", plugin, alone)
+		return fmt.Sprintf("%s version --server %s logs in to that cluster alone", e.DisplayName(), alone)
 	case member.ReasonUnauthorized:
 		return "the server does not accept the credentials of that context: log in again"
 	case member.ReasonForbidden:
-		return rights
+		return e.hintOfRights(cluster)
 	case member.ReasonMisconfigured:
 		return "kubectl config get-contexts lists the contexts; -C '^" + cluster + "' leaves this cluster out"
 	case member.ReasonWrongCluster:
@@ -53,12 +52,18 @@ func hintFor(reason member.Reason, f fanout.Failure, plugin, rights string) stri
 	return ""
 }
 
-// hintOfRights is for whoever may not do what a command needs.
-func (e *Env) hintOfRights() string {
+// rightsOnHubs is the page about what is asked of a hub, which no role of rbac has.
+const rightsOnHubs = "https://github.com/kubectl-fleet/kubectl-fleet/blob/main/docs/rights.md#on-a-hub"
+
+// hintOfRights is for whoever may not do what a command needs in a cluster, or on a hub
+// that is called as in --inventory.
+func (e *Env) hintOfRights(cluster string) string {
 	hint := "kubectl auth can-i --list with that context shows what you may do"
 	switch {
 	case e.RightsIn != "":
 		hint = e.RightsIn + " lists the rights that it needs; " + hint
+	case strings.Contains(cluster, "="):
+		hint = rightsOnHubs + " lists the rights that are needed there; " + hint
 	case e.printsRoles:
 		hint = strings.TrimSpace(e.DisplayName()+" rbac "+e.verb()) + " prints the roles that it needs; " + hint
 	}

@@ -122,7 +122,7 @@ func (e *Env) conclude(ctx context.Context, cmd *cobra.Command, err error) ExitC
 	if err != nil {
 		_, _ = fmt.Fprintf(e.ErrOut, "error: %s\n", printers.Escape(err.Error()))
 		if hint == "" && member.LacksRights(err) {
-			hint = e.hintOfRights()
+			hint = e.hintOfRights("")
 		}
 	}
 	if hint != "" {

@@ -117,6 +117,9 @@ func PlanHub(ctx context.Context, m *member.Member, r Request) (*Plan, error) {
 	if err := p.findAstray(ctx); err != nil {
 		return nil, err
 	}
+	if err := p.mayFollow(ctx); err != nil {
+		return nil, err
+	}
 	if err := p.arrive(ctx, r.Rendered); err != nil {
 		return nil, err
 	}
