@@ -123,7 +123,11 @@ func (f *ClusterFlags) list(ctx context.Context) (inventoryListing, error) {
 	}
 	listing.clusters = inventory.Merge(listed...)
 	if len(hubs) > 0 && len(listing.clusters)+len(listing.hubs) == 0 {
-		return listing, &Error{Code: ExitFailed, Err: fmt.Errorf("no clusters are listed by %s", strings.Join(f.inventory, ", "))}
+		empty := &Error{Code: ExitFailed, Err: fmt.Errorf("no clusters are listed by %s", strings.Join(f.inventory, ", "))}
+		if ref := f.SoleHub(); ref != "" {
+			empty.Hint = f.env.DisplayName() + " join CONTEXT --to " + ref + " lets one join it"
+		}
+		return listing, empty
 	}
 	return listing, inventory.ValidateNames(listing.clusters)
 }

@@ -265,11 +265,26 @@ func (f *ClusterFlags) explain(err error, listed []inventory.Cluster) error {
 	if len(listed) == 0 {
 		return &Error{Code: ExitUsage, Err: errors.New("the fleet has no members"), Hint: f.env.DisplayName() + " join CONTEXT adds one"}
 	}
-	names := inventory.Names(listed[:min(enough, len(listed))])
+	fleet := f.onlyFleet()
+	what := "clusters"
+	shown := slices.Clone(listed[:min(enough, len(listed))])
+	switch {
+	case fleet != nil:
+		what += " of fleet " + fleet.Name
+	case f.contexts, *f.config.Context != "":
+		what = "contexts"
+		for i := range shown {
+			shown[i].Name = shown[i].Context
+		}
+	}
+	names := inventory.Names(shown)
 	if more := len(listed) - enough; more > 0 {
 		names += fmt.Sprintf(" and %d more", more)
 	}
-	usage.Hint = "the clusters are: " + names
+	usage.Hint = fmt.Sprintf("the %s are: %s", what, names)
+	if unknown, is := errors.AsType[*inventory.UnknownClusterError](err); is {
+		usage.Hint += f.elsewhere(unknown.Name, fleet)
+	}
 	if f.selector != "" && !slices.ContainsFunc(listed, func(c inventory.Cluster) bool { return len(c.Labels) > 0 }) {
 		usage.Hint = "contexts have no labels; the members of a fleet in the fleet file have (" + f.env.FleetFile() + ", --fleet)"
 	}

@@ -1,8 +1,7 @@
 package inventory
 
 import (
-	"cmp"
-	"slices"
+	"sort"
 	"strings"
 )
 
@@ -23,8 +22,9 @@ func similarNames(typed string, cs []Cluster) []string {
 			}
 		}
 	}
-	slices.SortStableFunc(found, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.name, b.name))
+	sort.SliceStable(found, func(i, j int) bool {
+		a, b := found[i], found[j]
+		return a.distance < b.distance || a.distance == b.distance && a.name < b.name
 	})
 	names := make([]string, 0, 3)
 	for _, c := range found[:min(3, len(found))] {

@@ -95,10 +95,7 @@ func sayNothing(env *cli.Env, output cli.Output, report query.Report, namespace 
 	if report.Shown > 0 || answered == 0 || nowhere || !output.Format.IsTable() {
 		return
 	}
-	where := clusters(report.Asked)
-	if len(report.Failures) > 0 {
-		where = fmt.Sprintf("the %d that answered, of %s", answered, where)
-	}
+	where := answering(report.Asked, len(report.Failures))
 	if namespace != "" {
 		where = fmt.Sprintf("namespace %s of %s", namespace, where)
 	}
@@ -110,4 +107,12 @@ func clusters(n int) string {
 		return "1 cluster"
 	}
 	return fmt.Sprintf("%d clusters", n)
+}
+
+// answering are those of some clusters that have not failed, in words.
+func answering(asked, failed int) string {
+	if failed == 0 {
+		return clusters(asked)
+	}
+	return fmt.Sprintf("the %d that answered, of %s", asked-failed, clusters(asked))
 }

@@ -297,7 +297,7 @@ func (o *propagateOptions) askLive(ctx context.Context, selection cli.Selection,
 		return nil, context.Cause(ctx)
 	}
 	if failures := asked.Failures(nil); len(failures) > 0 {
-		return nil, o.refuse(failures)
+		return nil, o.refuseSome(len(asked), failures)
 	}
 	live := map[string]render.Live{}
 	for _, r := range asked {

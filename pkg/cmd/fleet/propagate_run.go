@@ -11,6 +11,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/cli"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/manifest"
@@ -97,7 +98,7 @@ func (o *propagateOptions) apply(ctx context.Context, fleet propagate.Fleet, pla
 		return context.Cause(ctx)
 	}
 	if failures := planned.Failures(nil); len(failures) > 0 {
-		return o.refuse(failures)
+		return o.refuseSome(len(planned), failures)
 	}
 	o.sayUnfinished(planned)
 	strategy, err := o.rollout.over(fleet.Clusters)
@@ -232,6 +233,22 @@ func (o *propagateOptions) refuse(failures []fanout.Failure) error {
 		return sayPlanFailures(o.env, problemsOf(failures), "nothing was compared")
 	}
 	return sayPlanFailures(o.env, problemsOf(failures), unchanged)
+}
+
+// refuseSome is refuse, where the rest of the clusters could go without those that do
+// not answer.
+func (o *propagateOptions) refuseSome(asked int, failures []fanout.Failure) error {
+	err := o.refuse(failures)
+	var silent []string
+	for _, f := range failures {
+		if reason := member.ReasonOf(f.Err); reason == member.ReasonUnreachable || reason == member.ReasonTimeout {
+			silent = append(silent, "^"+f.Cluster)
+		}
+	}
+	if len(silent) > 0 && len(silent) < asked && !o.options.CompareOnly {
+		o.env.Note("-C %s leaves out what does not answer", cli.ShellWord(strings.Join(silent, ",")))
+	}
+	return err
 }
 
 // problemsOf makes each problem of a refusal a failure of its own, so that equal

@@ -52,7 +52,7 @@ func addVia(flags *pflag.FlagSet, via *string) {
 func hubOf(ctx context.Context, clusters *cli.ClusterFlags, context string) (inventory.Cluster, error) {
 	hub, err := clusters.Hub(ctx, context)
 	if err != nil {
-		return hub, cli.UsageError(fmt.Errorf("--via %w", err))
+		return hub, &cli.Error{Code: cli.ExitUsage, Err: fmt.Errorf("--via %w", err), Hint: "kubectl config get-contexts lists the contexts"}
 	}
 	return hub, nil
 }

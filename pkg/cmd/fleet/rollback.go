@@ -193,7 +193,7 @@ func (o *rollbackOptions) sayTarget(clusters []string, revision int) {
 // found says which clusters do not have the set. None that has it is an error.
 func (o *propagateOptions) found(having int, lacking []string) error {
 	if having == 0 {
-		return &cli.Error{Code: cli.ExitFailed, Err: fmt.Errorf("there is no set %s in any of %s", o.options.Set, clusters(len(lacking)))}
+		return noSetIn(o.env, o.options.Set, len(lacking))
 	}
 	if len(lacking) > 0 {
 		o.env.Note("%s: there is no set %s", strings.Join(lacking, ", "), o.options.Set)

@@ -171,15 +171,35 @@ func (o *statusOptions) conclude(asked int, lacking []string, failures []fanout.
 	case o.set != "" && len(lacking) > 0 && shown > 0:
 		o.env.Note("%s: there is no set %s", strings.Join(lacking, ", "), o.set)
 	case o.set != "" && len(lacking) > 0 && verdict == nil:
-		return &cli.Error{Code: cli.ExitFailed, Err: fmt.Errorf("there is no set %s in any of %s", o.set, clusters(asked))}
+		return o.nowhere(asked)
 	case shown == 0 && len(failures) < asked && o.output.Format.IsTable():
-		_, _ = fmt.Fprintf(o.env.ErrOut, "No sets found in %s.\n", clusters(asked-len(failures)))
+		_, _ = fmt.Fprintf(o.env.ErrOut, "No sets found in %s.\n", answering(asked, len(failures)))
 	}
 	if verdict == nil {
 		return printed
 	}
 	verdict.Err = printed
 	return verdict
+}
+
+// nowhere says that no cluster has the set, and who else may.
+func (o *statusOptions) nowhere(asked int) error {
+	if o.hub != "" {
+		return &cli.Error{Code: cli.ExitFailed, Err: fmt.Errorf("there is no set %s that karmada=%s brings to %s", o.set, o.hub, clusters(asked)), Hint: "--via direct looks into the clusters themselves"}
+	}
+	return noSetIn(o.env, o.set, asked)
+}
+
+// noSetIn says that none of some clusters has a set, and where it may be.
+func noSetIn(env *cli.Env, name string, asked int) error {
+	where := "in " + clusters(asked)
+	if asked > 1 {
+		where = "in any of " + clusters(asked)
+	}
+	return &cli.Error{
+		Code: cli.ExitFailed, Err: fmt.Errorf("there is no set %s %s", name, where),
+		Hint: env.DisplayName() + " status lists the sets; those that a Karmada brought are known to it alone: --via karmada=CONTEXT",
+	}
 }
 
 // setStatus is a status as data.

@@ -84,7 +84,7 @@ func (o *propagateOptions) withdraw(ctx context.Context) error {
 		return err
 	}
 	if failures := planned.Failures(nil); len(failures) > 0 {
-		return o.refuse(failures)
+		return o.refuseSome(len(planned), failures)
 	}
 	fleet.Clusters = clustersOf(planned)
 	view := o.view(fleet, planned)

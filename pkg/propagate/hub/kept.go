@@ -94,7 +94,7 @@ func (k Kept) planOf(ctx context.Context, plan *direct.Plan, err error) (*Plan, 
 		}
 	}
 	if len(left) > 0 {
-		return nil, refused("the set is in %s, too, and what is done on a hub is done in all of its clusters: select these as well", strings.Join(left, ", "))
+		return nil, refused("the set is in %s, too, as the hub calls it, and what is done on a hub is done in all of its clusters: select these as well", strings.Join(left, ", "))
 	}
 	if len(in) > 0 { // else it was all but withdrawn: nobody knows where it was
 		p.clusters = slices.DeleteFunc(p.clusters, func(c inventory.Cluster) bool { return !slices.Contains(in, p.known[c.Name]) })

@@ -96,7 +96,7 @@ func PlanHub(ctx context.Context, m *member.Member, r Request) (*Plan, error) {
 		return nil, err
 	}
 	if len(strangers) > 0 {
-		return nil, refused("%s has not joined it: no cluster of it has the UID %q", strangers[0].Name, strangers[0].UID)
+		return nil, refused("%s has not joined it: no cluster of it has the UID %q; join --to does that", strangers[0].Name, strangers[0].UID)
 	}
 	for _, w := range r.Weights {
 		found, err := inventory.Selector{Names: []string{w.Cluster}}.Select(r.Clusters)
