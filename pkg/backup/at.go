@@ -48,7 +48,7 @@ func FindAt(sets []Set, policy string, at time.Time) (found Set, next *Set, err 
 	case len(policies) > 1:
 		return Set{}, nil, fmt.Errorf("there are sets of %s: name one of them", strings.Join(policies, ", "))
 	case newest == nil:
-		return Set{}, next, &NotFoundError{Name: strings.TrimSpace(policy + " of " + at.UTC().Format(time.RFC3339) + " or before")}
+		return Set{}, next, &NotFoundError{Name: policy, By: at}
 	}
 	return *newest, next, nil
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -102,17 +104,35 @@ func List(ctx context.Context, f Fleet, namespace string) ([]Set, []fanout.Failu
 }
 
 // NotFoundError is a set that no cluster remembers.
-type NotFoundError struct{ Name string }
+type NotFoundError struct {
+	// Name is the set's, or its policy's. It may be empty where By is not.
+	Name string
+	// By is when the set should be of, or before; zero: at any time.
+	By time.Time
+}
 
 func (e *NotFoundError) Error() string {
-	return fmt.Sprintf("no selected cluster remembers a set %q", e.Name)
+	switch at := e.By.UTC().Format(time.RFC3339); {
+	case e.By.IsZero():
+		return fmt.Sprintf("no selected cluster remembers a set %q", e.Name)
+	case e.Name == "":
+		return "no selected cluster remembers a set of " + at + " or before"
+	default:
+		return fmt.Sprintf("no selected cluster remembers a set of policy %q of %s or before", e.Name, at)
+	}
 }
 
 // Reason classifies the failure.
 func (*NotFoundError) Reason() member.Reason { return member.ReasonNotFound }
 
+// NameOf is the name of a set as it was given: get -o name puts what it is before it.
+func NameOf(given string) string {
+	return strings.TrimPrefix(given, strings.ToLower(v1alpha1.BackupExecutionKind)+"."+v1alpha1.Group+"/")
+}
+
 // Find finds one set among those that List has found.
 func Find(sets []Set, name string) (Set, error) {
+	name = NameOf(name)
 	at := slices.IndexFunc(sets, func(s Set) bool { return s.Execution.Name == name })
 	if at < 0 {
 		return Set{}, &NotFoundError{Name: name}

@@ -145,7 +145,7 @@ func (p *Plan) refuseUnfinished(ctx context.Context, s Settings) {
 			if mayHold(j) {
 				m.Refusals = append(m.Refusals, preflight.Finding{
 					Check: "Runs", Message: fmt.Sprintf("the run of %s has not come to its end, and may hold something still", j.Name),
-					Fix: "wait for it, or bring it to its end: recover " + j.Name + " -C " + membersOf(j),
+					Fix: "wait for it, or bring it to its end: kubectl fleetbackup recover " + j.Name + " -C " + membersOf(j),
 				})
 			}
 		}

@@ -51,6 +51,9 @@ type Settings struct {
 
 // Observer hears how a run goes on, from several goroutines at once.
 type Observer interface {
+	// Locked: who began the run has the lock of a member still, or was killed: whether they
+	// renew it is waited for.
+	Locked(cluster string)
 	// Freezing: holds of a member are about to be armed and frozen.
 	Freezing(cluster string)
 	// Frozen: all holds of a member are still.
@@ -248,7 +251,13 @@ func (r *run) lockOne(ctx context.Context, p *part) error {
 	if err := p.store.EnsureNamespace(ctx); err != nil {
 		return err
 	}
-	held, lock, err := p.store.Acquire(ctx, lockName(r.policy.Name), r.settings.By)
+	name := lockName(r.policy.Name)
+	if r.others {
+		if locked, err := p.store.IsLocked(ctx, name); err == nil && locked {
+			r.observer.Locked(p.cluster.Name)
+		}
+	}
+	held, lock, err := p.store.Acquire(ctx, name, r.settings.By)
 	if err != nil {
 		return err
 	}

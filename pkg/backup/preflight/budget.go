@@ -51,7 +51,7 @@ func (f *Facts) judgeNamespaces(r *Report) {
 	}
 	for _, n := range f.Spec.IncludedNamespaces {
 		if !policy.IsPattern(n) && !slices.Contains(f.Namespaces, n) {
-			r.refuse(CheckNamespaces, "mend includedNamespaces, for this member alone with its velero", "there is no namespace %q", n)
+			r.refuse(CheckNamespaces, "correct includedNamespaces (--include-namespaces), or give this member its own with the field velero of members", "there is no namespace %q", n)
 		}
 	}
 }

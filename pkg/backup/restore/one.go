@@ -72,6 +72,9 @@ func (o *one) run(ctx context.Context) error {
 		{stageStart, v1alpha1.RestoreStarting, o.ready},
 		{stageProbe, v1alpha1.RestoreProbing, o.probe},
 	} {
+		if stage.name == stageProbe && !o.isProbed() {
+			continue
+		}
 		if err := o.reach(ctx, stage.phase, ""); err != nil {
 			return &FailedError{o.part.Source, err}
 		}

@@ -122,6 +122,8 @@ func PlanOf(e *v1alpha1.BackupExecution, r Request) (*v1alpha1.RestoreExecution,
 func good(e *v1alpha1.BackupExecution, r Request) error {
 	s := &e.Status
 	switch {
+	case s.Phase == v1alpha1.BackupAborted:
+		return &RefusedError{Err: fmt.Errorf("%s is no set: its run was aborted, and there are no backups of it", e.Name), Fix: "get shows the sets that there are"}
 	case s.Phase != v1alpha1.BackupSealed:
 		return &RefusedError{Err: fmt.Errorf("%s is no set: it is %s", e.Name, cmp.Or(string(s.Phase), "not sealed")), Fix: "recover brings a run to its end"}
 	case !s.Expires.IsZero() && !s.Expires.After(r.Now):

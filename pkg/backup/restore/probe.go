@@ -28,6 +28,12 @@ func (e *CanaryError) Error() string {
 	return fmt.Sprintf("pod %s says %q, and the set's word is %q: it is not of this set's point", e.Pod, e.Got, e.Want)
 }
 
+// isProbed is true for a member that is asked anything once it is ready.
+func (o *one) isProbed() bool {
+	x := &o.whole.plan.Spec
+	return hasWord(x, o.part) || slices.ContainsFunc(x.Probes, func(p v1alpha1.RestoreProbe) bool { return concerns(o.part, p.Clusters, p.Namespace) })
+}
+
 // probe runs the policy's probes for the member, and reads the set's word.
 func (o *one) probe(ctx context.Context) error {
 	for i, p := range o.whole.plan.Spec.Probes {

@@ -135,12 +135,9 @@ func (v *verifier) store(ctx context.Context, server velero.Server) error {
 		_ = body.Close()
 	}
 	_, away := errors.AsType[*velero.StoreError](err)
-	_, silent := errors.AsType[*velero.SilentError](err)
 	switch {
 	case errors.Is(err, velero.ErrNoArtifact):
 		v.problem("the store has nothing of it any more")
-	case silent:
-		v.problem("%v", err)
 	case away:
 		v.check.Unknown = append(v.check.Unknown, strings.TrimSpace(err.Error()))
 	case err != nil:

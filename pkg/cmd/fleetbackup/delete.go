@@ -104,8 +104,9 @@ func (o *deleteOptions) run(ctx context.Context) error {
 	if err != nil {
 		line.Done()
 		o.env.SayFailures(unasked)
-		return err
+		return missing(o.env, err, sets, len(selection.Clusters), unasked)
 	}
+	o.set = s.Execution.Name
 	deletion, failed, err := backup.PrepareDeletion(ctx, fleetOf(&selection), s, o.namespace)
 	line.Done()
 	if err != nil {

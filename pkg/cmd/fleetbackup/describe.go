@@ -53,20 +53,20 @@ func (f *setFlags) describe(ctx context.Context, output cli.Output, name string)
 	one, err := backup.Find(sets, name)
 	f.env.SayFailures(failures)
 	if err != nil {
-		return err
+		return missing(f.env, err, sets, f.asked, failures)
 	}
 	if !output.Format.IsTable() {
 		if err := printSets(f.env, output, []*v1alpha1.BackupExecution{&one.Execution}, failures); err != nil {
 			return err
 		}
-		return verdictOn(len(failures))
+		return f.verdict(failures)
 	}
 	text := &strings.Builder{}
 	describeSet(text, &one.Execution)
 	if _, err := io.WriteString(f.env.Out, printers.Escape(text.String())); err != nil {
 		return err
 	}
-	return verdictOn(len(failures))
+	return f.verdict(failures)
 }
 
 func describeSet(w io.Writer, e *v1alpha1.BackupExecution) {

@@ -2,6 +2,8 @@ package fleetbackup
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -53,6 +55,8 @@ type setFlags struct {
 	namespace string
 	// everyone: all clusters that are listed are asked, whichever are meant.
 	everyone bool
+	// asked are how many clusters list has asked.
+	asked int
 }
 
 func (f *setFlags) addFlags(flags *pflag.FlagSet) {
@@ -83,6 +87,7 @@ func (f *setFlags) listAlso(ctx context.Context, foreign func([]backup.Set) bool
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	f.asked = len(selection.Clusters)
 	line := selection.ShowWaiting(f.env)
 	fleet := fleetOf(&selection)
 	sets, failures = backup.List(ctx, fleet, f.namespace)
@@ -109,7 +114,7 @@ func (f *setFlags) get(ctx context.Context, output cli.Output, foreign bool, arg
 		one, err := backup.Find(sets, args[0])
 		if err != nil {
 			f.env.SayFailures(failures)
-			return err
+			return missing(f.env, err, sets, f.asked, failures)
 		}
 		sets = []backup.Set{one}
 	}
@@ -125,5 +130,32 @@ func (f *setFlags) get(ctx context.Context, output cli.Output, foreign bool, arg
 	if printed != nil {
 		return printed
 	}
-	return verdictOn(len(failures))
+	return f.verdict(failures)
+}
+
+// verdict is an error if some clusters could not be asked, or none.
+func (f *setFlags) verdict(failures []fanout.Failure) error {
+	if verdict := cli.Verdict(f.asked, failures); verdict != nil {
+		return verdict
+	}
+	return nil
+}
+
+// missing is the error of a set that was not found, with what there is instead.
+func missing(env *cli.Env, err error, sets []backup.Set, asked int, failures []fanout.Failure) error {
+	notFound, is := errors.AsType[*backup.NotFoundError](err)
+	if !is {
+		return err
+	}
+	said := &cli.Error{Code: cli.ExitFailed, Err: err}
+	newest := slices.IndexFunc(sets, func(s backup.Set) bool { return s.Execution.Spec.Policy.Name == notFound.Name })
+	switch {
+	case len(failures) == asked:
+		said.Err = fmt.Errorf("%w: none has answered", err)
+	case newest >= 0:
+		said.Hint = fmt.Sprintf("%s is a policy, whose newest set is %s; %s get shows all", notFound.Name, sets[newest].Execution.Name, env.DisplayName())
+	case len(sets) > 0:
+		said.Hint = env.DisplayName() + " get shows the sets that there are"
+	}
+	return said
 }

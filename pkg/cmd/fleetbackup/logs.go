@@ -73,7 +73,7 @@ func (f *logsFlags) run(ctx context.Context, name string) error {
 	if err != nil {
 		line.Done()
 		f.env.SayFailures(unasked)
-		return err
+		return missing(f.env, err, sets, len(selection.Clusters), unasked)
 	}
 	logs := backup.Logs(ctx, fleetOf(&selection), s)
 	line.Done()

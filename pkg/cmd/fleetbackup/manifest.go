@@ -50,6 +50,7 @@ func (f *manifestFlags) unnamed() error {
 // with a time that of the last set by then, whose policy is named, and with the file of a
 // policy that of its newest good one.
 func (f *manifestFlags) find(ctx context.Context, env *cli.Env, clusters *cli.ClusterFlags, name string, at time.Time) (*v1alpha1.BackupExecution, error) {
+	name = backup.NameOf(name)
 	if f.file != "" {
 		text, err := f.read(env)
 		if err != nil {
@@ -84,7 +85,7 @@ func (f *setFlags) findNamed(ctx context.Context, name string) (*v1alpha1.Backup
 	}
 	defer done()
 	found, err := backup.Find(sets, name)
-	return &found.Execution, failures, err
+	return &found.Execution, failures, missing(f.env, err, sets, f.asked, failures)
 }
 
 // findAt finds the set that is of a time, or of the last one before it, and says which it
@@ -101,7 +102,7 @@ func (f *setFlags) findAt(ctx context.Context, policy string, at time.Time) (*v1
 	case err != nil && next != nil:
 		return nil, &cli.Error{Code: cli.ExitFailed, Err: err, Hint: "the first one is " + pointOf(&next.Execution)}
 	case err != nil:
-		return nil, err
+		return nil, missing(f.env, err, sets, f.asked, failures)
 	case len(failures) > 0:
 		return nil, &cli.Error{
 			Code: cli.ExitRefused, Err: fmt.Errorf("%s is the newest that is known, and not every cluster was heard; nothing was changed", found.Execution.Name),

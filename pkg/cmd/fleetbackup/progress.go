@@ -37,6 +37,11 @@ func newProgress(env *cli.Env, clusters []string, policy *v1alpha1.BackupSchedul
 // done leaves the terminal to others.
 func (p *progress) done() { p.board.done() }
 
+// Locked implements backup.Observer.
+func (p *progress) Locked(cluster string) {
+	p.say("%s: waits: whoever began the run has its lock, and seconds show whether they are still at work", cluster)
+}
+
 // Freezing implements backup.Observer.
 func (p *progress) Freezing(cluster string) {
 	p.change(cluster, func(r *setRow) {

@@ -73,13 +73,19 @@ func (f *recoverFlags) run(ctx context.Context, output cli.Output, args []string
 	if len(args) > 0 {
 		one, err := backup.Find(found, args[0])
 		if err != nil {
-			return err
+			return missing(env, err, found, f.sets.asked, failures)
 		}
 		todo = backup.Unfinished([]backup.Set{one})
 	}
 	if len(todo) == 0 {
-		env.Note("there is nothing to recover")
-		return verdictOn(len(failures))
+		switch len(failures) {
+		case 0:
+			env.Note("there is nothing to recover")
+		case f.sets.asked: // nothing is known
+		default:
+			env.Note("there is nothing to recover in the clusters that have answered")
+		}
+		return f.sets.verdict(failures)
 	}
 	settings := backup.Settings{StateNamespace: f.sets.namespace, By: env.Who(), Version: cli.PluginVersion(env.Plugin).Version, Timeout: f.timeout, Clock: clock.New()}
 	var executions []*v1alpha1.BackupExecution
@@ -101,15 +107,7 @@ func (f *recoverFlags) run(ctx context.Context, output cli.Output, args []string
 	if worst != nil {
 		return worst
 	}
-	return verdictOn(len(failures))
-}
-
-// verdictOn is partial if some clusters could not be asked.
-func verdictOn(failures int) error {
-	if failures == 0 {
-		return nil
-	}
-	return &cli.Error{Code: cli.ExitPartial}
+	return f.sets.verdict(failures)
 }
 
 // worse is the code that counts where several apply (the contract's order).

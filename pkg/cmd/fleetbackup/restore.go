@@ -156,7 +156,7 @@ func (f *restoreFlags) toOptions(args []string) (*restoreOptions, error) {
 		return nil, cli.UsageError(errors.New("-f is a set's own manifest: leave --at away"))
 	case f.at != "":
 		if o.at, err = time.Parse(time.RFC3339, f.at); err != nil {
-			return nil, cli.UsageError(fmt.Errorf("--at: %w", err))
+			return nil, cli.UsageError(fmt.Errorf("--at is %q: want a time such as 2026-11-20T12:00:00Z, or 2026-11-20T14:00:00+02:00", f.at))
 		}
 	case o.set == "" && f.manifest.file == "":
 		return nil, f.manifest.unnamed()

@@ -38,8 +38,8 @@ func newCmdScheduleRunDue(env *cli.Env) *cobra.Command {
 		Short: "Make a policy's next set if it is due, and delete those that its retention does not keep",
 		Long: `Make a policy's next set if it is due, and delete those that its retention does not keep.
 
-The last set that a member remembers says when the next is due; a policy that has none yet is due at once. However many times were missed, one set is made; a torn one is not
-made again before its time. A run that died is not followed by another: recover ends it first.
+The last set that a member remembers says when the next is due; a policy that has none yet is due at once. However many times
+were missed, one set is made; a torn one is not made again before its time. A run that died is not followed by another: recover ends it first.
 
 A retention of N keeps the N newest sets of the policy's name that are complete and of its minimum grade, and all that are newer than
 the last of these; older ones are deleted, whoever made them.
@@ -184,7 +184,10 @@ func (f *scheduleFlags) list(ctx context.Context) error {
 	if err := f.print(output, policies, sets); err != nil {
 		return err
 	}
-	return verdictOn(len(failures))
+	if len(policies) == 0 && len(failures) == 0 && output.Format.IsTable() {
+		f.env.Note("no cluster remembers a policy with a cron")
+	}
+	return f.setFlags.verdict(failures)
 }
 
 func (f *scheduleFlags) print(output cli.Output, policies []*v1alpha1.BackupSchedule, sets []backup.Set) error {
@@ -196,7 +199,6 @@ func (f *scheduleFlags) print(output cli.Output, policies []*v1alpha1.BackupSche
 		return cli.PrintItems(f.env, output, items, nil)
 	}
 	if len(policies) == 0 {
-		f.env.Note("no cluster remembers a policy with a cron")
 		return nil
 	}
 	table := &metav1.Table{ColumnDefinitions: printers.Columns("Policy", "Cron", "Zone", "Last", "State", "Age", "Due")}

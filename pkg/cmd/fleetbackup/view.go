@@ -35,7 +35,7 @@ func printSets(env *cli.Env, output cli.Output, sets []*v1alpha1.BackupExecution
 		s := e.Status
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
 			e.Name, e.Spec.Policy.Name, stateOf(e), membersIn(e), span(s.FrozenMillis), span(s.BarrierWidthMillis), span(s.CutSpanMillis),
-			age(s.Started), date(s.Expires), printers.OrNone(whyOf(e)),
+			age(s.Started), instant(s.Expires), printers.OrNone(whyOf(e)),
 		}})
 	}
 	return printers.Table(env.Out, table, output.Table())
@@ -43,7 +43,10 @@ func printSets(env *cli.Env, output cli.Output, sets []*v1alpha1.BackupExecution
 
 // whyOf is why a set is no better, or why it is none yet.
 func whyOf(e *v1alpha1.BackupExecution) string {
-	if p := e.Status.Phase; p != v1alpha1.BackupSealed && p != v1alpha1.BackupAborted {
+	switch p := e.Status.Phase; {
+	case p == v1alpha1.BackupAborted && len(e.Status.Why) == 0:
+		return "its run ended before there were backups, and everything was released"
+	case p != v1alpha1.BackupSealed && p != v1alpha1.BackupAborted:
 		return "it has not come to its end: somebody is at work on it, or recover ends it"
 	}
 	return strings.Join(e.Status.Why, "; ")
@@ -91,11 +94,12 @@ func age(at metav1.Time) string {
 	return duration.HumanDuration(time.Since(at.Time))
 }
 
-func date(at metav1.Time) string {
+// instant is a time to the second: a day alone hides that it is in an hour.
+func instant(at metav1.Time) string {
 	if at.IsZero() {
 		return printers.None
 	}
-	return at.UTC().Format(time.DateOnly)
+	return at.UTC().Format(time.RFC3339)
 }
 
 // counted is such as "1 hold" or "2 holds".

@@ -16,7 +16,7 @@ func TestCreate(t *testing.T) {
 	l := lab.New(t, bed(t), "c1", "c2")
 	policy := l.Policy(t, false)
 	// recovered: there is no set if no Backup was asked for, and else a torn one.
-	recovered := func(t *testing.T) {
+	recovered := func(t *testing.T) string {
 		t.Helper()
 		code, out := l.Plugin(t, "recover", "-C", "c1,c2")
 		set := l.Newest(t)
@@ -28,6 +28,7 @@ func TestCreate(t *testing.T) {
 		if l.Frozen("c1") || l.Frozen("c2") {
 			t.Error("it is frozen still")
 		}
+		return out
 	}
 	t.Run("nothing is lost", func(t *testing.T) { l.Conserve(t, 3) })
 	t.Run("describe", func(t *testing.T) {
@@ -50,7 +51,9 @@ func TestCreate(t *testing.T) {
 		if ended.Code != -1 {
 			t.Errorf("create: %d: %s", ended.Code, ended.Output)
 		}
-		recovered(t)
+		if out := recovered(t); !strings.Contains(out, "c1: waits: whoever began the run has its lock") {
+			t.Errorf("nothing says what is waited for: %s", out)
+		}
 	})
 	t.Run("killed, and its deadmen release", func(t *testing.T) {
 		l.WhileFrozen(t, func() { l.Signal(os.Kill) }, "create", "-f", policy, "--yes", "--max-freeze", "10s")

@@ -202,4 +202,7 @@ func TestStoreAway(t *testing.T) {
 	})
 	says(t, cli.ExitOK, verify)
 	says(t, cli.ExitOK, preview, "prices")
+	// What a Velero that is away has is not known, which is no word against the set.
+	killVelero(t, "c1")
+	says(t, cli.ExitPartial, verify, "error: c1: Unhealthy: Velero in namespace velero has not answered a DownloadRequest for 15s")
 }
