@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,13 +19,15 @@ type runProgress struct {
 	// last is how a cluster was seen last, and said when it was last said to wait.
 	last map[string]direct.Health
 	said map[string]time.Time
+	// warned are the warnings that were said, see alike.
+	warned map[string]bool
 }
 
 // sayEvery is how long a cluster that is not healthy is waited for without a word.
 const sayEvery = 15 * time.Second
 
 func newRunProgress(env *cli.Env) *runProgress {
-	return &runProgress{env: env, last: map[string]direct.Health{}, said: map[string]time.Time{}}
+	return &runProgress{env: env, last: map[string]direct.Health{}, said: map[string]time.Time{}, warned: map[string]bool{}}
 }
 
 // Wave implements propagate.Observer.
@@ -51,7 +52,6 @@ func (r *runProgress) RollingBack(clusters []string, err error) {
 // Looked implements propagate.Observer.
 func (r *runProgress) Looked(cluster string, h direct.Health) {
 	r.mu.Lock()
-	said := r.last[cluster].Warnings
 	r.last[cluster] = h
 	if r.said[cluster].IsZero() {
 		r.said[cluster] = time.Now()
@@ -60,15 +60,30 @@ func (r *runProgress) Looked(cluster string, h direct.Health) {
 	if waits {
 		r.said[cluster] = time.Now()
 	}
+	var warnings []string
+	for _, warning := range h.Warnings {
+		if key := cluster + ": " + alike(warning); !r.warned[key] {
+			r.warned[key] = true
+			warnings = append(warnings, warning)
+		}
+	}
 	r.mu.Unlock()
 	if waits {
 		r.say("%s: still waiting: %s", cluster, h)
 	}
-	for _, warning := range h.Warnings {
-		if !slices.Contains(said, warning) {
-			r.say("warning: %s: %s", cluster, warning)
-		}
+	for _, warning := range warnings {
+		r.say("warning: %s: %s", cluster, warning)
 	}
+}
+
+// alike is a warning without what tells the pods of one workload apart: of a hundred that
+// cannot be scheduled the first is enough.
+func alike(warning string) string {
+	object, what, _ := strings.Cut(warning, ": ")
+	if at := strings.LastIndex(object, "-"); at >= 0 && strings.HasPrefix(object, "Pod ") {
+		object = object[:at]
+	}
+	return object + ": " + what
 }
 
 // Finished implements propagate.Observer.

@@ -28,3 +28,19 @@ func TestProgressWhileWaiting(t *testing.T) {
 		}
 	})
 }
+
+// Of pods of one workload that complain of the same one is said, once for each cluster; of
+// another workload, and of something else, one more.
+func TestProgressWarnsOnce(t *testing.T) {
+	said := &bytes.Buffer{}
+	progress := newRunProgress(&cli.Env{ErrOut: said})
+	const first, second = "Pod shop/web-5d79f-abcde: FailedScheduling: no node", "Pod shop/web-5d79f-fghij: FailedScheduling: no node"
+	api, pull, service := "Pod shop/api-7c6b5-klmno: FailedScheduling: no node", "Pod shop/web-5d79f-fghij: Failed: no such image", "Service shop/web-1: SyncFailed: no port"
+	progress.Looked("east", direct.Health{Total: 1, Warnings: []string{second}})
+	progress.Looked("east", direct.Health{Total: 1, Warnings: []string{first, second, api, pull, service}})
+	progress.Looked("west", direct.Health{Total: 1, Warnings: []string{first, second}})
+	want := strings.Join([]string{"east: " + second, "east: " + api, "east: " + pull, "east: " + service, "west: " + first, ""}, "\n")
+	if got := strings.ReplaceAll(said.String(), "warning: ", ""); got != want {
+		t.Errorf("it says\n%s", said)
+	}
+}
