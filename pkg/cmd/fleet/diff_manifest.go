@@ -137,8 +137,7 @@ func (o *manifestDiff) compareBy(ctx context.Context, selection cli.Selection, r
 	if err != nil {
 		return notCompared(err)
 	}
-	view := p.view()
-	view.rendered = rendered
+	view := p.view() // without what was rendered: that is how it differs from cluster to cluster, not from what is there
 	err = o.print(view.planned(), nil)
 	writes, _ := p.plan.Counts()
 	for _, arriving := range view.arrivals {
