@@ -132,8 +132,15 @@ func apps(resource string) member.Resource {
 	return member.Resource{GroupVersionResource: appsv1.SchemeGroupVersion.WithResource(resource), Kind: resource, Namespaced: true}
 }
 
-// The gate is passed when it is open twice, this long apart.
-const twice = time.Second
+const (
+	// twice: the gate is passed when it is open twice, this long apart.
+	twice = time.Second
+	// together is how long changes come together before it looks again: what brings the
+	// pods up has a use for the processor.
+	together = 100 * time.Millisecond
+	// naming is how many of those that keep it shut are said by name.
+	naming = 3
+)
 
 // GateError is a gate that did not open in time.
 type GateError struct {
@@ -160,7 +167,7 @@ func openTwice(ctx context.Context, timeout time.Duration, change func() <-chan 
 	var open time.Time
 	said := ""
 	for {
-		changed := change()
+		changed, looked := change(), time.Now()
 		why, err := shut(ctx)
 		switch {
 		case err != nil:
@@ -191,6 +198,12 @@ func openTwice(ctx context.Context, timeout time.Duration, change func() <-chan 
 		case <-changed:
 		case <-time.After(pause):
 		}
+		if open.IsZero() {
+			select {
+			case <-ctx.Done():
+			case <-time.After(together - time.Since(looked)):
+			}
+		}
 	}
 }
 
@@ -209,8 +222,13 @@ func (g *gate) shut(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	short, more := 0, 0
 	for _, w := range g.journal.Touched {
 		if ready[w.UID] >= w.Ready {
+			continue
+		}
+		if short == naming { // whether fewer are wanted of this one changes nothing any more
+			more++
 			continue
 		}
 		want, err := g.wanted(ctx, w)
@@ -218,12 +236,16 @@ func (g *gate) shut(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if ready[w.UID] < want {
+			short++
 			waiting = append(waiting, fmt.Sprintf("%s %s/%s has %d of %d Ready", w.Kind, w.Namespace, w.Name, ready[w.UID], want))
 		}
 	}
 	slices.Sort(waiting)
-	if more := len(waiting) - 3; more > 0 {
-		waiting = append(waiting[:3], fmt.Sprintf("and %d more", more))
+	if others := len(waiting) - naming; others > 0 {
+		waiting, more = waiting[:naming], more+others
+	}
+	if more > 0 {
+		waiting = append(waiting, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(waiting, "; "), nil
 }

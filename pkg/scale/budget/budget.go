@@ -6,6 +6,7 @@ package budget
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -117,14 +118,29 @@ func (b *Budget) Fix() string {
 
 // Index finds the budgets of a pod.
 type Index struct {
+	all []*Budget
+	// byLabel has the budgets that ask for a label, each under one such; a pod that has not
+	// that label is not theirs. byNamespace has the others.
+	byLabel     map[label][]*Budget
 	byNamespace map[string][]*Budget
-	all         []*Budget
+}
+
+// label is one of the pods of a namespace.
+type label struct{ namespace, key, value string }
+
+// asked is a label that every pod of a budget has; ok is false if it asks for none.
+func asked(b *policyv1.PodDisruptionBudget) (l label, ok bool) {
+	if b.Spec.Selector == nil || len(b.Spec.Selector.MatchLabels) == 0 {
+		return label{}, false
+	}
+	key := slices.Min(slices.Collect(maps.Keys(b.Spec.Selector.MatchLabels)))
+	return label{b.Namespace, key, b.Spec.Selector.MatchLabels[key]}, true
 }
 
 // NewIndex reads budgets. One whose selector is invalid finds no pod, as in the API
 // server.
 func NewIndex(list []*policyv1.PodDisruptionBudget) *Index {
-	x := &Index{byNamespace: map[string][]*Budget{}}
+	x := &Index{byLabel: map[label][]*Budget{}, byNamespace: map[string][]*Budget{}}
 	for _, pdb := range list {
 		selector, err := metav1.LabelSelectorAsSelector(pdb.Spec.Selector)
 		if err != nil {
@@ -132,9 +148,13 @@ func NewIndex(list []*policyv1.PodDisruptionBudget) *Index {
 		}
 		x.all = append(x.all, &Budget{pdb, selector})
 	}
-	slices.SortFunc(x.all, func(a, b *Budget) int { return cmp.Compare(a.Key(), b.Key()) })
+	slices.SortFunc(x.all, compare)
 	for _, b := range x.all {
-		x.byNamespace[b.Namespace] = append(x.byNamespace[b.Namespace], b)
+		if l, ok := asked(b.PodDisruptionBudget); ok {
+			x.byLabel[l] = append(x.byLabel[l], b)
+		} else {
+			x.byNamespace[b.Namespace] = append(x.byNamespace[b.Namespace], b)
+		}
 	}
 	return x
 }
@@ -145,13 +165,24 @@ func (x *Index) All() []*Budget { return x.all }
 // Of are the budgets that a pod is under, by their keys.
 func (x *Index) Of(p *corev1.Pod) []*Budget {
 	var found []*Budget
-	for _, b := range x.byNamespace[p.Namespace] {
-		if b.selector.Matches(labels.Set(p.Labels)) {
-			found = append(found, b)
+	add := func(some []*Budget) {
+		for _, b := range some {
+			if b.selector.Matches(labels.Set(p.Labels)) {
+				found = append(found, b)
+			}
 		}
+	}
+	for key, value := range p.Labels {
+		add(x.byLabel[label{p.Namespace, key, value}])
+	}
+	add(x.byNamespace[p.Namespace])
+	if len(found) > 1 {
+		slices.SortFunc(found, compare)
 	}
 	return found
 }
+
+func compare(a, b *Budget) int { return cmp.Compare(a.Key(), b.Key()) }
 
 // Counts is true if an eviction of the pod asks a budget at all: one that has not
 // begun, or has ended, or is being deleted, goes without.

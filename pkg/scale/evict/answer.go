@@ -72,6 +72,9 @@ func (d *Drain) hear() {
 	for len(d.answers) > 0 {
 		d.note(<-d.answers)
 	}
+	for len(d.listed) > 0 {
+		d.noteList(<-d.listed)
+	}
 }
 
 // hearAll waits for the answers that are to come.

@@ -16,7 +16,6 @@ import (
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
-	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/budget"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/candidate"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/snapshot"
 )
@@ -104,7 +103,10 @@ type Drain struct {
 	Recheck func(ctx context.Context, node string) ([]*corev1.Pod, error)
 
 	asked   map[types.UID]asked
-	answers chan answer             // of what was asked for
+	answers chan answer     // of what was asked for
+	lists   map[string]list // of nodes that seem empty
+	listed  chan listed
+	listing int                     // lists that have not come yet
 	retry   map[types.UID]time.Time // not before
 	pause   map[types.UID]time.Duration
 	blocked map[types.UID]v1alpha1.Blocker
@@ -157,6 +159,7 @@ func (d *Drain) Empty(ctx context.Context, nodes []Node) map[string]error {
 	d.blocked, d.budgets, d.said = map[types.UID]v1alpha1.Blocker{}, map[types.UID]time.Time{}, map[string]said{}
 	d.since = map[types.UID]time.Time{}
 	d.answers = make(chan answer, max(1, d.Options.Parallel))
+	d.lists, d.listed = map[string]list{}, make(chan listed, abreast)
 	asking, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	// What was asked for is not given up when ctx ends: an API server that takes it from
@@ -183,7 +186,7 @@ func (d *Drain) Empty(ctx context.Context, nodes []Node) map[string]error {
 		}
 		looked := time.Now()
 		round := d.look(left)
-		d.ask(asking, round) // before the pods of nodes that seem empty are listed, which takes a while
+		d.ask(asking, round)
 		for _, n := range left {
 			if err := d.verdict(ctx, n, round.of[n.Name], began); err != nil {
 				done[n.Name] = err.error
@@ -193,6 +196,8 @@ func (d *Drain) Empty(ctx context.Context, nodes []Node) map[string]error {
 		case <-ctx.Done():
 		case a := <-d.answers:
 			d.note(a)
+		case l := <-d.listed:
+			d.noteList(l)
 		case <-changed:
 		case <-time.After(tick):
 		}
@@ -263,6 +268,7 @@ func (d *Drain) verdict(ctx context.Context, n Node, now *nodeRound, began time.
 	case len(now.blockers) > 0:
 		return &ended{&BlockedError{now.blockers}}
 	case len(now.evictable)+len(now.leaving) > 0:
+		delete(d.lists, n.Name)
 		waits := now.waits
 		if waits.why == "" && len(now.leaving) > 0 {
 			waits = waitsFor(now.leaving)
@@ -274,16 +280,9 @@ func (d *Drain) verdict(ctx context.Context, n Node, now *nodeRound, began time.
 		return nil
 	case time.Since(n.Marked) < d.Options.Settle:
 		return nil
-	}
-	pods, err := d.Recheck(ctx, n.Name)
-	if err != nil {
-		return nil //nolint:nilerr // it is asked again in the next round
-	}
-	index := budget.NewIndex(d.View.Budgets())
-	for _, p := range pods {
-		if fate, _ := candidate.FateOf(p, d.Snapshot, index, d.Options.Rules); fate != candidate.Stays {
-			return nil // the view will have it in a moment
-		}
+	case !d.lists[n.Name].empty:
+		d.list(ctx, n.Name)
+		return nil
 	}
 	d.Observer.Empty(n.Name)
 	return &ended{}
