@@ -132,7 +132,7 @@ const (
 	tick = time.Second
 	// gather is how long changes come together before it looks again: a look goes over all
 	// pods that are left, and in a large drain the budgets change some hundred times a second.
-	gather = 20 * time.Millisecond
+	gather = 50 * time.Millisecond
 	// abreast evictions are asked for side by side, and in the place of one that is not
 	// answered for brief, another. More would only have more pods away at once: what brings
 	// the new ones up shares a processor with what evicts.
