@@ -95,6 +95,9 @@ func (r *run) capture(ctx context.Context, budget time.Duration) error {
 		r.observer.Barrier(r.width())
 	}
 	r.cut(frozen)
+	if len(r.policy.Spec.Quiesce) == 0 {
+		r.waited = millis(r.now() - began)
+	}
 	return nil
 }
 

@@ -35,7 +35,10 @@ func (r *run) cut(ctx context.Context) {
 		switch {
 		case err != nil && ctx.Err() != nil:
 			own.Uncut = fmt.Sprintf("%v, and Backup %s was %s", context.Cause(ctx), own.Backup.Name, standing(is, own.Location))
-			return nil //nolint:nilerr // it may be a good Backup; its cut is not known, and so it is torn
+			if is != nil {
+				note(own, is)
+			}
+			return nil // it may be a good Backup; its cut is not known, and so it is torn
 		case err != nil:
 			return err
 		case sign == "": // it has failed: cut or not, it is missing

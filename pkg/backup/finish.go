@@ -20,16 +20,17 @@ import (
 // Nothing is held still.
 func (r *run) finish(ctx context.Context) (*v1alpha1.BackupExecution, error) {
 	late := &TimeoutError{Set: r.set, Timeout: r.settings.Timeout}
-	waiting, cancel := context.WithTimeoutCause(ctx, r.settings.Timeout, late)
+	waiting, cancel := context.WithTimeoutCause(ctx, r.settings.Timeout-r.waited, late)
 	defer cancel()
 	made := r.made()
-	are := make([]string, len(made)) // how those are that do not end
 	r.each(waiting, made, func(ctx context.Context, p *part) error {
 		b, err := r.awaitBackup(ctx, p, func(b *velerov1.Backup) bool { return velero.IsTerminal(b.Status.Phase) })
 		switch {
 		case err != nil && waiting.Err() != nil:
-			are[slices.Index(made, p)] = p.cluster.Name + ": " + phase(b)
-			return nil //nolint:nilerr // it is not lost: its Backup goes on
+			if b != nil {
+				note(p.own(), b)
+			}
+			return nil // it is not lost: its Backup goes on
 		case err != nil:
 			return err
 		}
@@ -39,7 +40,11 @@ func (r *run) finish(ctx context.Context) (*v1alpha1.BackupExecution, error) {
 		return nil
 	})
 	if waiting.Err() != nil {
-		late.Are = slices.DeleteFunc(are, func(is string) bool { return is == "" })
+		for _, p := range made {
+			if is := velerov1.BackupPhase(p.own().Backup.Phase); !velero.IsTerminal(is) {
+				late.Are = append(late.Are, p.cluster.Name+": "+string(velero.Named(is)))
+			}
+		}
 		return r.merged(), context.Cause(waiting)
 	}
 	doubt := ""

@@ -132,7 +132,11 @@ type TimeoutError struct {
 }
 
 func (e *TimeoutError) Error() string {
-	return fmt.Sprintf("the Backups of %s have not ended within %s (%s); they go on by themselves", e.Set, e.Timeout, strings.Join(e.Are, ", "))
+	are := ""
+	if len(e.Are) > 0 {
+		are = " (" + strings.Join(e.Are, ", ") + ")"
+	}
+	return fmt.Sprintf("the Backups of %s have not ended within %s%s; they go on by themselves", e.Set, e.Timeout, are)
 }
 
 // Reason classifies the failure.
@@ -167,6 +171,8 @@ type run struct {
 	observer Observer
 	hold     quiesce.Run
 	parts    []*part
+	// waited is what the cut has taken of the timeout, where nothing was held.
+	waited time.Duration
 	// others: it was begun by another process, which may have done more than it wrote down.
 	others bool
 }

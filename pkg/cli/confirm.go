@@ -47,7 +47,7 @@ func (m Mutation) Confirm(ctx context.Context, q Question) error {
 	if number := q.number(); number > 0 {
 		choice = fmt.Sprintf("Type %d to go on", number)
 	}
-	if q.Deletions > manyDeletions {
+	if q.Deletions > manyDeletions && !strings.Contains(q.Do, fmt.Sprintf("%d objects", q.Deletions)) {
 		choice = fmt.Sprintf("It deletes %d objects. Type %d to go on", q.Deletions, q.Deletions)
 	}
 	_, _ = fmt.Fprintf(m.env.ErrOut, "%s? %s: ", printers.Escape(q.Do), choice)

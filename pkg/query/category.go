@@ -12,23 +12,36 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 )
 
-// AsCategory says what to ask instead, if what the request takes for a type is
-// nowhere as such and a category, such as all, in some cluster. It is for a
-// request that has been asked: report is what came of it. Clusters that failed
-// have been asked enough, and are left out of the fleet to ask.
-func AsCategory(ctx context.Context, f Fleet, r Request, report Report) (Fleet, Request, bool) {
-	if len(r.Items) != 1 || r.Named() || len(report.Absent) != 1 || !report.Absent[0].Everywhere {
-		return f, r, false
-	}
-	if _, unknown := errors.AsType[*member.NotInstalledError](report.Absent[0].Err); !unknown {
+// AsCategory says what to ask as well, if something that the request takes for a type
+// is nowhere as such and a category, such as all, in some cluster. It is for a
+// request that has been asked: report is what came of it, and is told no more of the
+// absence of what is a category. Clusters that failed have been asked enough, and are left
+// out of the fleet to ask. What is sorted, or limited, over all types is of one alone.
+func AsCategory(ctx context.Context, f Fleet, r Request, report *Report) (Fleet, Request, bool) {
+	if r.Named() || len(r.Items) > 1 && (r.SortBy != "" || r.Limit > 0) {
 		return f, r, false
 	}
 	f.Clusters = slices.DeleteFunc(slices.Clone(f.Clusters), func(c inventory.Cluster) bool {
 		return slices.ContainsFunc(report.Failures, func(failed fanout.Failure) bool { return failed.Cluster == c.Name })
 	})
+	r.Items = nil
+	report.Absent = slices.DeleteFunc(report.Absent, func(a Absence) bool {
+		unknown, is := errors.AsType[*member.NotInstalledError](a.Err)
+		if !is || !a.Everywhere {
+			return false
+		}
+		types := category(ctx, f, unknown.Type)
+		r.Items = append(r.Items, types...)
+		return len(types) > 0
+	})
+	return f, r, len(r.Items) > 0
+}
+
+// category is what is of a category in some cluster.
+func category(ctx context.Context, f Fleet, name string) []Item {
 	var types []schema.GroupResource
 	for _, result := range ask(ctx, f, func(ctx context.Context, m *member.Member) ([]schema.GroupResource, error) {
-		return m.Category(ctx, r.Items[0].Type)
+		return m.Category(ctx, name)
 	}) {
 		for _, t := range result.Value {
 			if !slices.Contains(types, t) {
@@ -36,16 +49,18 @@ func AsCategory(ctx context.Context, f Fleet, r Request, report Report) (Fleet, 
 			}
 		}
 	}
-	r.Items = nil
-	for _, t := range types {
-		r.Items = append(r.Items, Item{Type: t.String()})
+	items := make([]Item, len(types))
+	for i, t := range types {
+		items[i].Type = t.String()
 	}
-	return f, r, len(types) > 0
+	return items
 }
 
 // Join adds what came of asking again those that had not failed.
 func (r Report) Join(again Report) Report {
 	again.Asked = r.Asked
+	again.Shown += r.Shown
 	again.Failures = slices.Concat(r.Failures, again.Failures)
+	again.Absent = slices.Concat(r.Absent, again.Absent)
 	return again
 }

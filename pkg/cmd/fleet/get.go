@@ -109,7 +109,7 @@ func (o *getOptions) printTables(ctx context.Context, s cli.Selection) error {
 		return tables.write(got)
 	}
 	report, err := query.Tables(ctx, fleetOf(s), o.request, patience, show)
-	if f, category, is := query.AsCategory(ctx, fleetOf(s), o.request, report); is && err == nil {
+	if f, category, is := query.AsCategory(ctx, fleetOf(s), o.request, &report); is && err == nil {
 		tables.items = make([]*printers.TablePrinter, len(category.Items))
 		var again query.Report
 		again, err = query.Tables(ctx, f, category, patience, show)
@@ -130,7 +130,7 @@ func (o *getOptions) printObjects(ctx context.Context, s cli.Selection) error {
 	}
 	show := func(object query.Object) error { return printer.Print(object.Cluster, object.Unstructured) }
 	report, err := query.Objects(ctx, fleetOf(s), o.request, show)
-	if f, category, is := query.AsCategory(ctx, fleetOf(s), o.request, report); is && err == nil {
+	if f, category, is := query.AsCategory(ctx, fleetOf(s), o.request, &report); is && err == nil {
 		var again query.Report
 		again, err = query.Objects(ctx, f, category, show)
 		report = report.Join(again)

@@ -105,6 +105,9 @@ func isURL(file string) bool {
 // name, and of a folder the .json, .yaml and .yml files.
 func (s Source) expand(name string) ([]string, error) {
 	info, err := os.Stat(name)
+	if of, is := errors.AsType[*fs.PathError](err); is {
+		return nil, fmt.Errorf("%s: %w", name, of.Err) // which call it was is nobody's concern
+	}
 	if err != nil || !info.IsDir() {
 		return []string{name}, err
 	}

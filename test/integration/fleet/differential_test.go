@@ -195,7 +195,7 @@ func (d *differential) everyForm(t *testing.T) {
 	for _, args := range [][]string{
 		{"pod/solo"}, {"pod", "solo"}, {"pod", "solo", "homeless"}, {"pod/solo", "svc/web"}, {"po,svc,deploy"}, {"deploy,cm", "-o", "wide"},
 		{"deploy,cm", "--no-headers"}, {"deploy,cm", "--show-labels"}, {"po,svc", "-o", "name"}, {"po,svc", "-o", "json"}, {"deploy.apps"}, {"deployments.v1.apps", "web"}, {"Deployment"}, {"wd"},
-		{"widget.differential.example", "gear"}, {"all"}, {"all", "-l", "app=web"}, {"all", "-o", "name"}, {"all", "-o", "json"}, {"all", "-l", "app=nobody"}, {"deploy/web", "--subresource=scale"}, {"deploy/web", "--subresource=status"},
+		{"widget.differential.example", "gear"}, {"all"}, {"all", "-l", "app=web"}, {"all", "-o", "name"}, {"all", "-o", "json"}, {"all", "-l", "app=nobody"}, {"cm,all"}, {"cm,all", "-o", "name"}, {"deploy/web", "--subresource=scale"}, {"deploy/web", "--subresource=status"},
 		{"deploy/web", "--subresource=scale", "-o", "json"}, {"pod", "nobody"}, {"pod", "solo", "nobody"}, {"pod/nobody", "--ignore-not-found"}, {"pod", "solo", "nobody", "--ignore-not-found"},
 		{"cm", "-l", "app=nobody"}, {"cm", "-l", "app=nobody", "-o", "json"}, {"cm", "-l", "app=nobody", "-o", "name"}, {"nonsense"}, {"pods", "--field-selector", "spec.nonsense=1"},
 		{"pods", "--sort-by", ".spec.nodeName"}, {"svc", "web", "-o", "wide", "--show-kind"}, {"ns", "differential", "--show-labels"},

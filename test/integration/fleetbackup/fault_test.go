@@ -52,6 +52,9 @@ func TestStoreHangs(t *testing.T) {
 	t.Run("in the cut", func(t *testing.T) {
 		f.Hang(t, addon.Store)
 		said = plugin(t, cli.ExitTimeout, "create", "hanging", "-C", "c1,c2", "--include-namespaces", "hanging", "--timeout", "2s", "--yes")
+		if !strings.Contains(said, "have not ended within 2s (c1: InProgress, c2: InProgress)") {
+			t.Errorf("said: %s", said)
+		}
 	})
 	name := nameOf(t, "hanging", said)
 	if said = plugin(t, cli.ExitOK, "recover", name, "-C", "c1,c2"); !strings.Contains(said, "2/2") {
