@@ -15,7 +15,7 @@ type tableWriter struct {
 	env     *cli.Env
 	options printers.TableOptions
 	items   []*printers.TablePrinter
-	last    int // 1 + the item written last; 0 before the first
+	last    *printers.TablePrinter // of the item written last
 }
 
 func (w *tableWriter) write(tables []*metav1.Table) error {
@@ -23,16 +23,16 @@ func (w *tableWriter) write(tables []*metav1.Table) error {
 		if len(t.Rows) == 0 {
 			continue
 		}
+		if w.items[i] == nil {
+			w.items[i] = printers.NewTablePrinter(w.env.Out, w.options)
+		}
 		// As kubectl: tables that have no headers follow one another.
-		if w.last != 0 && w.last != i+1 && !w.options.NoHeaders {
+		if w.last != nil && w.last != w.items[i] && !w.options.NoHeaders {
 			if _, err := fmt.Fprintln(w.env.Out); err != nil {
 				return err
 			}
 		}
-		w.last = i + 1
-		if w.items[i] == nil {
-			w.items[i] = printers.NewTablePrinter(w.env.Out, w.options)
-		}
+		w.last = w.items[i]
 		if err := w.items[i].Print(t); err != nil {
 			return err
 		}
