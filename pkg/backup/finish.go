@@ -133,7 +133,7 @@ func (p *part) give(ctx context.Context, e *v1alpha1.BackupExecution) error {
 		}
 		b, err = p.velero.AwaitBackup(ctx, b.Name, func(b *velerov1.Backup) bool { return velero.IsTerminal(b.Status.Phase) }, nil)
 		switch {
-		case err != nil && ctx.Err() != nil:
+		case errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil:
 			return fmt.Errorf("its store, %s: the Backup of the manifest is %s after %s: %w", own.Location, phase(b), sealing, err)
 		case err != nil:
 			return fmt.Errorf("its store, %s: %w", own.Location, err)

@@ -181,7 +181,7 @@ func TestJudgeRefuses(t *testing.T) {
 			f.Backups = []*velerov1.Backup{backup("other", "", time.Second, "shop")}
 		}, "Queue: Backup other is New, "},
 		"stuck": {func(f *preflight.Facts) {
-			f.Backups = []*velerov1.Backup{backup("other", velerov1.BackupPhaseReadyToStart, 2*time.Minute, "default"), backup("ended", velerov1.BackupPhaseCompleted, time.Minute)}
+			f.Backups = []*velerov1.Backup{backup("other", velerov1.BackupPhaseReadyToStart, 2*time.Minute, "default")}
 		}, "Queue: Backup other was made 2m0s ago, and is ReadyToStart"},
 		"stands still": {func(f *preflight.Facts) {
 			f.Backups = []*velerov1.Backup{backup("other", velerov1.BackupPhaseQueued, 2*time.Minute, "default")}

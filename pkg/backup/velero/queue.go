@@ -34,7 +34,7 @@ func (*StandstillError) Reason() member.Reason { return member.ReasonUnhealthy }
 // Remedy is what sets the queue going again: Velero 1.18.0 to 1.18.3 may count a Backup
 // that has ended, or that they could not begin, for ever (velero-io/velero#10519).
 func (e *StandstillError) Remedy() string {
-	return fmt.Sprintf("restart Velero, which may have lost count (velero-io/velero#10519): kubectl rollout restart deployment -n %s", e.Namespace)
+	return fmt.Sprintf("restart Velero, which may have lost count (velero-io/velero#10519): kubectl -n %s rollout restart deployment/velero", e.Namespace)
 }
 
 // Standstill looks at all Backups of a Velero, at a time of its cluster's clock, and
@@ -44,6 +44,9 @@ func Standstill(backups []*velerov1.Backup, now time.Time) *StandstillError {
 	var last time.Time // that something happened
 	for _, b := range backups {
 		phase := b.Status.Phase
+		if phase == velerov1.BackupPhaseReadyToStart {
+			continue // one that Velero forgot when it was restarted holds nobody up
+		}
 		if IsWaiting(phase) {
 			if first == nil || b.CreationTimestamp.Before(&first.CreationTimestamp) {
 				first = b

@@ -48,6 +48,11 @@ func TestStandstill(t *testing.T) {
 			},
 			first: "a", still: 2 * time.Minute,
 		},
+		"forgotten": {backups: []*velerov1.Backup{made("a", velerov1.BackupPhaseReadyToStart, time.Hour)}},
+		"beside one that is forgotten": {
+			backups: []*velerov1.Backup{made("a", velerov1.BackupPhaseReadyToStart, time.Hour), made("b", velerov1.BackupPhaseQueued, 2*time.Minute)},
+			first:   "b", still: 2 * time.Minute,
+		},
 		"one was not even begun": {
 			backups: []*velerov1.Backup{made("a", velerov1.BackupPhaseQueued, time.Hour), made("b", velerov1.BackupPhaseFailedValidation, 3*time.Minute)},
 			first:   "a", still: 3 * time.Minute,
