@@ -259,6 +259,10 @@ func started(p *corev1.Pod) time.Duration {
 // more pods than this, or four times the plan's own.
 const searched = 4000
 
+// Untried is the Limit of a plan whose Most is not the most that could leave: the search ended
+// before that was found.
+const Untried = "more were not tried"
+
 // most looks for how many nodes could leave at once, and for what keeps one more.
 func (p *planned) most(ctx context.Context, plan *v1alpha1.ScalePlan, least int) error {
 	blocked := slices.Clone(p.blocked)
@@ -275,17 +279,13 @@ func (p *planned) most(ctx context.Context, plan *v1alpha1.ScalePlan, least int)
 		return pods
 	}
 	good, bad := least, len(p.field.Candidates)+1
-	plan.Limit = "no more nodes are considered"
-	if len(blocked) > 0 {
-		plan.Limit = "all others are blocked"
-	}
 	for step := 1; good+1 < bad; step *= 2 {
 		k := min(good+step, bad-1)
 		if bad <= len(p.field.Candidates) {
 			k = (good + bad) / 2
 		}
 		if size(k) > limit {
-			plan.Limit = "more were not tried"
+			plan.Limit = Untried
 			break
 		}
 		got, err := p.choose(ctx, k)
@@ -304,7 +304,21 @@ func (p *planned) most(ctx context.Context, plan *v1alpha1.ScalePlan, least int)
 		p.blocked = p.blocked[:len(blocked)]
 	}
 	plan.Most = good
+	plan.Limit = cmp.Or(plan.Limit, exhausted(good, len(blocked)))
 	return nil
+}
+
+// exhausted says why no more than most nodes can leave if each that may was tried.
+func exhausted(most, blocked int) string {
+	switch {
+	case most == 0 && blocked == 0:
+		return "no node is considered"
+	case most == 0:
+		return "all that are considered are blocked"
+	case blocked == 0:
+		return "no others are considered"
+	}
+	return "all others are blocked"
 }
 
 // Sentence says what keeps a node.

@@ -36,20 +36,38 @@ func showPlans(w io.Writer, plans []*v1alpha1.ScalePlan, options printers.TableO
 	return nil
 }
 
-// headline is such as "east: 42 workers, healthy. 3 can go, 5 at most; …".
+// headline is such as "east: 42 workers, healthy. 3 would go, 5 could, and no more: …".
 func headline(p *v1alpha1.ScalePlan) string {
 	text := fmt.Sprintf("%s: %d workers, healthy.", p.Name, p.Workers)
 	if len(p.Unhealthy) > 0 {
 		text = fmt.Sprintf("%s: %d workers, not healthy: %s.", p.Name, p.Workers, strings.Join(p.Unhealthy, "; "))
 	}
-	text += fmt.Sprintf(" %d can go", len(p.Nodes))
-	if p.Most >= 0 {
-		text += fmt.Sprintf(", %d at most", p.Most)
-		if p.Limit != "" {
-			text += "; then: " + p.Limit
+	return text + " " + extent(len(p.Nodes), p.Most, p.Limit)
+}
+
+// extent says how many nodes go by a plan, how many could, and what keeps the next. Most is
+// negative where that was not looked for.
+func extent(going, most int, limit string) string {
+	count := func(n int) string {
+		if n == 0 {
+			return "none"
 		}
+		return fmt.Sprint(n)
 	}
-	return text
+	text := count(going) + " can go"
+	switch {
+	case going < most:
+		text = fmt.Sprintf("%s would go, %d could", count(going), most)
+	case most < 0 || limit == "":
+		return text
+	}
+	switch {
+	case limit == scale.Untried:
+		return text + "; " + limit
+	case most == 0:
+		return text + ": " + limit
+	}
+	return text + ", and no more: " + limit
 }
 
 func planTable(plans []*v1alpha1.ScalePlan) *metav1.Table {

@@ -95,7 +95,7 @@ func TestNoPlace(t *testing.T) {
 	e := newEstate(t, "c1", 3)
 	e.Workload(t, "web", 9, nil) // 4.5 CPU on nodes of 4
 	plan := func(count string) []string { return e.here("plan", "--keep-nodes", "--count", count) }
-	e.run(t, plan("1")...).want(t, 0).says(t, "1 can go, 1 at most; then: ", "Insufficient cpu")
+	e.run(t, plan("1")...).want(t, 0).says(t, "1 can go, and no more: ", "Insufficient cpu")
 	e.run(t, plan("2")...).want(t, 3).says(t, "Insufficient cpu", "1 of 2 nodes can leave")
 	e.run(t, append(e.here("down", "--keep-nodes", "--count", "2"), "--yes")...).want(t, 5).says(t, "1 of 2 nodes can leave; nothing was changed")
 	e.Untouched(t, 3)
