@@ -34,7 +34,7 @@ func (e *Engine) NotModelled() []string {
 		{"other schedulers, which may decide otherwise about these pods", func(p *corev1.Pod) bool {
 			return p.Spec.SchedulerName != "" && p.Spec.SchedulerName != corev1.DefaultSchedulerName
 		}},
-		{"cordons are tolerated by these pods, which may come back to a node that leaves", toleratesCordon},
+		{"every taint is tolerated by these pods, which may come back to a node that leaves", toleratesTaints},
 	} {
 		var names []string
 		for _, p := range e.cluster.Pods {
@@ -55,15 +55,15 @@ func (e *Engine) NotModelled() []string {
 	return append(out, profiles)
 }
 
-// toleratesCordon: and somebody makes it anew, but not for this node.
-func toleratesCordon(p *corev1.Pod) bool {
+// toleratesTaints: and somebody makes it anew, but not for this node. Tolerating cordons alone
+// does not bring a pod back: nodes that leave have a taint beside.
+func toleratesTaints(p *corev1.Pod) bool {
 	owner := metav1.GetControllerOfNoCopy(p)
 	if owner == nil || owner.Kind == "Node" || isDaemon(p) {
 		return false
 	}
 	return slices.ContainsFunc(p.Spec.Tolerations, func(t corev1.Toleration) bool {
-		key := t.Key == "" || t.Key == corev1.TaintNodeUnschedulable
-		return key && t.Operator == corev1.TolerationOpExists && (t.Effect == "" || t.Effect == corev1.TaintEffectNoSchedule)
+		return t.Key == "" && t.Operator == corev1.TolerationOpExists && (t.Effect == "" || t.Effect == corev1.TaintEffectNoSchedule)
 	})
 }
 

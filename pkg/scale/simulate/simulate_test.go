@@ -320,8 +320,11 @@ func TestNotModelled(t *testing.T) {
 		return func(p *corev1.Pod) { p.OwnerReferences[0].Kind = kind; everywhere(p) }
 	}
 	own := func(p *corev1.Pod) { p.Spec.SchedulerName = "own" }
+	cordoned := func(p *corev1.Pod) {
+		p.Spec.Tolerations = []corev1.Toleration{{Key: corev1.TaintNodeUnschedulable, Operator: corev1.TolerationOpExists}}
+	}
 	c := Cluster{Nodes: []*corev1.Node{node("a", "z1", "9")}, Pods: []*corev1.Pod{
-		pod("p", "a", "web", "1", everywhere), pod("q", "a", "agent", "1", ours("DaemonSet")), pod("1", "a", "x", "1", own), pod("2", "a", "x", "1", own), pod("3", "a", "x", "1", own), pod("4", "a", "x", "1", own),
+		pod("p", "a", "web", "1", everywhere), pod("q", "a", "agent", "1", ours("DaemonSet")), pod("r", "a", "db", "1", cordoned), pod("1", "a", "x", "1", own), pod("2", "a", "x", "1", own), pod("3", "a", "x", "1", own), pod("4", "a", "x", "1", own),
 		pod("d", "a", "y", "1", func(p *corev1.Pod) { p.Spec.ResourceClaims = []corev1.PodResourceClaim{{Name: "gpu"}} }),
 	}}
 	e, err := New(t.Context(), c, Options{})
@@ -332,7 +335,7 @@ func TestNotModelled(t *testing.T) {
 		"preemption: a pod of higher priority may displace others",
 		"dynamic resources, of which these pods have claims: shop/d",
 		"other schedulers, which may decide otherwise about these pods: shop/1, shop/2, shop/3 and 1 more",
-		"cordons are tolerated by these pods, which may come back to a node that leaves: shop/p",
+		"every taint is tolerated by these pods, which may come back to a node that leaves: shop/p",
 		"a scheduler's own profile, extenders and plugins: the default ones are taken",
 	}
 	if diff := cmp.Diff(want, e.NotModelled()); diff != "" {

@@ -25,6 +25,7 @@ func TestMain(m *testing.M) { killer.Main(m, fleetscale.NewCmdFleetscale) }
 
 func TestClusterAPI(t *testing.T) {
 	e := newEstate(t)
+	t.Run("unforeseen", e.testUnforeseen)
 	// Side by side, since all of them mostly wait for controllers.
 	older := e.older(t)
 	for version, r := range map[string]*remove.ClusterAPI{"": e.remover("c1"), "v1beta1-": older} {
