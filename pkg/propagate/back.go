@@ -2,12 +2,16 @@ package propagate
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"sync"
+	"time"
 
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/api/v1alpha1"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/direct"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/propagate/set"
 )
 
 // PlanRollback plans to bring a set of every cluster back to a revision, or with 0
@@ -76,4 +80,61 @@ func Withdraw(ctx context.Context, f Fleet, plans map[string]*direct.Plan, s Str
 	r.busy = f.Clusters
 	r.withdraw(ctx)
 	return r.results()
+}
+
+// rollback brings the clusters that were touched back to what they had, and the
+// others to before they were prepared.
+func (r *run) rollback(ctx context.Context, failed error) {
+	r.observer.RollingBack(namesOf(r.touched), failed)
+	r.cancel(ctx)
+	r.skip(failed)
+	id := set.Run{ID: rand.Text(), By: r.strategy.By, Started: time.Now().UTC().Format(time.RFC3339)}
+	fanout.Collect(ctx, r.touched, r.fleet.Fanout, func(ctx context.Context, c inventory.Cluster) (struct{}, error) {
+		ctx, stop := r.held.under(ctx, c.Name)
+		defer stop()
+		plan, health, err := r.back(ctx, c, id)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if err != nil {
+			result := r.outcomes[c.Name]
+			result.Value.RollbackErr = err
+			r.outcomes[c.Name] = result
+			return struct{}{}, err
+		}
+		r.number(r.plans[c.Name].Where(), plan)
+		result := r.outcomes[c.Name]
+		result.Value.Phase, result.Value.Health = v1alpha1.PropagationRolledBack, health
+		result.Value.Left, result.Value.Back = plan.Left(), plan.Planned()
+		r.outcomes[c.Name] = result
+		return struct{}{}, nil
+	})
+}
+
+// number gives all the clusters whose set is remembered in one the revision that they were
+// brought back by: on a hub also those that had no turn.
+func (r *run) number(where string, back Engine) {
+	for _, c := range r.busy {
+		if result := r.outcomes[c.Name]; r.plans[c.Name].Where() == where {
+			result.Value.Revision, result.Value.Restores = back.Revision(), back.Restored()
+			r.outcomes[c.Name] = result
+		}
+	}
+}
+
+// back brings one cluster back.
+func (r *run) back(ctx context.Context, c inventory.Cluster, id set.Run) (plan Engine, health direct.Health, err error) {
+	if plan, err = r.plans[c.Name].Back(ctx); err != nil {
+		return nil, health, err
+	}
+	if err := plan.Prepare(ctx, id); err != nil {
+		return nil, health, err
+	}
+	if err := plan.Apply(ctx, func(*direct.Change) {}); err != nil {
+		return nil, health, err
+	}
+	err = plan.Await(ctx, direct.Gate{Timeout: r.strategy.Gate.Timeout}, func(h direct.Health) { health = h })
+	if err != nil {
+		return nil, health, err
+	}
+	return plan, health, plan.Finish(ctx)
 }

@@ -17,6 +17,9 @@ type Engine interface {
 	// Locked: somebody was at work on the set when it was planned, or had been killed.
 	Locked() bool
 	Revision() int
+	Restored() *int
+	// Planned is what is done, by a hub for all of its clusters.
+	Planned() *direct.Plan
 	// Where is the UID of the cluster that remembers the set, and has its lock.
 	Where() string
 	Lock(ctx context.Context, holder string) (context.Context, *state.Lock, error)
@@ -45,6 +48,8 @@ func (d directly) Back(ctx context.Context) (Engine, error) {
 	return directly{plan}, err
 }
 
+func (d directly) Planned() *direct.Plan { return d.Plan }
+
 func engines(plans map[string]*direct.Plan) map[string]Engine {
 	list := make(map[string]Engine, len(plans))
 	for name, plan := range plans {
@@ -60,3 +65,5 @@ func (h byHub) Back(ctx context.Context) (Engine, error) {
 	turn, err := h.PlanBack(ctx)
 	return byHub{turn}, err
 }
+
+func (h byHub) Planned() *direct.Plan { return h.Turn.Plan.Plan }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -47,8 +48,8 @@ func Qualify(ctx context.Context, f Fleet, policies *policy.Set) (notes []string
 				fit = append(fit, q)
 			}
 		}
-		slices.SortStableFunc(fit, func(a, b qualified) int {
-			return cmp.Or(cmp.Compare(b.score, a.score), b.free.Cmp(a.free))
+		sort.SliceStable(fit, func(i, j int) bool {
+			return cmp.Or(cmp.Compare(fit[j].score, fit[i].score), fit[j].free.Cmp(fit[i].free)) < 0
 		})
 		names := make([]string, len(fit))
 		for i, q := range fit {

@@ -67,9 +67,13 @@ type Outcome struct {
 	// Phase is one of v1alpha1's constants for Propagation.Phase.
 	Phase    string
 	Revision int
+	// Restores is the revision that this one brings back; nil if none is known.
+	Restores *int
 	Health   direct.Health
 	// Left are the objects that stay in a cluster that was brought back, in words.
 	Left []string
+	// Back is the way back that the cluster was brought; nil if it was not.
+	Back *direct.Plan
 	// RollbackErr is why the cluster could not be brought back.
 	RollbackErr error
 }
@@ -124,7 +128,7 @@ type run struct {
 func newRun(f Fleet, plans map[string]Engine, s Strategy, o Observer) *run {
 	r := &run{fleet: f, plans: plans, strategy: s, observer: o, outcomes: map[string]fanout.Result[Outcome]{}}
 	for _, c := range f.Clusters {
-		outcome := Outcome{Phase: v1alpha1.PropagationUnchanged, Revision: plans[c.Name].Revision()}
+		outcome := Outcome{Phase: v1alpha1.PropagationUnchanged, Revision: plans[c.Name].Revision(), Restores: plans[c.Name].Restored()}
 		switch {
 		case !plans[c.Name].Idle():
 			outcome.Phase = v1alpha1.PropagationPlanned
@@ -168,7 +172,7 @@ func (r *run) run(ctx context.Context) {
 		if err := r.plans[c.Name].Prepare(ctx, id); err != nil {
 			return err
 		}
-		outcome.Phase, outcome.Revision = v1alpha1.PropagationPending, r.plans[c.Name].Revision()
+		outcome.Phase, outcome.Revision, outcome.Restores = v1alpha1.PropagationPending, r.plans[c.Name].Revision(), r.plans[c.Name].Restored()
 		return nil
 	})
 	if prepared != nil {
@@ -254,49 +258,6 @@ func (r *run) one(ctx context.Context, c inventory.Cluster, outcome *Outcome) er
 	return nil
 }
 
-// rollback brings the clusters that were touched back to what they had, and the
-// others to before they were prepared.
-func (r *run) rollback(ctx context.Context, failed error) {
-	r.observer.RollingBack(namesOf(r.touched), failed)
-	r.cancel(ctx)
-	r.skip(failed)
-	id := set.Run{ID: rand.Text(), By: r.strategy.By, Started: time.Now().UTC().Format(time.RFC3339)}
-	fanout.Collect(ctx, r.touched, r.fleet.Fanout, func(ctx context.Context, c inventory.Cluster) (struct{}, error) {
-		ctx, stop := r.held.under(ctx, c.Name)
-		defer stop()
-		plan, health, err := r.back(ctx, c, id)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		result := r.outcomes[c.Name]
-		if err != nil {
-			result.Value.RollbackErr = err
-		} else {
-			result.Value.Phase, result.Value.Revision, result.Value.Health = v1alpha1.PropagationRolledBack, plan.Revision(), health
-			result.Value.Left = plan.Left()
-		}
-		r.outcomes[c.Name] = result
-		return struct{}{}, err
-	})
-}
-
-// back brings one cluster back.
-func (r *run) back(ctx context.Context, c inventory.Cluster, id set.Run) (plan Engine, health direct.Health, err error) {
-	if plan, err = r.plans[c.Name].Back(ctx); err != nil {
-		return nil, health, err
-	}
-	if err := plan.Prepare(ctx, id); err != nil {
-		return nil, health, err
-	}
-	if err := plan.Apply(ctx, func(*direct.Change) {}); err != nil {
-		return nil, health, err
-	}
-	err = plan.Await(ctx, direct.Gate{Timeout: r.strategy.Gate.Timeout}, func(h direct.Health) { health = h })
-	if err != nil {
-		return nil, health, err
-	}
-	return plan, health, plan.Finish(ctx)
-}
-
 // withdraw takes the set out of every cluster.
 func (r *run) withdraw(ctx context.Context) {
 	defer r.held.release(ctx)
@@ -324,7 +285,7 @@ func (r *run) cancel(ctx context.Context) {
 	_ = r.each(context.WithoutCancel(ctx), waiting, func(ctx context.Context, c inventory.Cluster, outcome *Outcome) error {
 		err := r.plans[c.Name].Cancel(ctx)
 		if err == nil {
-			outcome.Phase, outcome.Revision = v1alpha1.PropagationPlanned, r.plans[c.Name].Revision()
+			outcome.Phase, outcome.Revision, outcome.Restores = v1alpha1.PropagationPlanned, r.plans[c.Name].Revision(), r.plans[c.Name].Restored()
 		}
 		return err
 	})

@@ -23,7 +23,7 @@ func kindsOfSets() map[string]any {
 	const image = "registry.example/web:2"
 	field := v1alpha1.Difference{Path: "spec.replicas", Reference: "2", Value: "3", Order: true}
 	propagation := &v1alpha1.Propagation{
-		Via: "karmada=hub", Revision: 7, Wave: 2, DryRun: "server", Phase: v1alpha1.PropagationFailed, Health: "current 2/3", Message: "out of time",
+		Via: "karmada=hub", Revision: 7, Restores: new(5), Wave: 2, DryRun: "server", Phase: v1alpha1.PropagationFailed, Health: "current 2/3", Message: "out of time",
 		Replicas:   []v1alpha1.ReplicaShare{{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web", Replicas: 3, Total: 5, Tied: true}},
 		Overrides:  1,
 		Overridden: []v1alpha1.OverriddenField{{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web", Field: "/spec/paused", Value: true}},
@@ -33,7 +33,7 @@ func kindsOfSets() map[string]any {
 	}
 	propagation.TypeMeta, propagation.ObjectMeta = meta(v1alpha1.PropagationKind, "shop")
 	status := &v1alpha1.SetStatus{
-		Revision: 7, Pending: 8, Phase: v1alpha1.PropagationFailed, By: "jane@laptop", Started: "2026-11-20T12:00:00Z", Kept: []int{5, 6}, Objects: 3, Current: 2,
+		Revision: 7, Restores: new(5), Pending: 8, Phase: v1alpha1.PropagationFailed, By: "jane@laptop", Started: "2026-11-20T12:00:00Z", Kept: []int{5, 6}, Objects: 3, Current: 2,
 		Waiting: []string{"Deployment shop/web: 2 of 3"}, ReadyReplicas: 2, Replicas: 3, DriftUnknown: "no revision is kept", Left: []string{"ConfigMap shop/old"},
 		Drifted: []v1alpha1.DriftedObject{{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web", Gone: true, Differences: []v1alpha1.Difference{field}}},
 	}

@@ -15,6 +15,9 @@ type Propagation struct {
 	Via string `json:"via"`
 	// Revision is the set's in the cluster; 0 where it has none yet.
 	Revision int `json:"revision,omitempty"`
+	// Restores is the revision that this one has brought back, 0 being what was there before
+	// the set; absent where it brings something new.
+	Restores *int `json:"restores,omitempty"`
 	// Wave is the number of the wave in which the cluster has its turn; 0 where all
 	// have theirs together.
 	Wave int `json:"wave,omitempty"`
@@ -37,7 +40,8 @@ type Propagation struct {
 	Overrides int `json:"overrides,omitempty"`
 	// Overridden are these fields.
 	Overridden []OverriddenField `json:"overridden,omitempty"`
-	// Changes are what happens to each object, in the order in which it does.
+	// Changes are what happens to each object, in the order in which it does; in a cluster
+	// that was brought back, what that did.
 	Changes []ObjectChange `json:"changes"`
 }
 
@@ -106,6 +110,9 @@ type SetStatus struct {
 
 	// Revision is what is applied, or is being applied.
 	Revision int `json:"revision"`
+	// Restores is the revision that this one has brought back, 0 being what was there before
+	// the set; absent where it brings something new.
+	Restores *int `json:"restores,omitempty"`
 	// Pending is the revision that waits for its turn; 0 if none does.
 	Pending int `json:"pending,omitempty"`
 	// Phase is that of the last run: Pending, Applying, Gating, Done, PropagationFailed where

@@ -48,7 +48,10 @@ func (v planView) after(results fanout.Results[propagate.Outcome]) []v1alpha1.Pr
 	list := v.planned()
 	for i, r := range results {
 		p := &list[i]
-		p.Phase, p.Revision, p.Left = r.Value.Phase, r.Value.Revision, r.Value.Left
+		p.Phase, p.Revision, p.Restores, p.Left = r.Value.Phase, r.Value.Revision, r.Value.Restores, r.Value.Left
+		if back := r.Value.Back; back != nil { // what had been planned is not there
+			p.Changes, p.Replicas, p.Overrides, p.Overridden = changesOf(back), nil, 0, nil
+		}
 		if r.Value.Health.Total > 0 {
 			p.Health = r.Value.Health.String()
 		}
@@ -65,7 +68,7 @@ func (v planView) of(cluster string) v1alpha1.Propagation {
 	p := v1alpha1.Propagation{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.PropagationKind},
 		ObjectMeta: metav1.ObjectMeta{Name: v.set, Annotations: map[string]string{v1alpha1.ClusterAnnotation: cluster}},
-		Via:        v.via, Revision: plan.Revision(), DryRun: v.dryRun, Changes: []v1alpha1.ObjectChange{},
+		Via:        v.via, Revision: plan.Revision(), Restores: plan.Restored(), DryRun: v.dryRun, Changes: append(changesOf(plan), v.arrivals[cluster]...),
 	}
 	if len(v.waves) > 1 {
 		at := slices.IndexFunc(v.waves, func(w fanout.Wave) bool { return slices.Contains(names(w.Clusters), cluster) })
@@ -75,14 +78,19 @@ func (v planView) of(cluster string) v1alpha1.Propagation {
 		}
 	}
 	v.shares(&p, cluster)
-	for _, c := range plan.Changes {
-		p.Changes = append(p.Changes, v1alpha1.ObjectChange{
+	return p
+}
+
+// changesOf are the changes of a plan as data.
+func changesOf(plan *direct.Plan) []v1alpha1.ObjectChange {
+	changes := make([]v1alpha1.ObjectChange, len(plan.Changes))
+	for i, c := range plan.Changes {
+		changes[i] = v1alpha1.ObjectChange{
 			Action: string(c.Action), APIVersion: c.Object.GetAPIVersion(), Kind: c.Object.GetKind(), Namespace: c.Object.GetNamespace(), Name: c.Object.GetName(),
 			Untried: c.Untried, Why: c.Why, Differences: c.Fields,
-		})
+		}
 	}
-	p.Changes = append(p.Changes, v.arrivals[cluster]...)
-	return p
+	return changes
 }
 
 // show is the plan as a person sees it before the question.
@@ -219,7 +227,7 @@ func outcomeTable(list []v1alpha1.Propagation) *metav1.Table {
 	table := &metav1.Table{ColumnDefinitions: printers.Columns("Cluster", "Set", "Revision", "Phase", "Changes", "Health")}
 	for _, p := range list {
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-			p.Annotations[v1alpha1.ClusterAnnotation], p.Name, p.Revision, p.Phase, changeCounts(p), printers.OrNone(p.Health),
+			p.Annotations[v1alpha1.ClusterAnnotation], p.Name, revisionText(p.Revision, p.Restores), p.Phase, changeCounts(p), printers.OrNone(p.Health),
 		}})
 	}
 	return table

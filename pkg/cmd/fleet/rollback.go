@@ -173,8 +173,8 @@ func (o *rollbackOptions) sayTargets(planned fanout.Results[*direct.Plan]) {
 		if p.Err != nil {
 			continue
 		}
-		if revision, restores := p.Value.Restores(); restores {
-			to[revision] = append(to[revision], p.Cluster.Name)
+		if revision := p.Value.Restores(); revision != nil {
+			to[*revision] = append(to[*revision], p.Cluster.Name)
 		}
 	}
 	for _, revision := range slices.Sorted(maps.Keys(to)) {

@@ -44,8 +44,8 @@ func (o *rollbackOptions) rollbackBy(ctx context.Context, selection cli.Selectio
 	if err != nil {
 		return err
 	}
-	if revision, restores := p.plan.Restores(); restores {
-		o.sayTarget(names(p.fleet.Clusters), revision)
+	if revision := p.plan.Restores(); revision != nil {
+		o.sayTarget(names(p.fleet.Clusters), *revision)
 	}
 	return p.apply(ctx, strategy, render.Result{}, fmt.Sprintf("Bring back %s in %s", o.options.Set, clusters(len(p.fleet.Clusters))))
 }

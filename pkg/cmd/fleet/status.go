@@ -207,7 +207,7 @@ func setStatus(cluster string, s *direct.Status) v1alpha1.SetStatus {
 	status := v1alpha1.SetStatus{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.SetStatusKind},
 		ObjectMeta: metav1.ObjectMeta{Name: s.Name, Annotations: map[string]string{v1alpha1.ClusterAnnotation: cluster}},
-		Revision:   s.Applied, Phase: string(s.Journal.Phase), By: s.Journal.Run.By, Started: s.Journal.Run.Started,
+		Revision:   s.Applied, Restores: s.Restores, Phase: string(s.Journal.Phase), By: s.Journal.Run.By, Started: s.Journal.Run.Started,
 		Objects: s.Health.Total, Current: s.Health.Current, Waiting: s.Health.Waiting, Left: s.Left, ReadyReplicas: s.Ready, Replicas: s.Wanted,
 	}
 	for _, n := range s.Journal.Passed {
@@ -286,10 +286,20 @@ func statusTable(list []v1alpha1.SetStatus) *metav1.Table {
 
 // revisions are the one that is applied, and the one that waits for its turn.
 func revisions(s *v1alpha1.SetStatus) string {
-	if s.Pending == 0 {
-		return strconv.Itoa(s.Revision)
+	text := revisionText(s.Revision, s.Restores)
+	if s.Pending != 0 {
+		text += fmt.Sprintf(" (%d pending)", s.Pending)
 	}
-	return fmt.Sprintf("%d (%d pending)", s.Revision, s.Pending)
+	return text
+}
+
+// revisionText is a revision, and which it is the same as if it has brought one back.
+func revisionText(revision int, restores *int) string {
+	text := strconv.Itoa(revision)
+	if restores != nil && *restores != 0 { // else the phase says it
+		text += fmt.Sprintf(" (as %d)", *restores)
+	}
+	return text
 }
 
 // statusWhy is what is not as it should be, in one line.

@@ -62,7 +62,7 @@ func (p *Plan) record(ctx context.Context, run set.Run) error {
 	if err := p.set.Keep(ctx, revision.Number, packed); err != nil {
 		return err
 	}
-	p.current = revision
+	p.before, p.current = p.current, revision
 	p.set.Journal = journal
 	return p.set.Save(ctx)
 }
@@ -307,14 +307,14 @@ func (p *Plan) Cancel(ctx context.Context) error {
 		return nil // it was begun before it was taken up again
 	}
 	if p.current.Previous == 0 {
-		p.set.Journal = set.Journal{}
+		p.set.Journal, p.current = set.Journal{}, nil
 		return p.set.Delete(ctx)
 	}
 	dropped := journal.Revision
 	if journal.Phase = set.PhaseApplying; p.current.Previous == journal.Done {
 		journal.Phase = set.PhaseDone
 	}
-	journal.Revision = p.current.Previous
+	journal.Revision, p.current = p.current.Previous, p.before
 	if err := p.set.Save(ctx); err != nil {
 		return err
 	}

@@ -105,13 +105,8 @@ func PlanRollback(ctx context.Context, m *member.Member, o Options, to int, unfi
 }
 
 // Restores is the revision that the plan brings back; 0 is what was there before
-// the set. It is false for a plan that brings something new.
-func (p *Plan) Restores() (revision int, restores bool) {
-	if p.restores == nil {
-		return 0, false
-	}
-	return *p.restores, true
-}
+// the set. It is nil for a plan that brings something new.
+func (p *Plan) Restores() *int { return p.restores }
 
 // LastRun is what a cluster remembers of the last run of a set. It has ended if
 // the cluster is through with it, and its lock was given back.

@@ -61,5 +61,9 @@ func planKept(ctx context.Context, m *member.Member, o Options, s *set.Set, numb
 	for i, object := range current.Objects {
 		objects[i] = manifest.Object{Unstructured: object, Origin: manifest.Origin{Source: fmt.Sprintf("revision %d", current.Number)}}
 	}
-	return planCluster(ctx, m, objects, o, purpose)
+	plan, err := planCluster(ctx, m, objects, o, purpose)
+	if err == nil {
+		plan.restores = current.Restores
+	}
+	return plan, err
 }

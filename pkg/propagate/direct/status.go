@@ -22,6 +22,9 @@ type Status struct {
 	Journal set.Journal
 	// Applied is the revision that is applied, wholly or in part.
 	Applied int
+	// Restores is the revision that it brings back; nil if it is not known, or it brings
+	// something new.
+	Restores *int
 	// Stopped: the last run has ended before its end.
 	Stopped bool
 	// Hub: the cluster is a control plane, and the set is in others.
@@ -126,6 +129,7 @@ func inspect(ctx context.Context, m *member.Member, s *set.Set, stateNamespace s
 	if err != nil || current == nil {
 		return status, err
 	}
+	status.Restores = current.Restores
 	p := &planner{Plan: &Plan{Cluster: m.Cluster().Name, member: m, set: s, current: current, options: Options{Set: s.Name, StateNamespace: stateNamespace}}}
 	members, err := p.members(ctx)
 	if err != nil {

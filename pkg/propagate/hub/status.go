@@ -64,7 +64,7 @@ func (k Kept) inspect(ctx context.Context, s direct.Status, found map[string][]d
 	if s.Journal.RolledBack && len(in) == 0 { // what it left is wherever the hub brings namespaces
 		in = p.names()
 	}
-	s.Drifted, s.Left = p.drifted(), plan.Left()
+	s.Drifted, s.Left, s.Restores = p.drifted(), plan.Left(), plan.Restores()
 	waiting := p.suspendedNow()
 	for _, c := range p.clusters {
 		if !slices.Contains(in, p.known[c.Name]) {
@@ -98,7 +98,7 @@ func (p *Plan) inspectReached(ctx context.Context, cluster string, s *direct.Sta
 // inspectWaiting looks at the set in a cluster that is kept from what the hub has by now,
 // and has what was brought there before.
 func (p *Plan) inspectWaiting(ctx context.Context, cluster string, s *direct.Status) error {
-	s.Journal.Phase, s.Stopped, s.Applied = set.PhasePending, false, 0
+	s.Journal.Phase, s.Stopped, s.Applied, s.Restores = set.PhasePending, false, 0, nil
 	return p.eachWorkIn(ctx, cluster, func(b *binding, w *work) {
 		if meta.FindStatusCondition(w.Status.Conditions, "Applied") == nil { // it comes with what is waited for
 			return

@@ -131,13 +131,18 @@ func (l *karmadaLab) testHubCanary(t *testing.T) {
 	if one, two := s.image(t, "c1"), s.image(t, "c2"); one != "web:2" || two != "web:1" {
 		t.Errorf("after the first wave failed c1 has %s and c2 %s; want web:2 and web:1", one, two)
 	}
-	s.byHub(t, "--waves", "1", "--timeout", "20s", "--on-failure", "rollback").want(t, 1) // the way back has as long
+	back := s.byHub(t, "--waves", "1", "--timeout", "20s", "--on-failure", "rollback").want(t, 1) // the way back has as long
+	for _, want := range []string{"c1 viacanary 4 (as 1) RolledBack unchanged 2, update 2 current 2/2", "c2 viacanary 4 (as 1) Planned unchanged 3, update 1 <none>"} {
+		if cluster, _, _ := strings.Cut(want, " "); row(back, cluster) != want {
+			t.Errorf("rolled back: want %q in\n%s", want, back.stdout)
+		}
+	}
 	for _, cluster := range []string{"c1", "c2"} {
 		if image := s.image(t, cluster); image != "web:1" {
 			t.Errorf("rolled back, %s has %s, want web:1", cluster, image)
 		}
 	}
-	if status := s.set(t, "status").want(t, 0).stdout; strings.Count(status, " Done ") != 2 {
+	if status := s.set(t, "status").want(t, 0).stdout; strings.Count(status, "4 (as 1)   Done ") != 2 {
 		t.Errorf("rolled back, its status is\n%s", status)
 	}
 	// What is mended goes on to all.
@@ -223,7 +228,7 @@ func (l *karmadaLab) testHubSet(t *testing.T) {
 		t.Errorf("the way back does not show the image:\n%s", plan)
 	}
 	s.set(t, "rollback", "--yes").want(t, 0)
-	rows("c1 viaset 4 Done 2/2 2/2 <none> 1,2 <none>", "c2 viaset 4 Done 2/2 2/2 <none> 1,2 <none>")
+	rows("c1 viaset 4 (as 2) Done 2/2 2/2 <none> 1,2 <none>", "c2 viaset 4 (as 2) Done 2/2 2/2 <none> 1,2 <none>")
 	for _, cluster := range []string{"c1", "c2"} {
 		if greeting := s.kubectl(t, "--context", cluster, "get", "cm/web", "-n", s.name, "-o", "jsonpath={.data.greeting}").want(t, 0).stdout; greeting != "hello" {
 			t.Errorf("back, %s has the greeting %q", cluster, greeting)
@@ -232,7 +237,7 @@ func (l *karmadaLab) testHubSet(t *testing.T) {
 	if got := s.set(t, "rollback", "--to-revision", "1", "--waves", "1,100%", "--yes").want(t, 0); !strings.Contains(got.stderr, "wave 2/2: c2") {
 		t.Errorf("in waves: %s", got.stderr)
 	}
-	rows("c1 viaset 5 Done 2/2 2/2 <none> 1,2,4 <none>", "c2 viaset 5 Done 2/2 3/3 <none> 1,2,4 <none>")
+	rows("c1 viaset 5 (as 1) Done 2/2 2/2 <none> 1,2,4 <none>", "c2 viaset 5 (as 1) Done 2/2 3/3 <none> 1,2,4 <none>")
 	s.withdraw(t)
 	if got := s.set(t, "withdraw", "--yes").want(t, 1); !strings.Contains(got.stderr, "brings no set viaset to clusters") {
 		t.Errorf("withdrawn twice: %s", got.stderr)

@@ -83,6 +83,57 @@ func TestPropagateRollbackOfAFirstThatFailed(t *testing.T) {
 	a.do(t, "withdraw", "--delete-kinds", "Namespace").want(t, 0)
 }
 
+// What a run says of a cluster that it brought back, and status after it, is what is there:
+// which revision that is, and what the way back did; not what the run had wanted.
+func TestPropagateRolledBackSaysWhatIsThere(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, "prop-backed")
+	first, last := a.clusters[0], a.clusters[1]
+	red, blue := with(oneMap, "COLOR", "red"), with(oneMap+extraMap, "COLOR", "blue")
+	a.propagate(t, red).want(t, 0)
+	no := []string{"--waves", "1,100%", "--gate", "exit 1", "--on-failure", "rollback"}
+	table := a.propagate(t, blue, no...).want(t, 1)
+	for _, want := range []string{first + " " + a.name + " 3 (as 1) RolledBack update 1, delete 1 current 1/1", last + " " + a.name + " 1 Planned update 1, create 1 <none>"} {
+		if cluster, _, _ := strings.Cut(want, " "); row(table, cluster) != want {
+			t.Errorf("want %q in\n%s", want, table.stdout)
+		}
+	}
+	status := func(want ...string) {
+		t.Helper()
+		shown := a.do(t, "status", "-o", "wide")
+		for _, want := range want {
+			if cluster, _, _ := strings.Cut(want, " "); row(shown, cluster) != want {
+				t.Errorf("status: want %q in\n%s", want, shown.stdout)
+			}
+		}
+	}
+	status(first+" "+a.name+" 3 (as 1) Done 1/1 <none> <none> 1 <none>", last+" "+a.name+" 1 Done 1/1 <none> <none> <none> <none>")
+
+	brought := outcomes(t, a.propagate(t, blue, append(no, "-o", "json")...).want(t, 1))
+	at := brought[first]
+	if at.Revision != 5 || at.Restores == nil || *at.Restores != 3 || len(at.Changes) != 2 {
+		t.Fatalf("brought back, %s is %+v", first, at)
+	}
+	if is := at.Changes[0].Differences; len(is) != 1 || is[0].Reference != "blue" || is[0].Value != "red" {
+		t.Errorf("brought back, %s has changed %+v, want the color from blue to red", first, is)
+	}
+	if at := brought[last]; at.Revision != 1 || at.Restores != nil {
+		t.Errorf("without a turn, %s is %+v", last, at)
+	}
+
+	a.propagate(t, blue).want(t, 0)
+	for cluster, at := range outcomes(t, a.do(t, "rollback", "-o", "json").want(t, 0)) {
+		want := map[string]int{first: 5, last: 1}[cluster]
+		if at.Restores == nil || *at.Restores != want {
+			t.Errorf("%s: %+v, want revision %d back", cluster, at, want)
+		}
+	}
+	status(first+" "+a.name+" 7 (as 5) Done 1/1 <none> <none> 3,5,6 <none>", last+" "+a.name+" 3 (as 1) Done 1/1 <none> <none> 1,2 <none>")
+	if again := outcomes(t, a.propagate(t, red, "--prune", "-o", "json").want(t, 0)); again[last].Phase != v1alpha1.PropagationUnchanged || again[last].Restores == nil {
+		t.Errorf("what is there already: %+v", again[last])
+	}
+}
+
 // A run that has ended before its end is said to have stopped, and a cluster that
 // had no turn shows what is applied there, and no drift.
 func TestPropagateStatusOfAStoppedRun(t *testing.T) {
@@ -176,7 +227,8 @@ func TestPropagateNarrowed(t *testing.T) {
 		t.Helper()
 		var rows []string
 		for _, row := range a.run(t, "status", a.name, "--state-namespace", a.state, "-o", "wide").rows() { // of all clusters
-			rows = append(rows, strings.Join(row[:5], " "))
+			upToHealthy, _, _ := strings.Cut(strings.Join(row, " "), " <none>")
+			rows = append(rows, upToHealthy)
 		}
 		if !slices.Equal(rows, want) {
 			t.Errorf("status: %q, want %q", rows, want)
@@ -187,7 +239,7 @@ func TestPropagateNarrowed(t *testing.T) {
 	status(first+" "+a.name+" 2 Done 1/1", last+" "+a.name+" 1 Done 2/2")
 	one.do(t, "rollback").want(t, 0)
 	leaves("rollback")
-	status(first+" "+a.name+" 3 Done 2/2", last+" "+a.name+" 1 Done 2/2")
+	status(first+" "+a.name+" 3 (as 1) Done 2/2", last+" "+a.name+" 1 Done 2/2")
 	one.do(t, "withdraw").want(t, 0)
 	leaves("withdraw")
 	status(last + " " + a.name + " 1 Done 2/2")
