@@ -31,7 +31,8 @@ type disruption struct {
 	breaks  int
 	twice   int
 	since   time.Time
-	missing float64 // pod-seconds
+	missing float64   // pod-seconds
+	whole   time.Time // when the last pod that was missing became Ready
 }
 
 // watch counts what happens to the pods of the lab's namespace.
@@ -49,7 +50,8 @@ func (d *drainLab) watch(ctx context.Context) (func(time.Duration) []float64, er
 	if err != nil {
 		return nil, err
 	}
-	seen := &disruption{pods: map[types.UID]*corev1.Pod{}, old: map[types.UID]bool{}, broken: map[string]bool{}, since: time.Now()}
+	began := time.Now()
+	seen := &disruption{pods: map[types.UID]*corev1.Pod{}, old: map[types.UID]bool{}, broken: map[string]bool{}, since: began}
 	for i := range list.Items {
 		p := &list.Items[i]
 		seen.pods[p.UID], seen.old[p.UID] = p, true
@@ -70,7 +72,7 @@ func (d *drainLab) watch(ctx context.Context) (func(time.Duration) []float64, er
 		events.Stop()
 		seen.mu.Lock()
 		defer seen.mu.Unlock()
-		return []float64{drained / took.Minutes(), float64(seen.breaks), float64(seen.twice), seen.missing}
+		return []float64{drained / took.Minutes(), seen.whole.Sub(began).Seconds(), float64(seen.breaks), float64(seen.twice), seen.missing}
 	}, nil
 }
 
@@ -85,6 +87,9 @@ func (d *disruption) take(what apiwatch.EventType, p *corev1.Pod) {
 	d.pods[p.UID] = p
 	if what == apiwatch.Deleted {
 		delete(d.pods, p.UID)
+	}
+	if before != nil && !podutils.IsPodReady(before) && podutils.IsPodReady(p) {
+		d.whole = time.Now()
 	}
 	app := p.Labels["app"]
 	broken := d.ready(app) < drainPods-drainSpare

@@ -19,7 +19,7 @@ import (
 
 func main() {
 	folder := flag.String("bed", "", "the testbed's folder")
-	programs := flag.String("bin", "bin/bench", "where the plugins, download, writes, standin and smallest are")
+	programs := flag.String("bin", "bin/bench", "where the plugins and the programs of this folder are")
 	runs := flag.Int("runs", 5, "how often each program runs")
 	only := flag.String("only", "", "regular expression of the titles to measure")
 	flag.Parse()

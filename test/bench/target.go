@@ -93,6 +93,14 @@ func firstRow(factor float64, grace time.Duration) target {
 	}
 }
 
+// countWithin: a column is at most so many times what another program has there.
+func countWithin(factor float64, name string, column, other int) target {
+	return target{text: fmt.Sprintf("%s at most %.1f × #%d", name, factor, other+1), keeps: func(m []results) (string, bool) {
+		ratio := m[0].counted(column) / m[other].counted(column)
+		return fmt.Sprintf("%.2f ×", ratio), ratio <= factor
+	}}
+}
+
 // noneOf: the first program has 0 in a column of what is counted.
 func noneOf(name string, column int) target {
 	return target{text: "no " + name, keeps: func(m []results) (string, bool) {
