@@ -79,7 +79,7 @@ func (p *propagateLab) scenarios() []scenario {
 	near := p.kubeconfig(scenario{})
 	far := p.kubeconfig(scenario{standin: []string{}})
 	writes := func(kubeconfig string) program {
-		return program{name: "writes", command: []string{p.program("writes"), "-kubeconfig", kubeconfig, "-list", p.list}}
+		return program{name: "writes", command: p.writes(kubeconfig)}
 	}
 	standin := func(servers string) []string { return standins(servers, "30ms") }
 	// Without a description of the API kubectl would refuse to validate.
@@ -108,8 +108,8 @@ func (p *propagateLab) scenarios() []scenario {
 			reset:    p.forget,
 			targets:  []target{fasterThan(2, 1)},
 		},
-		p.toFifty("30ms", "100 objects to 50 stand-in servers, 30 ms away: `propagate -f`", writes(far)),
-		p.toFifty("100ms", "100 objects to 50 stand-in servers, 100 ms away: `propagate -f --concurrency 50`", writes(far), "--concurrency", "50"),
+		p.toFifty("30ms", "100 objects to 50 stand-in servers, 30 ms away: `propagate -f`", far),
+		p.toFifty("100ms", "100 objects to 50 stand-in servers, 100 ms away: `propagate -f --concurrency 50`", far, "--concurrency", "50"),
 		{
 			title: "100 objects in 100 stand-in servers, 30 ms away, 67 of them changed: `propagate -f --dry-run=server`", standin: standin("100"),
 			programs: []program{{name: ours, command: p.fleet("propagate", "-f", p.changed, "--name", setName, "--dry-run=server", "-C", "*").command}},
@@ -125,16 +125,25 @@ func standins(servers, latency string) []string {
 	return []string{"-n", servers, "-latency", latency, "-http2"}
 }
 
-// toFifty compares fifty clusters with one of them.
-func (p *propagateLab) toFifty(latency, title string, writes program, options ...string) scenario {
+// writes is the command of the program that does nothing but write.
+func (p *propagateLab) writes(kubeconfig string, options ...string) []string {
+	return append([]string{p.program("writes"), "-kubeconfig", kubeconfig, "-list", p.list}, options...)
+}
+
+// toFifty compares fifty clusters with one of them, and the same of the program that does
+// nothing but write: what these processors allow.
+func (p *propagateLab) toFifty(latency, title, kubeconfig string, options ...string) scenario {
 	to := func(clusters string) []string {
 		return p.fleet(append([]string{"propagate", "-f", p.manifest, "--name", setName, "--yes", "-C", clusters}, options...)...).command
 	}
 	return scenario{
 		title: title, standin: standins("50", latency),
-		programs: []program{{name: ours, command: to("*")}, {name: "kubectl-fleet, one of the 50", command: to("s001")}, writes},
-		reset:    p.forget,
-		targets:  []target{wallWithin(1.5, 1)},
+		programs: []program{
+			{name: ours, command: to("*")}, {name: "kubectl-fleet, one of the 50", command: to("s001")},
+			{name: "writes", command: p.writes(kubeconfig)}, {name: "writes, one of the 50", command: p.writes(kubeconfig, "-context", "s001")},
+		},
+		reset:   p.forget,
+		targets: []target{wallWithin(1.5, 1)},
 	}
 }
 

@@ -16,6 +16,9 @@ import (
 
 // Endpoint is one API server and who asks it.
 type Endpoint struct {
+	// Context is its name in the kubeconfig.
+	Context string
+
 	client        *http.Client
 	server, token string
 }
@@ -32,24 +35,24 @@ func All(kubeconfig string) ([]Endpoint, error) {
 	}
 	all := make([]Endpoint, len(config.Contexts))
 	for i, c := range config.Contexts {
-		if all[i], err = of(config, c.Context); err != nil {
+		if all[i], err = of(config, c); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
 }
 
-func of(config apiv1.Config, c apiv1.Context) (Endpoint, error) {
-	var e Endpoint
+func of(config apiv1.Config, c apiv1.NamedContext) (Endpoint, error) {
+	e := Endpoint{Context: c.Name}
 	trust := &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
 	for _, named := range config.Clusters {
-		if named.Name == c.Cluster {
+		if named.Name == c.Context.Cluster {
 			e.server = named.Cluster.Server
 			trust.RootCAs.AppendCertsFromPEM(named.Cluster.CertificateAuthorityData)
 		}
 	}
 	for _, named := range config.AuthInfos {
-		if named.Name != c.AuthInfo {
+		if named.Name != c.Context.AuthInfo {
 			continue
 		}
 		e.token = named.AuthInfo.Token

@@ -1,5 +1,5 @@
-// Command writes applies objects to every context of a kubeconfig, all at once, by
-// server-side apply and nothing else: no dry run, no lock, no look at what became
+// Command writes applies objects to every context of a kubeconfig, or to one, all at once,
+// by server-side apply and nothing else: no dry run, no lock, no look at what became
 // of them. Nobody who writes these objects can be faster.
 package main
 
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -22,19 +23,21 @@ const parallel = 16
 
 func main() {
 	kubeconfig := flag.String("kubeconfig", "", "whom to write to")
+	only := flag.String("context", "", "the one context to write to; all if it is empty")
 	list := flag.String("list", "", "file with a line for each object: path, tab, JSON; the first is the namespace of the others")
 	flag.Parse()
-	if err := run(*kubeconfig, *list); err != nil {
+	if err := run(*kubeconfig, *only, *list); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(kubeconfig, list string) error {
+func run(kubeconfig, only, list string) error {
 	all, err := endpoint.All(kubeconfig)
 	if err != nil {
 		return err
 	}
+	all = slices.DeleteFunc(all, func(e endpoint.Endpoint) bool { return only != "" && e.Context != only })
 	text, err := os.ReadFile(list)
 	if err != nil {
 		return err
