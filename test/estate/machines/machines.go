@@ -100,7 +100,7 @@ func (m *Management) Patch(t testing.TB, resource, name, patch string) {
 const (
 	Deployment = "MachineDeployment"
 	Set        = "MachineSet"
-	// Group has no Machines here: which of its nodes goes is for its provider to say.
+	// Group may have no Machines: which of its nodes goes is for its provider to say then.
 	Group = "MachinePool"
 )
 
@@ -134,25 +134,39 @@ func (m *Management) PoolOf(t testing.TB, kind, name, cluster string, replicas i
 
 func plural(kind string) string { return strings.ToLower(kind) + "s" }
 
-// Group makes a MachinePool and waits for its nodes. It goes with the test, and what it
-// was made from with it.
+// Group makes a MachinePool without Machines and waits for its nodes. It goes with the
+// test, and what it was made from with it.
 func (m *Management) Group(t testing.TB, name, cluster string, replicas int64) {
 	t.Helper()
-	const infrastructure, kind = "infrastructure.cluster.x-k8s.io", "KWOKMachinePool"
-	groups := m.Objects.Resource(schema.GroupVersionResource{Group: infrastructure, Version: "v1", Resource: plural(kind)}).Namespace(capi.Namespace)
-	estate.Put(t, groups, map[string]any{"apiVersion": infrastructure + "/v1", "kind": kind, "metadata": map[string]any{"name": name}})
-	m.Create(t, plural(Group), map[string]any{
-		"kind": Group, "metadata": map[string]any{"name": name},
-		"spec": map[string]any{"clusterName": cluster, "replicas": replicas, "template": map[string]any{"spec": map[string]any{
-			"clusterName": cluster, "version": "v1.36.3", "bootstrap": map[string]any{"dataSecretName": "none"},
-			"infrastructureRef": map[string]any{"apiGroup": infrastructure, "kind": kind, "name": name},
-		}}},
-	})
+	m.group(t, name, cluster, replicas, map[string]any{})
 	estate.Eventually(t, fmt.Sprintf("%s has %d nodes", name, replicas), func() error {
 		if nodes := m.GroupNodes(t, cluster, name); int64(len(nodes)) != replicas {
 			return fmt.Errorf("it has %d", len(nodes))
 		}
 		return nil
+	})
+}
+
+// GroupOfMachines makes a MachinePool whose provider has Machines made of what it keeps,
+// and waits for their nodes. It goes with the test.
+func (m *Management) GroupOfMachines(t testing.TB, name, cluster string, replicas int64) {
+	t.Helper()
+	m.group(t, name, cluster, replicas, map[string]any{"withMachines": true})
+	estate.Eventually(t, fmt.Sprintf("%s has %d nodes, and is quiet", name, replicas), func() error { return m.quiet(t, Group, name, cluster, replicas) })
+}
+
+func (m *Management) group(t testing.TB, name, cluster string, replicas int64, spec map[string]any) {
+	t.Helper()
+	const infrastructure, kind = "infrastructure.cluster.x-k8s.io", "KWOKMachinePool"
+	groups := m.Objects.Resource(schema.GroupVersionResource{Group: infrastructure, Version: "v1", Resource: plural(kind)}).Namespace(capi.Namespace)
+	estate.Put(t, groups, map[string]any{"apiVersion": infrastructure + "/v1", "kind": kind, "metadata": map[string]any{"name": name}, "spec": spec})
+	template := map[string]any{"metadata": map[string]any{"labels": map[string]any{"pool": name}}, "spec": map[string]any{
+		"clusterName": cluster, "version": "v1.36.3", "bootstrap": map[string]any{"dataSecretName": "none"},
+		"infrastructureRef": map[string]any{"apiGroup": infrastructure, "kind": kind, "name": name},
+	}}
+	m.Create(t, plural(Group), map[string]any{
+		"kind": Group, "metadata": map[string]any{"name": name},
+		"spec": map[string]any{"clusterName": cluster, "replicas": replicas, "template": template},
 	})
 }
 
@@ -188,6 +202,9 @@ func (m *Management) quiet(t testing.TB, kind, pool, cluster string, replicas in
 		t.Fatal(err)
 	}
 	status, _, _ := unstructured.NestedMap(o.Object, "status")
+	if status["observedGeneration"] != o.GetGeneration() {
+		return fmt.Errorf("its controller has not looked at generation %d", o.GetGeneration())
+	}
 	wanted := []string{"replicas", "availableReplicas"}
 	if kind == Deployment { // a MachineSet of nobody does not know what is up to date
 		wanted = append(wanted, "upToDateReplicas")

@@ -34,6 +34,7 @@ func TestClusterAPI(t *testing.T) {
 		t.Run(version+"topology", func(t *testing.T) { e.testTopology(t, r, version+"topology") })
 	}
 	t.Run("machine pool", func(t *testing.T) { e.testMachinePool(t, older) })
+	t.Run("machine pool of machines", func(t *testing.T) { e.testMachinePoolOfMachines(t, older) })
 	t.Run("guarded", e.testGuarded)
 	t.Run("elsewhere", e.testElsewhere)
 	t.Run("marked", e.testMarked)

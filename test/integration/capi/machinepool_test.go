@@ -3,9 +3,12 @@ package capi_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
 	estates "github.com/kubectl-fleet/kubectl-fleet/test/estate"
@@ -73,6 +76,53 @@ func (e *estate) testMachinePool(t *testing.T, older *remove.ClusterAPI) {
 	estates.Eventually(t, "five nodes", func() error {
 		if n := len(e.GroupNodes(t, "c1", name)); n != 5 {
 			return fmt.Errorf("there are %d", n)
+		}
+		return nil
+	})
+}
+
+// A MachinePool whose provider has Machines made of what it keeps: the Machine goes whose
+// node was emptied, and by the MachinePool's count, so that nobody puts another in its place.
+func (e *estate) testMachinePoolOfMachines(t *testing.T, older *remove.ClusterAPI) {
+	t.Helper()
+	t.Parallel()
+	own := estates.In(t, e.Fleet, "c1", 0)
+	e.GroupOfMachines(t, own.Name, "c1", 4)
+	nodes := e.Workers(t, "c1", own.Name)
+	e.Join(t, own, nodes)
+	own.Workload(t, "web", 4, estates.AtLeast(3))
+	for _, r := range []*remove.ClusterAPI{e.remover("c1"), older} {
+		c := claim(t, r, nodes)
+		if o := c.Owners[nodes[0].Name]; len(c.Owners) != 4 || o.Kind != machines.Group || o.Name != own.Name || *o.Count != 4 {
+			t.Fatalf("claims: %+v", c)
+		}
+	}
+	env := []string{"HOME=" + t.TempDir(), "KUBECONFIG=" + e.Fleet.Kubeconfig()}
+	run := func(args ...string) {
+		t.Helper()
+		code, out, _ := (&killer.Killer{}).Run(t, 0, false, env, append(args, "-C", "c1", "--reserve=false", "--settle", "500ms", "--timeout", "2m", "--state-namespace", own.Name, "--yes")...)
+		if code != 0 {
+			t.Fatalf("%v: exit code %d\n%s", args, code, out)
+		}
+	}
+	left := func(count int64, want []*corev1.Node) {
+		t.Helper()
+		is := e.Workers(t, "c1", own.Name)
+		if n := e.CountOf(t, machines.Group, own.Name); n != count || !maps.Equal(uids(is), uids(want)) {
+			t.Errorf("its count is %d, want %d; its nodes are %v, want %v", n, count, namesOf(is), namesOf(want))
+		}
+		if marked := e.Annotated(t, own.Name, deleteMark); len(marked) > 0 || len(e.Machines(t, own.Name)) != len(want) {
+			t.Errorf("it has %d machines, and %v are marked", len(e.Machines(t, own.Name)), marked)
+		}
+	}
+	watcher := own.Watch(t, map[string]int{"web": 3})
+	run("down", "--nodes", nodes[1].Name+","+nodes[0].Name) // without marks the last would go
+	left(2, nodes[2:])
+	watcher.Kept(t)
+	run("set", "--pool", own.Name, "--workers", "3")
+	estates.Eventually(t, "it has 3 machines", func() error {
+		if n := len(e.Workers(t, "c1", own.Name)); n != 3 {
+			return fmt.Errorf("it has %d nodes", n)
 		}
 		return nil
 	})

@@ -22,24 +22,29 @@ const (
 	standInVersion = "v1"
 	finalizer      = "testbed.kubectl-fleet.io/kwok-machine"
 	again          = 300 * time.Millisecond
+	kindMachine    = "KWOKMachine"
 )
+
+var infrastructure = schema.GroupVersion{Group: "infrastructure.cluster.x-k8s.io", Version: standInVersion}
 
 // standIn plays the providers: an infrastructure, a bootstrap and a control plane that are ready as soon as they are seen, and machines
 // that are KWOK nodes.
 func standIn(mgr ctrl.Manager, clusters clustercache.ClusterCache) error {
-	m := &machines{mgr.GetClient(), clusters}
+	m := &machines{mgr.GetClient(), mgr.GetAPIReader(), clusters}
 	for gvk, provide := range map[schema.GroupVersionKind]func(context.Context, *unstructured.Unstructured) error{
-		{Group: "infrastructure.cluster.x-k8s.io", Version: standInVersion, Kind: "KWOKCluster"}:    provideCluster,
+		infrastructure.WithKind("KWOKCluster"):                                                      provideCluster,
 		{Group: "controlplane.cluster.x-k8s.io", Version: standInVersion, Kind: "KWOKControlPlane"}: provideControlPlane,
 		{Group: "bootstrap.cluster.x-k8s.io", Version: standInVersion, Kind: "KWOKConfig"}:          provideBootstrap,
-		{Group: "infrastructure.cluster.x-k8s.io", Version: standInVersion, Kind: "KWOKMachine"}:    m.provide,
-		{Group: "infrastructure.cluster.x-k8s.io", Version: standInVersion, Kind: kindGroup}:        m.provideGroup,
+		infrastructure.WithKind(kindMachine):                                                        m.provide,
+		infrastructure.WithKind(kindGroup):                                                          m.provideGroup,
 	} {
 		of := &unstructured.Unstructured{}
 		of.SetGroupVersionKind(gvk)
 		controller := ctrl.NewControllerManagedBy(mgr).For(of).Named(gvk.Kind)
 		if gvk.Kind == kindGroup {
-			controller = controller.Watches(&clusterv1.MachinePool{}, groupOf())
+			machine := &unstructured.Unstructured{}
+			machine.SetGroupVersionKind(infrastructure.WithKind(kindMachine))
+			controller = controller.Watches(&clusterv1.MachinePool{}, groupOf()).Watches(machine, groupWith())
 		}
 		if err := controller.Complete(&provider{mgr.GetClient(), gvk, provide}); err != nil {
 			return err
@@ -116,7 +121,9 @@ func provideBootstrap(_ context.Context, o *unstructured.Unstructured) error {
 // machines are nodes of the clusters that are managed.
 type machines struct {
 	management client.Client
-	clusters   clustercache.ClusterCache
+	// now reads what the management cluster has, without a cache.
+	now      client.Reader
+	clusters clustercache.ClusterCache
 }
 
 // workload is the client of the cluster that an object is for.
