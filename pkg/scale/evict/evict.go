@@ -220,11 +220,11 @@ func fail(done map[string]error, left []Node, err error) map[string]error {
 func waitsFor(leaving []*corev1.Pod) wait {
 	p := slices.MinFunc(leaving, soonest) // the same in each round, or it would be said again
 	w := wait{"pod " + p.Namespace + "/" + p.Name, "it is ending"}
-	if more := len(leaving) - 1; more > 0 {
-		w.why += fmt.Sprintf(" (and %d more)", more)
-	}
 	if p.DeletionTimestamp != nil && time.Since(p.DeletionTimestamp.Time) > 30*time.Second {
 		w.why = fmt.Sprintf("it should have ended %s ago: does its kubelet run?", time.Since(p.DeletionTimestamp.Time).Round(time.Second))
+	}
+	if more := len(leaving) - 1; more > 0 {
+		w.why += fmt.Sprintf(" (and %d more)", more)
 	}
 	return w
 }

@@ -51,3 +51,19 @@ func TestWaitThatLasts(t *testing.T) {
 		t.Errorf("told %q, want %q", to.lines, want)
 	}
 }
+
+// A pod that does not end long after it should have is named with who would end it, and
+// the longest overdue is.
+func TestWaitForTheKubelet(t *testing.T) {
+	t.Parallel()
+	ending := func(name string, ago time.Duration) *corev1.Pod {
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, DeletionTimestamp: &metav1.Time{Time: time.Now().Add(-ago)}}}
+	}
+	if w := waitsFor([]*corev1.Pod{ending("a", time.Second), ending("b", 10*time.Second)}); w != (wait{"pod shop/b", "it is ending (and 1 more)"}) {
+		t.Errorf("while they end: %+v", w)
+	}
+	w := waitsFor([]*corev1.Pod{ending("a", time.Second), ending("b", time.Hour)})
+	if w.object != "pod shop/b" || !strings.HasSuffix(w.why, "ago: does its kubelet run? (and 1 more)") {
+		t.Errorf("an hour after: %+v", w)
+	}
+}

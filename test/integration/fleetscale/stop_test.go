@@ -86,22 +86,25 @@ func (e *estate) unstick(t *testing.T) {
 	})
 }
 
-// Somebody takes a cordon away: it is made once more. Twice is a will.
+// Somebody takes a cordon away, or the run's taint: it is made once more. Twice is a will.
 func TestForeignUncordon(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
+	const uncordon = `{"spec":{"unschedulable":false}}`
+	for what, test := range map[string]struct {
+		patch             string // with the estate's name for %q
 		times, code, left int
 		says              string
 	}{
-		{1, 0, 3, "is marked once more"},
-		{2, 1, 4, "they want it to stay"},
+		"once":              {uncordon, 1, 0, 3, "is marked once more"},
+		"twice":             {uncordon, 2, 1, 4, "they want it to stay"},
+		"the taint is gone": {`{"spec":{"taints":[{"key":"only","value":%q,"effect":"NoSchedule"}]}}`, 1, 0, 3, "is marked once more"},
 	} {
-		t.Run(fmt.Sprintf("%d times", test.times), func(t *testing.T) {
+		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			e := newEstate(t, "c1", 4)
 			e.Workload(t, "web", 4, estates.AtLeast(3))
 			w := e.Watch(t, map[string]int{"web": 3})
-			go e.uncordon(context.WithoutCancel(t.Context()), e.Node(0), test.times)
+			go e.uncordon(context.WithoutCancel(t.Context()), e.Node(0), strings.ReplaceAll(test.patch, "%q", strconv.Quote(e.Name)), test.times)
 			e.run(t, e.leave(e.Node(0))...).want(t, test.code).says(t, test.says)
 			w.Kept(t)
 			e.Untouched(t, test.left)
@@ -109,15 +112,15 @@ func TestForeignUncordon(t *testing.T) {
 	}
 }
 
-// uncordon uncordons a node whenever somebody has cordoned it, some times.
-func (e *estate) uncordon(ctx context.Context, node string, times int) {
+// uncordon patches a node whenever somebody has cordoned it, some times.
+func (e *estate) uncordon(ctx context.Context, node, patch string, times int) {
 	nodes := e.Client.CoreV1().Nodes()
 	for end := time.Now().Add(patience); times > 0 && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		n, err := nodes.Get(ctx, node, metav1.GetOptions{})
 		if err != nil || !n.Spec.Unschedulable {
 			continue
 		}
-		if _, err := nodes.Patch(ctx, node, types.MergePatchType, []byte(`{"spec":{"unschedulable":false}}`), metav1.PatchOptions{}); err == nil {
+		if _, err := nodes.Patch(ctx, node, types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err == nil {
 			times--
 		}
 	}
