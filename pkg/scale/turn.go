@@ -10,13 +10,17 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/journal"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/state"
 )
 
 // awaited is why a run is paused in a cluster that has had no turn.
 const awaited = "its turn has not come"
 
-var errRefused = errors.New("another cluster was refused")
+var (
+	errRefused = errors.New("another cluster was refused")
+	errStopped = errors.New("too many clusters failed before, or a removal went wrong in one")
+)
 
 // inTurn begins a run in every cluster, and then gives each its turn. Of several all
 // remember the run before the first is changed, so that one that had no turn can be
@@ -165,17 +169,19 @@ func giveUp(ctx context.Context, f Fleet, s Settings, results fanout.Results[Out
 	}
 }
 
-// turns gives every cluster its turn: the first alone, then some at once.
+// turns gives every cluster its turn: the first alone, then some at once. A removal that went
+// otherwise than it was asked for is no failure to put up with: it may go so in all of them.
 func turns(ctx context.Context, f Fleet, o Order, turn func(context.Context, inventory.Cluster, *member.Member) (Outcome, error)) fanout.Results[Outcome] {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var mu sync.Mutex
 	failed := 0
-	stop := make(chan struct{}) // closed when too many have failed
+	stop := make(chan struct{}) // closed when no further cluster has its turn
+	halt := sync.OnceFunc(func() { close(stop) })
 	one := func(ctx context.Context, c inventory.Cluster) (Outcome, error) {
 		select {
 		case <-stop:
-			return Outcome{}, &fanout.SkippedError{Cause: errors.New("too many clusters failed before")}
+			return Outcome{}, &fanout.SkippedError{Cause: errStopped}
 		default:
 		}
 		m, err := f.Members.Member(ctx, c)
@@ -187,8 +193,8 @@ func turns(ctx context.Context, f Fleet, o Order, turn func(context.Context, inv
 		defer mu.Unlock()
 		if err != nil {
 			failed++
-			if failed == max(1, o.Failures) {
-				close(stop)
+			if _, wrong := errors.AsType[*remove.WrongError](err); wrong || failed >= max(1, o.Failures) {
+				halt()
 			}
 		}
 		return outcome, err

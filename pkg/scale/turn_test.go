@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/fanout"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/inventory"
 	"github.com/kubectl-fleet/kubectl-fleet/pkg/member"
+	"github.com/kubectl-fleet/kubectl-fleet/pkg/scale/remove"
 )
 
 // nowhere is how a cluster is reached that is never asked.
@@ -30,15 +31,17 @@ func TestTurns(t *testing.T) {
 	for name, test := range map[string]struct {
 		order   Order
 		fail    []string
-		most    int // at work at once, after the first
+		wrong   string // whose removal goes wrong
+		most    int    // at work at once, after the first
 		skipped []string
 	}{
-		"all go well":                     {Order{Clusters: 2, Failures: 1}, nil, 2, nil},
-		"more at once":                    {Order{Clusters: 4, Failures: 1}, nil, 4, nil},
-		"the first fails":                 {Order{Clusters: 4, Failures: 1}, []string{"c1"}, 0, []string{"c2", "c3", "c4", "c5"}},
-		"the first fails, and one may":    {Order{Clusters: 4, Failures: 2}, []string{"c1"}, 4, nil},
-		"two fail":                        {Order{Clusters: 2, Failures: 2}, []string{"c1", "c2"}, 2, []string{"c4", "c5"}},
-		"one fails while another at work": {Order{Clusters: 2, Failures: 1}, []string{"c3"}, 2, []string{"c4", "c5"}},
+		"all go well":                     {Order{Clusters: 2, Failures: 1}, nil, "", 2, nil},
+		"more at once":                    {Order{Clusters: 4, Failures: 1}, nil, "", 4, nil},
+		"the first fails":                 {Order{Clusters: 4, Failures: 1}, []string{"c1"}, "", 0, []string{"c2", "c3", "c4", "c5"}},
+		"the first fails, and one may":    {Order{Clusters: 4, Failures: 2}, []string{"c1"}, "", 4, nil},
+		"two fail":                        {Order{Clusters: 2, Failures: 2}, []string{"c1", "c2"}, "", 2, []string{"c4", "c5"}},
+		"one fails while another at work": {Order{Clusters: 2, Failures: 1}, []string{"c3"}, "", 2, []string{"c4", "c5"}},
+		"another machine goes":            {Order{Clusters: 2, Failures: 5}, []string{"c1"}, "c1", 0, []string{"c2", "c3", "c4", "c5"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -69,7 +72,10 @@ func TestTurns(t *testing.T) {
 						withFirst = max(withFirst, now)
 					}
 					now--
-					if fails {
+					switch {
+					case c.Name == test.wrong:
+						return Outcome{}, &UnfinishedError{Nodes: []string{"n"}, Err: &remove.WrongError{Err: errors.New("another machine goes")}}
+					case fails:
 						return Outcome{}, errors.New("it fails")
 					}
 					return Outcome{}, nil
