@@ -26,6 +26,7 @@ func (l *karmadaLab) testPropagates(t *testing.T) {
 	t.Run("astray", l.testHubAstray)
 	t.Run("by default", l.testHubByDefault)
 	t.Run("two operators", l.testHubTwoOperators)
+	t.Run("rights on the hub", l.testHubRights)
 }
 
 // brings asserts what a plan by a hub says of the clusters beside the templates, and
