@@ -221,7 +221,7 @@ type orderFlags struct{ order scale.Order }
 
 func (f *orderFlags) addFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&f.order.Clusters, "max-clusters", 2, "How many clusters are at work at once, after the first, which is alone")
-	flags.IntVar(&f.order.Failures, "max-failures", 1, "After so many clusters have failed, or a removal that went wrong, no other begins")
+	flags.IntVar(&f.order.Failures, "max-failures", 1, "After so many clusters have failed no other begins, nor after one removal that went wrong")
 }
 
 func (f *orderFlags) parse() (scale.Order, error) {
