@@ -35,6 +35,7 @@ func TestOtherKarmada(t *testing.T) {
 	t.Run("inventory", other.testInventory)
 	t.Run("rotate", other.testRotate)
 	t.Run("tainted", other.testTainted)
+	t.Run("a member dies", other.testMemberDies)
 	t.Run("the hub dies", other.testHubDies)
 }
 

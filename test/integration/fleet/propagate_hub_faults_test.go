@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -58,6 +59,47 @@ func (l *karmadaLab) testHubDiesInARun(t *testing.T) {
 		t.Errorf("stderr: %s", got.stderr)
 	}
 	s.unlock(t)
+	s.withdraw(t)
+}
+
+// A member dies in its wave, and comes back. The run names it, and brings nobody else what
+// it brings; status does not call it done. When it is back, the same command completes it.
+func (l *karmadaLab) testMemberDies(t *testing.T) {
+	l.begin(t)
+	dying, well := l.members[0], l.members[1]
+	l.run(t, "join", dying, well, l.to(), "--yes", "--wait").want(t, 0)
+	s := newHubShop(t, l, "viamember", dying, well)
+	s.byHub(t).want(t, 0)
+	s.write(t, "web:1", "web:2", "metadata: {labels: {app: web}}", `metadata: {labels: {app: web}, annotations: {testbed.kubectl-fleet.io/ready-delay: "3s"}}`)
+	waves := []string{"--waves", dying + ",100%", "--timeout", "20s", "--cluster-timeout", "2s"}
+	t.Run("in its wave", func(t *testing.T) {
+		w := s.follow(t, append([]string{"propagate", "-f", s.file, "--name", s.name, "-C", dying + "," + well, "--via", "karmada=" + l.hub, "--yes"}, waves...)...)
+		w.sees(t, "wave 1/2", dying)
+		eventually(t, "the template in "+dying, func() error {
+			if is := s.image(t, dying); is != "web:2" {
+				return errors.New(is)
+			}
+			return nil
+		})
+		l.fleet.Kill(t, dying)
+		w.ends(t, 6)
+		w.sees(t, "error: "+dying+": ")
+		w.sees(t, "the same command again goes on where this stopped")
+		if is := s.image(t, well); is != "web:1" {
+			t.Errorf("%s had a turn: %s", well, is)
+		}
+		got := s.set(t, "status", "--cluster-timeout", "2s")
+		t.Log(got.stdout, got.stderr, strings.Join(w.all, "\n"))
+		if strings.Contains(row(got, dying), " Done ") || !strings.Contains(row(got, well), "pending") {
+			t.Errorf("status beside a dead member:\n%s%s", got.stdout, got.stderr)
+		}
+	})
+	s.byHub(t, waves...).want(t, 0)
+	for _, cluster := range s.in {
+		if is := s.image(t, cluster); is != "web:2" {
+			t.Errorf("gone on with, %s has %s", cluster, is)
+		}
+	}
 	s.withdraw(t)
 }
 

@@ -117,13 +117,35 @@ func (l *karmadaLab) testHubTwoOperators(t *testing.T) {
 	for _, r := range []result{s.byHub(t), s.set(t, "rollback", "--yes"), s.set(t, "withdraw", "--yes")} {
 		r.want(t, 5).says(t, "Refused: ", "@", "is at work on it since 20", "(Lease kubectl-fleet/set-"+s.name+")", "nothing was changed")
 	}
+	eventually(t, "the bake", func() error {
+		if found := greetings(); found[0] != "long" || found[1] == "long" {
+			return fmt.Errorf("the clusters have %q", found)
+		}
+		for _, status := range decode[v1alpha1.SetStatus](t, s.set(t, "status", "-C", "c1", "-o", "json").want(t, 0)).Items {
+			if status.Phase != "Gating" || status.Current != status.Objects {
+				return fmt.Errorf("%+v", status)
+			}
+		}
+		return nil
+	})
 	if err := w.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
 	w.ends(t, 6)
-	if found := greetings(); slices.Contains(found, "other") {
-		t.Errorf("who was kept out wrote: %q", found)
+	w.sees(t, "interrupted")
+	w.sees(t, "the same command again goes on where this stopped")
+	if held := s.onHub(t, "get", "lease", "set-"+s.name, "-n", "kubectl-fleet", "-o", "name", "--ignore-not-found").want(t, 0).stdout; held != "" {
+		t.Errorf("held after Ctrl-C: %s", held)
 	}
+	if found := greetings(); slices.Contains(found, "other") || found[1] == "long" {
+		t.Errorf("after Ctrl-C in the bake, with others kept out: %q", found)
+	}
+	s.write(t, "hello", "long")
+	s.byHub(t, "--waves", "1,100%").want(t, 0)
+	if found := greetings(); !slices.Equal(found, []string{"long", "long"}) {
+		t.Errorf("gone on with: %q", found)
+	}
+	s.write(t, "hello", "other")
 	s.byHub(t).want(t, 0)
 	if found := greetings(); !slices.Equal(found, []string{"other", "other"}) {
 		t.Errorf("when it had ended: %q", found)
