@@ -173,6 +173,16 @@ func budgetSaysNo() meddle.Meddler {
 	})
 }
 
+// unavailable is the 503 of an API server that ends.
+func unavailable() meddle.Meddler {
+	return says(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "apiserver is shutting down", nil)
+}
+
+// failed is the 500 of an API server without its store.
+func failed() meddle.Meddler {
+	return says(http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcdserver: leader changed", nil)
+}
+
 // reset breaks the connection off before the server hears of the request.
 func reset(http.ResponseWriter, *http.Request, http.Handler) { panic(http.ErrAbortHandler) }
 

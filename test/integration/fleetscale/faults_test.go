@@ -17,8 +17,6 @@ import (
 // is broken on the way.
 func TestFaultsThatPass(t *testing.T) {
 	t.Parallel()
-	unavailable := says(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "apiserver is shutting down", nil)
-	failed := says(http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcdserver: leader changed", nil)
 	late := says(http.StatusGatewayTimeout, metav1.StatusReasonTimeout, "couldn't update PodDisruptionBudget due to conflicts", nil)
 	conflict := says(http.StatusConflict, metav1.StatusReasonConflict, "the object has been modified", nil)
 	for _, test := range []struct {
@@ -26,14 +24,14 @@ func TestFaultsThatPass(t *testing.T) {
 		faults []*fault
 	}{
 		{"watches are silent", []*fault{{on: isWatch, times: 2, answer: silent}}},
-		{"watches end, break and fail", []*fault{{on: isWatch, times: 3, answer: ends}, {on: isWatch, times: 3, answer: breaks}, {on: isWatch, times: 3, answer: unavailable}}},
+		{"watches end, break and fail", []*fault{{on: isWatch, times: 3, answer: ends}, {on: isWatch, times: 3, answer: breaks}, {on: isWatch, times: 3, answer: unavailable()}}},
 		{"flow control", []*fault{{on: isEviction, times: 2, answer: flowControl, least: 2 * time.Second}, {on: isMark, times: 1, answer: flowControl, least: 2 * time.Second}}},
 		{"a budget says no", []*fault{{on: isEviction, times: 3, answer: budgetSaysNo()}}},
-		{"evictions fail", []*fault{{on: isEviction, times: 2, answer: late}, {on: isEviction, times: 2, answer: failed}}},
+		{"evictions fail", []*fault{{on: isEviction, times: 2, answer: late}, {on: isEviction, times: 2, answer: failed()}}},
 		{"conflicts", []*fault{{on: isEviction, times: 2, answer: conflict}, {on: isMark, times: 3, answer: conflict}}},
 		{"the server fails", []*fault{
-			{on: isMark, times: 3, answer: unavailable}, {on: later(isRead), times: 3, answer: unavailable}, {on: later(isLook), times: 2, answer: unavailable},
-			{on: later(isSave), times: 2, answer: unavailable}, {on: isRemoval, times: 2, answer: unavailable},
+			{on: isMark, times: 3, answer: unavailable()}, {on: later(isRead), times: 3, answer: unavailable()}, {on: later(isLook), times: 2, answer: unavailable()},
+			{on: later(isSave), times: 2, answer: unavailable()}, {on: isRemoval, times: 2, answer: unavailable()},
 		}},
 		{"connections break", []*fault{
 			{on: later(isSave), times: 2, answer: reset}, {on: isEviction, times: 2, answer: reset}, {on: isMark, times: 2, answer: reset}, {on: isRemoval, times: 1, answer: reset},
@@ -131,28 +129,41 @@ func TestTwoBudgetsUnforeseen(t *testing.T) {
 	e.Untouched(t, 3)
 }
 
-// A cluster that is lost in the middle of a wave is left as it is, and said to be;
-// the other goes on. When it is back, resume brings it to its end.
+// A cluster that is lost in the middle of a wave, or whose API server answers every
+// request with an error from then on, is left as it is, and said to be; the other goes
+// on. When it is back, resume brings it to its end.
 func TestAClusterIsLost(t *testing.T) {
 	t.Parallel()
-	dies, lives := newEstate(t, "c1", 3), newEstate(t, "c2", 3)
-	for _, e := range []*estate{dies, lives} {
-		e.Workload(t, "web", 3, estates.AtLeast(2), estates.Slow(time.Second))
-	}
-	f := &fault{on: later(whatever), answer: reset}
-	dies.kubeconfig = meddle.Kubeconfig(t, map[string]*clientcmdapi.Cluster{"c1": faulty(t, dies, f), "c2": faulty(t, lives)})
-	watchers := []*estates.Watcher{dies.Watch(t, map[string]int{"web": 2}), lives.Watch(t, map[string]int{"web": 2})}
-	args := append(dies.leave(dies.Node(0), lives.Node(0)), "-C", "c2", "--max-failures", "2")
-	dies.run(t, args...).want(t, 6).says(t, "c1", "Removed")
-	f.met(t)
-	lives.Untouched(t, 2)
-	if !dies.Nodes(t)[dies.Node(0)] {
-		t.Error("nobody could have taken the mark back")
-	}
-	f.heal()
-	dies.resume(t).want(t, 0)
-	dies.Untouched(t, 2)
-	for _, w := range watchers {
-		w.Kept(t)
+	for _, test := range []struct {
+		name   string
+		answer meddle.Meddler
+	}{
+		{"connections break", reset},
+		{"500", failed()},
+		{"503", unavailable()},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dies, lives := newEstate(t, "c1", 3), newEstate(t, "c2", 3)
+			for _, e := range []*estate{dies, lives} {
+				e.Workload(t, "web", 3, estates.AtLeast(2), estates.Slow(time.Second))
+			}
+			f := &fault{on: later(whatever), answer: test.answer}
+			dies.kubeconfig = meddle.Kubeconfig(t, map[string]*clientcmdapi.Cluster{"c1": faulty(t, dies, f), "c2": faulty(t, lives)})
+			watchers := []*estates.Watcher{dies.Watch(t, map[string]int{"web": 2}), lives.Watch(t, map[string]int{"web": 2})}
+			args := append(dies.leave(dies.Node(0), lives.Node(0)), "-C", "c2", "--max-failures", "2")
+			dies.run(t, args...).want(t, 6).says(t, "c1", "Removed")
+			f.met(t)
+			lives.Untouched(t, 2)
+			if !dies.Nodes(t)[dies.Node(0)] {
+				t.Error("nobody could have taken the mark back")
+			}
+			f.heal()
+			dies.resume(t).want(t, 0)
+			dies.Untouched(t, 2)
+			for _, w := range watchers {
+				w.Kept(t)
+			}
+		})
 	}
 }
