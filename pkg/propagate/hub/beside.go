@@ -30,6 +30,10 @@ type beside struct {
 
 	mu     sync.Mutex
 	unseen map[string]error
+	// heard are the clusters that have answered themselves, and lost is why those of them
+	// do not any more that have fallen silent since; both by the user's names.
+	heard map[string]bool
+	lost  map[string]error
 }
 
 // Unseen are the clusters that could not be asked themselves, by the user's names, and
@@ -60,6 +64,38 @@ func (b *beside) asked(ctx context.Context, c inventory.Cluster, err error) {
 	if err != nil && ctx.Err() == nil {
 		b.unseen[c.Name] = err
 	}
+	b.listen(ctx, c, err)
+}
+
+// listen notes whether a cluster that has answered itself still does; the caller holds
+// the lock.
+func (b *beside) listen(ctx context.Context, c inventory.Cluster, err error) {
+	switch {
+	case !member.IsAway(err):
+		b.heard[c.Name] = true
+		delete(b.lost, c.Name)
+	case b.heard[c.Name] && ctx.Err() == nil:
+		b.lost[c.Name] = err
+	}
+}
+
+// gone is why a cluster is not there any more, as it was when the plan was made or the
+// gate began: it has fallen silent, or Karmada does not reach it. What Karmada says of
+// the objects in it is how they were before that.
+func (p *Plan) gone(ctx context.Context, cluster string) error {
+	for page, err := range p.hub.Objects(ctx, member.ListRequest{Resource: clusters(), FieldSelector: "metadata.name=" + cluster, Limit: 500}) {
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			if claim, message := inventory.Condition(&page[i], "Ready"); claim == inventory.ClaimNotReady && page[i].GetName() == cluster {
+				return &member.Error{Reason: member.ReasonUnreachable, Err: fmt.Errorf("Karmada does not reach it: %s", message)} //nolint:staticcheck // a name
+			}
+		}
+	}
+	p.beside.mu.Lock()
+	defer p.beside.mu.Unlock()
+	return p.beside.lost[p.beside.clusters[cluster].Name]
 }
 
 // warnings are the Warning events about the set in a cluster.
@@ -70,7 +106,11 @@ func (p *Plan) warnings(ctx context.Context, cluster string, since time.Time) ([
 		p.beside.asked(ctx, c, err)
 		return nil, err
 	}
-	return p.WarningsIn(ctx, m, since)
+	warnings, err := p.WarningsIn(ctx, m, since)
+	p.beside.mu.Lock()
+	defer p.beside.mu.Unlock()
+	p.beside.listen(ctx, c, err)
+	return warnings, err
 }
 
 // awaitGone waits until what Karmada has deleted in a cluster is gone there: to it, it

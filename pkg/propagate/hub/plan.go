@@ -70,7 +70,7 @@ type Plan struct {
 
 func newPlan(m *member.Member, o direct.Options, reach Reach) *Plan {
 	return &Plan{
-		hub: m, options: o, beside: &beside{reach: reach, clusters: map[string]inventory.Cluster{}, accounts: map[string]string{}, unseen: map[string]error{}}, known: map[string]string{}, overridden: map[overrideKey]appliedOverride{},
+		hub: m, options: o, beside: &beside{reach: reach, clusters: map[string]inventory.Cluster{}, accounts: map[string]string{}, unseen: map[string]error{}, heard: map[string]bool{}, lost: map[string]error{}}, known: map[string]string{}, overridden: map[overrideKey]appliedOverride{},
 		arrivals: map[string][]v1alpha1.ObjectChange{},
 		at:       &progress{begun: map[string]bool{}, finished: map[string]bool{}, hurries: hurries{}, policies: map[*direct.Change]*unstructured.Unstructured{}},
 	}

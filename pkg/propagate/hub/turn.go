@@ -126,12 +126,18 @@ func (t *Turn) applyFirst(ctx context.Context, done func(*direct.Change)) error 
 }
 
 // Await waits until all is in the cluster, and healthy. Restarts of containers are not
-// known to a hub, and neither are events: for those the cluster itself is asked.
+// known to a hub, and neither are events: for those the cluster itself is asked. Where
+// that falls silent, what the hub says of it is old.
 func (t *Turn) Await(ctx context.Context, g direct.Gate, look func(direct.Health)) error {
 	one := newGate(t.Plan, t.cluster)
 	one.hurry = t.hurry
 	return g.Await(ctx, direct.Looks{
-		Health:   one.look,
+		Health: func(ctx context.Context) (h direct.Health, failed string, err error) {
+			if h, failed, err = one.look(ctx); err == nil {
+				err = t.gone(ctx, t.cluster)
+			}
+			return h, failed, err
+		},
 		Restarts: func(context.Context) (int, error) { return 0, nil },
 		Warnings: func(ctx context.Context, since time.Time) ([]string, error) { return t.warnings(ctx, t.cluster, since) },
 	}, look)

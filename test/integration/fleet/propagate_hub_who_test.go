@@ -121,12 +121,7 @@ func (l *karmadaLab) testHubTwoOperators(t *testing.T) {
 		if found := greetings(); found[0] != "long" || found[1] == "long" {
 			return fmt.Errorf("the clusters have %q", found)
 		}
-		for _, status := range decode[v1alpha1.SetStatus](t, s.set(t, "status", "-C", "c1", "-o", "json").want(t, 0)).Items {
-			if status.Phase != "Gating" || status.Current != status.Objects {
-				return fmt.Errorf("%+v", status)
-			}
-		}
-		return nil
+		return baking(decode[v1alpha1.SetStatus](t, s.set(t, "status", "-o", "json").want(t, 0)).Items, "c1")
 	})
 	if err := w.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
