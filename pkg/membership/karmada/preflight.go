@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -71,8 +72,9 @@ func permitted(ctx context.Context, needs ...need) error {
 // denied are the rights that the user does not have, in words.
 func (n need) denied(ctx context.Context) ([]string, error) {
 	needed := slices.Clone(n.rights)
-	slices.SortStableFunc(needed, func(a, b authorizationv1.ResourceAttributes) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Subresource, b.Subresource), cmp.Compare(a.Verb, b.Verb))
+	sort.SliceStable(needed, func(i, j int) bool {
+		a, b := needed[i], needed[j]
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Subresource, b.Subresource), cmp.Compare(a.Verb, b.Verb)) < 0
 	})
 	needed = slices.CompactFunc(needed, func(a, b authorizationv1.ResourceAttributes) bool {
 		return a.Verb == b.Verb && a.Resource == b.Resource && a.Subresource == b.Subresource && a.Namespace == b.Namespace
