@@ -108,6 +108,15 @@ func PlanRollback(ctx context.Context, m *member.Member, o Options, to int, unfi
 // the set. It is nil for a plan that brings something new.
 func (p *Plan) Restores() *int { return p.restores }
 
+// Restored is the revision that this one has brought back; nil if it brought something
+// new, or that is not known.
+func (p *Plan) Restored() *int {
+	if p.current == nil {
+		return nil
+	}
+	return p.current.Restores
+}
+
 // LastRun is what a cluster remembers of the last run of a set. It has ended if
 // the cluster is through with it, and its lock was given back.
 func LastRun(ctx context.Context, m *member.Member, o Options) (journal set.Journal, ended bool, err error) {

@@ -362,15 +362,6 @@ func each(ctx context.Context, changes []*Change, fn func(context.Context, *Chan
 // Revision is the number of what is applied last; 0 if nothing is.
 func (p *Plan) Revision() int { return p.set.Journal.Revision }
 
-// Restored is the revision that this one has brought back; nil if it brought something
-// new, or that is not known.
-func (p *Plan) Restored() *int {
-	if p.current == nil {
-		return nil
-	}
-	return p.current.Restores
-}
-
 // Unfinished is the last run of the set in the cluster, if it did not end there.
 func (p *Plan) Unfinished() (run set.Run, unfinished bool) {
 	journal := &p.set.Journal
