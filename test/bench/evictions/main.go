@@ -1,19 +1,18 @@
 // Command evictions empties nodes by the Eviction API and nothing else: as soon as a
 // budget's status allows one more, the next pod is asked to leave. There is no plan, no
-// journal, no priorities, no pods without a budget, no gate, and no second look. Nobody who
-// heeds these budgets can be faster.
+// journal, no priorities, no pods without a budget, no gate, and no second look. It is what
+// doing nothing else takes, and no bound: whose pods go first is left to chance.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -89,31 +88,22 @@ func run(ctx context.Context, kubeContext, namespace string, nodes []string) err
 			}
 		}
 	}()
-	errs := make([]error, 0, len(shares))
-	var mu sync.Mutex
-	var wg sync.WaitGroup
+	var group errgroup.Group
 	for _, s := range shares {
-		wg.Go(func() {
-			err := s.empty(ctx)
-			mu.Lock()
-			defer mu.Unlock()
-			errs = append(errs, err)
-		})
+		group.Go(func() error { return s.empty(ctx) })
 	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return group.Wait()
 }
 
 func cordon(ctx context.Context, client kubernetes.Interface, nodes []string) error {
-	errs := make([]error, len(nodes))
-	var wg sync.WaitGroup
-	for i, n := range nodes {
-		wg.Go(func() {
-			_, errs[i] = client.CoreV1().Nodes().Patch(ctx, n, types.MergePatchType, []byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{})
+	var group errgroup.Group
+	for _, n := range nodes {
+		group.Go(func() error {
+			_, err := client.CoreV1().Nodes().Patch(ctx, n, types.MergePatchType, []byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{})
+			return err
 		})
 	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return group.Wait()
 }
 
 // share is a budget and the pods under it that have to leave.
