@@ -33,6 +33,8 @@ type gate struct {
 	snapshot *snapshot.Snapshot
 	journal  *journal.Run
 	observer Observer
+	// stays is how long the gate must stay open; 0: that it is open once is enough.
+	stays time.Duration
 	// deployments are those of ReplicaSets that came after the snapshot.
 	deployments map[types.UID]metav1.OwnerReference
 }
@@ -43,6 +45,9 @@ type gate struct {
 func (r *clusterRun) baseline(ctx context.Context, l *look, wave []*journal.Node) (*gate, error) {
 	g := &gate{
 		cluster: r.cluster, member: r.member, view: r.view, snapshot: l.snapshot, journal: r.journal, observer: r.observer, deployments: map[types.UID]metav1.OwnerReference{},
+	}
+	if !r.journal.Options.KeepNodes { // a node that is kept can be given back at any time
+		g.stays = twice
 	}
 	if len(r.journal.Touched) == 0 && len(r.journal.Pending) == 0 {
 		for _, p := range l.snapshot.Pods {
@@ -133,7 +138,7 @@ func apps(resource string) member.Resource {
 }
 
 const (
-	// twice: the gate is passed when it is open twice, this long apart.
+	// twice: nodes are removed when the gate is open twice, this long apart.
 	twice = time.Second
 	// together is how long changes come together before it looks again: what brings the
 	// pods up has a use for the processor.
@@ -155,14 +160,15 @@ func (e *GateError) Error() string {
 // Reason classifies the failure.
 func (*GateError) Reason() member.Reason { return member.ReasonUnhealthy }
 
-// pass waits until the gate is open, twice in a row.
+// pass waits until the gate is open: twice in a row if what comes next cannot be undone.
 func (g *gate) pass(ctx context.Context, timeout time.Duration) error {
-	return openTwice(ctx, timeout, g.view.Changed, g.shut, func(why string) { g.observer.Gate(g.cluster, why) })
+	return untilOpen(ctx, timeout, g.stays, g.view.Changed, g.shut, func(why string) { g.observer.Gate(g.cluster, why) })
 }
 
-// openTwice waits until two looks, one after the other, have found nothing that is shut.
-// Between others it waits for a change, and says what is new.
-func openTwice(ctx context.Context, timeout time.Duration, change func() <-chan struct{}, shut func(context.Context) (string, error), say func(why string)) error {
+// untilOpen waits until two looks, one after the other and so long apart, have found
+// nothing that is shut; one, if they need not be apart. Between others it waits for a
+// change, and says what is new.
+func untilOpen(ctx context.Context, timeout, apart time.Duration, change func() <-chan struct{}, shut func(context.Context) (string, error), say func(why string)) error {
 	began := time.Now()
 	var open time.Time
 	said := ""
@@ -175,9 +181,9 @@ func openTwice(ctx context.Context, timeout time.Duration, change func() <-chan 
 			open = time.Time{}
 		case why != "":
 			open = time.Time{}
-		case open.IsZero():
+		case open.IsZero() && apart > 0:
 			open = time.Now()
-		case time.Since(open) >= twice:
+		case time.Since(open) >= apart:
 			return nil
 		}
 		if why != "" && why != said {
@@ -190,7 +196,7 @@ func openTwice(ctx context.Context, timeout time.Duration, change func() <-chan 
 		pause := twice
 		if !open.IsZero() {
 			changed = nil // that it stays so is what is waited for
-			pause = twice - time.Since(open) + time.Millisecond
+			pause = apart - time.Since(open) + time.Millisecond
 		}
 		select {
 		case <-ctx.Done():

@@ -91,7 +91,7 @@ func (d *drainLab) scenarios() []scenario {
 			shell("xargs -P10 kubectl drain", "echo "+strings.Join(names, " ")+" | xargs -n1 -P10 "+kubectl+" drain"+options),
 			{name: "evictions", command: []string{d.program("evictions"), "-context", drainCluster, "-namespace", drainNamespace, "-nodes", strings.Join(names, ",")}},
 		},
-		once: true, begin: d.build, reset: d.refill, end: d.raze,
+		atMost: 3, begin: d.build, reset: d.refill, end: d.raze,
 		counts: &counts{columns: []string{"nodes a minute", "last pod Ready, s", "budgets broken", "evicted twice", "pod-seconds missing"}, begin: d.watch},
 		targets: []target{
 			fasterThan(5, 2), wallWithin(1, 4), countWithin(1.2, "last pod Ready", 1, 5), noneOf("budgets broken", 2), noneOf("evicted twice", 3), fewestOf("pod-seconds missing", 4),

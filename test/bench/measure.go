@@ -60,8 +60,8 @@ func (l *lab) measure(ctx context.Context, s scenario, runs int) (_ []results, e
 	}
 	measured := make([]results, len(s.programs))
 	first := 0
-	if s.once {
-		first, runs = 1, 1
+	if s.atMost > 0 {
+		first, runs = 1, min(s.atMost, runs)
 	}
 	for round := first; round <= runs; round++ {
 		for i, p := range s.programs {

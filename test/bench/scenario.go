@@ -35,8 +35,9 @@ type scenario struct {
 	// begin and end come before and after all runs, reset after each of them; nil:
 	// there is nothing to do. None of it is measured.
 	begin, reset, end func(context.Context) error
-	// once: it takes minutes, and is run but once, and not to warm up.
-	once bool
+	// atMost: it takes minutes, and is run no more often than that, and not to warm up; 0: as
+	// often as is asked for.
+	atMost int
 	// counts is what is counted beside time; nil: nothing.
 	counts *counts
 }

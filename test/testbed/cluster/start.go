@@ -33,8 +33,8 @@ func (c *Cluster) start(ctx context.Context, programs map[string]string, held *p
 	if err := c.writeFiles(); err != nil {
 		return err
 	}
-	run := func(component string, args []string, env ...string) error {
-		_, err := c.Run(component, programs[component], args, env)
+	run := func(component string, args []string) error {
+		_, err := c.Run(component, programs[component], args, nil)
 		return err
 	}
 
@@ -47,8 +47,7 @@ func (c *Cluster) start(ctx context.Context, programs map[string]string, held *p
 		return err
 	}
 	held.Release(c.Ports.APIServer)
-	// Half the usual slack between collections: it is the largest process by far, and ten of them share one machine.
-	if err := run(APIServer, c.apiServerArgs(), "GOGC=50"); err != nil {
+	if err := run(APIServer, c.apiServerArgs()); err != nil {
 		return err
 	}
 	if err := c.waitServing(ctx); err != nil {
