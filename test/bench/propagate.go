@@ -109,6 +109,7 @@ func (p *propagateLab) scenarios() []scenario {
 			targets:  []target{fasterThan(2, 1)},
 		},
 		p.toFifty("30ms", "100 objects to 50 stand-in servers, 30 ms away: `propagate -f`", far),
+		p.toFifty("30ms", "100 objects to 50 stand-in servers, 30 ms away: `propagate -f --concurrency 50`", far, "--concurrency", "50"),
 		p.toFifty("100ms", "100 objects to 50 stand-in servers, 100 ms away: `propagate -f --concurrency 50`", far, "--concurrency", "50"),
 		{
 			title: "100 objects in 100 stand-in servers, 30 ms away, 67 of them changed: `propagate -f --dry-run=server`", standin: standin("100"),
