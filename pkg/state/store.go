@@ -53,17 +53,31 @@ var ErrChanged = errors.New("somebody else has changed it meanwhile")
 
 // EnsureNamespace makes the state namespace if it is missing.
 func (s Store) EnsureNamespace(ctx context.Context) error {
-	resource := core("namespaces", "Namespace", false)
-	_, err := s.Member.Object(ctx, resource, "", s.Namespace)
-	if err == nil || !member.IsObjectNotFound(err) {
+	there, err := s.HasNamespace(ctx)
+	if there || err != nil {
 		return err
 	}
+	return s.CreateNamespace(ctx)
+}
+
+// HasNamespace is true if the state namespace is there.
+func (s Store) HasNamespace(ctx context.Context) (bool, error) {
+	_, err := s.Member.Object(ctx, namespaces(), "", s.Namespace)
+	if member.IsObjectNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// CreateNamespace makes the state namespace, unless somebody has.
+func (s Store) CreateNamespace(ctx context.Context) error {
 	ns := &unstructured.Unstructured{}
 	ns.SetAPIVersion("v1")
 	ns.SetKind("Namespace")
 	ns.SetName(s.Namespace)
 	ns.SetLabels(map[string]string{managedByLabel: managedBy, stayLabel: "true"})
-	if _, err = s.Member.Create(ctx, resource, ns); apierrors.IsAlreadyExists(err) {
+	_, err := s.Member.Create(ctx, namespaces(), ns)
+	if apierrors.IsAlreadyExists(err) {
 		return nil
 	}
 	return err
@@ -172,6 +186,8 @@ func asRecord(object *unstructured.Unstructured) (*Record, error) {
 }
 
 func secrets() member.Resource { return core("secrets", "Secret", true) }
+
+func namespaces() member.Resource { return core("namespaces", "Namespace", false) }
 
 func core(resource, kind string, namespaced bool) member.Resource {
 	return member.Resource{

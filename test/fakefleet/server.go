@@ -1,6 +1,7 @@
 package fakefleet
 
 import (
+	"crypto/tls"
 	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
@@ -41,6 +42,10 @@ func newServer(name string, http2 bool) (*Server, error) {
 	if err := s.store.loadBase(name); err != nil {
 		return nil, err
 	}
+	certificate, err := serving()
+	if err != nil {
+		return nil, err
+	}
 	accept, err := listen()
 	if err != nil {
 		return nil, err
@@ -51,6 +56,7 @@ func newServer(name string, http2 bool) (*Server, error) {
 	s.http.Listener = s.accept
 	s.http.Config.ErrorLog = silentLog()
 	s.http.EnableHTTP2 = http2
+	s.http.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	s.http.StartTLS()
 	s.URL = s.http.URL
 	s.CA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.http.Certificate().Raw})

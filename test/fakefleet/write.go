@@ -76,8 +76,10 @@ func (s *Server) readWriting(r *http.Request, at location, k *kind) (writing, er
 	if err != nil {
 		return change, err
 	}
-	if change.body, err = yaml.YAMLToJSON(text); err != nil {
-		return change, err
+	if change.body = text; !json.Valid(text) { // most is JSON, and as YAML would be read ten times as long
+		if change.body, err = yaml.YAMLToJSON(text); err != nil {
+			return change, err
+		}
 	}
 	name := at.Name
 	if r.Method == http.MethodPost {

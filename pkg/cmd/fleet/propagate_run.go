@@ -73,7 +73,7 @@ func (o *propagateOptions) check(ctx context.Context, objects []manifest.Object)
 // manyBytes may be in use while a set is brought to clusters: what is sent to and
 // comes from fifty of them is garbage a moment later, and to look for it sooner is a
 // tenth of the work.
-const manyBytes = 96 << 20
+const manyBytes = 160 << 20
 
 func (o *propagateOptions) propagate(ctx context.Context, selection cli.Selection, rendered render.Result) error {
 	fleet := propagate.Fleet{Clusters: selection.Clusters, Members: selection.Members, Fanout: selection.Fanout}

@@ -75,6 +75,8 @@ type Plan struct {
 	// something new.
 	restores *int
 	purpose  purpose
+	// hasSpace is whether the state namespace was there; nil: it was not looked for.
+	hasSpace *bool
 }
 
 // purpose is what becomes of the set in what the cluster remembers.
@@ -141,6 +143,14 @@ func planCluster(ctx context.Context, m *member.Member, objects []manifest.Objec
 		unwanted, err = p.unwanted(planning, wanted)
 		return err
 	})
+	if !p.set.Exists() && !o.CompareOnly { // beside the others it takes no time, and with the locks it would
+		group.Go(func() error {
+			if there, err := p.store().HasNamespace(planning); err == nil { // who writes will hear of an error
+				p.hasSpace = &there
+			}
+			return nil
+		})
+	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
@@ -187,7 +197,7 @@ func whoIs(ctx context.Context, m *member.Member) (string, error) {
 
 // remember reads who the cluster is, and what it remembers of the set.
 func (p *planner) remember(ctx context.Context) error {
-	store := state.Store{Member: p.member, Namespace: p.options.StateNamespace}
+	store := p.store()
 	group, reading := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		p.UID, err = whoIs(reading, p.member)
@@ -370,29 +380,3 @@ func (p *Plan) Unfinished() (run set.Run, unfinished bool) {
 
 // Where is the UID of the cluster.
 func (p *Plan) Where() string { return p.UID }
-
-// Locked is true if somebody was at work on the set when it was planned, or had
-// been killed at it.
-func (p *Plan) Locked() bool { return p.locked }
-
-// Lock takes the lock of the set in the cluster; see state.Store.Acquire. What was
-// planned for a set that is another by now is a *set.ChangedError.
-func (p *Plan) Lock(ctx context.Context, holder string) (held context.Context, lock *state.Lock, err error) {
-	store := state.Store{Member: p.member, Namespace: p.options.StateNamespace}
-	if !p.set.Exists() { // where the set is, its namespace is
-		if err := store.EnsureNamespace(ctx); err != nil {
-			return nil, nil, err
-		}
-	}
-	held, lock, err = store.Acquire(ctx, lockOf(p.options.Set), holder)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := p.set.Unchanged(ctx); err != nil {
-		lock.Release(ctx)
-		return nil, nil, err
-	}
-	return held, lock, nil
-}
-
-func lockOf(name string) string { return "set-" + name }
