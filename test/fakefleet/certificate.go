@@ -10,13 +10,14 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
-	"sync"
 	"time"
 )
 
-// serving is the certificate of all servers. httptest's own has an RSA key, whose
-// signatures take a processor that a server elsewhere would not.
-var serving = sync.OnceValues(func() (tls.Certificate, error) { return selfSigned("fake API server", net.IPv4(127, 0, 0, 1)) })
+// servingCertificate makes the certificate of a server. httptest's own has an RSA key,
+// whose signatures take a processor that a server elsewhere would not.
+func servingCertificate() (tls.Certificate, error) {
+	return selfSigned("fake API server", net.IPv4(127, 0, 0, 1))
+}
 
 // foreignCA makes a CA that has signed nothing.
 func foreignCA() ([]byte, error) {

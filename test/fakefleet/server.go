@@ -42,7 +42,7 @@ func newServer(name string, http2 bool) (*Server, error) {
 	if err := s.store.loadBase(name); err != nil {
 		return nil, err
 	}
-	certificate, err := serving()
+	certificate, err := servingCertificate()
 	if err != nil {
 		return nil, err
 	}
