@@ -145,10 +145,9 @@ func planCluster(ctx context.Context, m *member.Member, objects []manifest.Objec
 	})
 	if !p.set.Exists() && !o.CompareOnly { // beside the others it takes no time, and with the locks it would
 		group.Go(func() error {
-			if there, err := p.store().HasNamespace(planning); err == nil { // who writes will hear of an error
-				p.hasSpace = &there
-			}
-			return nil
+			there, err := p.store().HasNamespace(planning)
+			p.hasSpace = &there
+			return err
 		})
 	}
 	if err := group.Wait(); err != nil {

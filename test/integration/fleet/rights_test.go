@@ -162,7 +162,7 @@ func TestRightsOfSets(t *testing.T) {
 			gated.Tolerates = map[string]string{"get leases.coordination.k8s.io": ""} // the gate is about events
 			return []rights.Case{
 				of(a, "propagate", "-f", a.file(t, "first.yaml", first), "--dry-run=server"),
-				lacking(of(a, "propagate", "-f", a.file(t, "first.yaml", first), "--weight", a.clusters[0]+"=1,"+a.clusters[1]+"=2", "--dry-run=server"), nil),
+				lacking(of(a, "propagate", "-f", a.file(t, "first.yaml", first), "--weight", a.clusters[0]+"=1,"+a.clusters[1]+"=2", "--dry-run=server"), a.forget),
 				lacking(of(a, "propagate", "-f", a.file(t, "first.yaml", first)), a.forget),
 				inProof(of(a, "propagate", "-f", a.file(t, "second.yaml", second), "--prune"), brings(a, first)),
 				of(a, "propagate", "-f", a.file(t, "second.yaml", second)),
