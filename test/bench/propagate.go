@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -73,6 +74,8 @@ const setName = "bench"
 
 func (p *propagateLab) scenarios() []scenario {
 	apply := p.fleet("propagate", "-f", p.manifest, "--name", setName, "--yes", "-C", "*")
+	unwaited := p.fleet(append(slices.Clone(apply.command[1:]), "--wait=false")...)
+	unwaited.name = ours + " --wait=false"
 	kubectl := func(clusters int, names, options string) program {
 		return p.loop(clusters, names, "apply --server-side "+options+" -f "+p.manifest)
 	}
@@ -87,7 +90,7 @@ func (p *propagateLab) scenarios() []scenario {
 	return []scenario{
 		{
 			title:    "100 objects to 8 real clusters: `propagate -f`",
-			programs: []program{apply, kubectl(8, "c%s", ""), writes(near)},
+			programs: []program{apply, kubectl(8, "c%s", ""), writes(near), unwaited},
 			begin:    p.clean, reset: p.clean,
 			targets: []target{fasterThan(2, 1), wallWithin(1.5, 2)},
 		},

@@ -109,14 +109,14 @@ func noneOf(name string, column int) target {
 	}}
 }
 
-// fewestOf: nobody has less in a column of what is counted.
-func fewestOf(name string, column int) target {
+// fewestOf: none of the others has less in a column of what is counted.
+func fewestOf(name string, column int, others ...int) target {
 	return target{text: "the fewest " + name, keeps: func(m []results) (string, bool) {
-		least := m[0].counted(column)
-		for _, others := range m[1:] {
-			least = min(least, others.counted(column))
+		least := m[others[0]].counted(column)
+		for _, i := range others {
+			least = min(least, m[i].counted(column))
 		}
-		return fmt.Sprintf("%.0f, the least is %.0f", m[0].counted(column), least), m[0].counted(column) <= least
+		return fmt.Sprintf("%.0f, the least of the others is %.0f", m[0].counted(column), least), m[0].counted(column) <= least
 	}}
 }
 

@@ -37,7 +37,8 @@ func (d *Drain) ask(ctx context.Context, r round) {
 	}
 	for _, p := range r.ready[:max(0, min(free, len(r.ready)))] {
 		b := covering(p, r.index)
-		a := asked{pod: p.Name, at: time.Now(), open: true}
+		a := asked{pod: p.Name, at: time.Now(), open: true, controller: replacedBy(p)}
+		a.placed = d.nextOf(a.controller)
 		if b != nil {
 			a.budget = b.UID
 			d.View.forget(b.UID, p.Name)
@@ -49,22 +50,23 @@ func (d *Drain) ask(ctx context.Context, r round) {
 
 // free is how many evictions may be asked for now.
 func (d *Drain) free() int {
-	open, fresh := d.unanswered()
-	return min(cap(d.answers)-open, abreast-fresh)
+	busy := 0
+	for _, a := range d.asked {
+		if d.isFresh(a) {
+			busy++
+		}
+	}
+	return min(cap(d.answers)-d.unanswered(), abreast-busy)
 }
 
-// unanswered is how many evictions are on their way, and how many of these for no longer
-// than an answer should take.
-func (d *Drain) unanswered() (open, fresh int) {
+// unanswered is how many evictions are on their way.
+func (d *Drain) unanswered() (open int) {
 	for _, a := range d.asked {
 		if a.open {
 			open++
-			if time.Since(a.at) < brief {
-				fresh++
-			}
 		}
 	}
-	return open, fresh
+	return open
 }
 
 // hear takes in the answers that have come.
@@ -79,7 +81,7 @@ func (d *Drain) hear() {
 
 // hearAll waits for the answers that are to come.
 func (d *Drain) hearAll() {
-	for open, _ := d.unanswered(); open > 0; open, _ = d.unanswered() {
+	for d.unanswered() > 0 {
 		d.note(<-d.answers)
 	}
 }
@@ -87,13 +89,11 @@ func (d *Drain) hearAll() {
 // note takes in an answer.
 func (d *Drain) note(said answer) {
 	p, b, err := said.pod, said.budget, said.err
+	a := d.asked[p.UID]
 	delete(d.asked, p.UID)
 	switch {
 	case err == nil:
-		a := asked{pod: p.Name, at: time.Now()}
-		if b != nil {
-			a.budget = b.UID
-		}
+		a.at, a.open = time.Now(), false
 		d.asked[p.UID] = a
 		d.failing = time.Time{}
 		d.Observer.Evicted(p.Spec.NodeName, p)

@@ -124,6 +124,10 @@ type asked struct {
 	pod    string
 	at     time.Time // when it was asked for, and then when it was taken
 	open   bool      // it is not answered yet
+	// controller makes another pod at once, and placed is how many of its new ones have a
+	// node when that one has; empty: nobody does.
+	controller types.UID
+	placed     int
 }
 
 // The pauses of the loop.
@@ -132,12 +136,15 @@ const (
 	tick = time.Second
 	// gather is how long changes come together before it looks again: a look goes over all
 	// pods that are left, and in a large drain the budgets change some hundred times a second.
-	gather = 50 * time.Millisecond
-	// abreast evictions are asked for side by side, and in the place of one that is not
-	// answered for brief, another. More would only have more pods away at once: what brings
-	// the new ones up shares a processor with what evicts.
-	abreast = 4
+	gather = 20 * time.Millisecond
+	// abreast evictions are under way side by side, each until the pod that comes instead
+	// has a node, and in the place of one that takes longer than brief, another. More would
+	// only have more pods away at once: a cluster that is evicted from faster than it makes
+	// new pods has them wait for their turn.
+	abreast = 2
 	brief   = time.Second
+	// rechecks is how many nodes that seem empty are listed side by side.
+	rechecks = 4
 	// taken is how long an eviction counts against its budget while the budget's own
 	// status does not show it.
 	taken      = 3 * time.Second
@@ -159,7 +166,7 @@ func (d *Drain) Empty(ctx context.Context, nodes []Node) map[string]error {
 	d.blocked, d.budgets, d.said = map[types.UID]v1alpha1.Blocker{}, map[types.UID]time.Time{}, map[string]said{}
 	d.since = map[types.UID]time.Time{}
 	d.answers = make(chan answer, max(1, d.Options.Parallel))
-	d.lists, d.listed = map[string]list{}, make(chan listed, abreast)
+	d.lists, d.listed = map[string]list{}, make(chan listed, rechecks)
 	asking, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	// What was asked for is not given up when ctx ends: an API server that takes it from

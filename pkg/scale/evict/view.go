@@ -31,6 +31,8 @@ type View struct {
 	// disrupted are the pods that the status of each budget has named, also if only for
 	// a moment: the disruption controller takes them out when they are gone.
 	disrupted map[types.UID]map[string]bool
+	// placed is how many pods of each controller have got a node since the view began.
+	placed map[types.UID]int
 	// lost is why each of the two watches does not stand.
 	lost    map[string]error
 	changed chan struct{} // closed at the next change, and made anew
@@ -50,9 +52,10 @@ const (
 func NewView(ctx context.Context, m *member.Member) (*View, error) {
 	v := &View{
 		member: m, pods: map[types.UID]*corev1.Pod{}, budgets: map[types.UID]*policyv1.PodDisruptionBudget{},
-		disrupted: map[types.UID]map[string]bool{}, lost: map[string]error{}, changed: make(chan struct{}),
+		disrupted: map[types.UID]map[string]bool{}, placed: map[types.UID]int{}, lost: map[string]error{}, changed: make(chan struct{}),
 	}
 	pods := &collection[corev1.Pod]{view: v, resource: member.Pods(), into: func() map[types.UID]*corev1.Pod { return v.pods }}
+	pods.note = v.place
 	pods.replace = func(all map[types.UID]*corev1.Pod) { v.pods = all }
 	budgets := &collection[policyv1.PodDisruptionBudget]{view: v, resource: Budgets(), into: func() map[types.UID]*policyv1.PodDisruptionBudget { return v.budgets }}
 	budgets.replace = func(all map[types.UID]*policyv1.PodDisruptionBudget) {
@@ -143,6 +146,21 @@ func (v *View) forget(budget types.UID, pod string) {
 	delete(v.disrupted[budget], pod)
 }
 
+// place counts a pod that has a node now and had none before; the caller holds the lock.
+func (v *View) place(p *corev1.Pod) {
+	before := v.pods[p.UID]
+	if c := metav1.GetControllerOfNoCopy(p); c != nil && p.Spec.NodeName != "" && (before == nil || before.Spec.NodeName == "") {
+		v.placed[c.UID]++
+	}
+}
+
+// hasPlaced is how many pods of a controller have got a node since the view began.
+func (v *View) hasPlaced(controller types.UID) int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.placed[controller]
+}
+
 // touch tells those who wait; the caller holds the lock.
 func (v *View) touch() {
 	close(v.changed)
@@ -155,7 +173,7 @@ type collection[T any] struct {
 	resource member.Resource
 	into     func() map[types.UID]*T
 	replace  func(map[types.UID]*T)
-	note     func(*T) // nil: nothing is noted of one that changes
+	note     func(*T) // hears of one that changes before the view has it; nil: nobody does
 	version  string
 }
 
@@ -252,10 +270,10 @@ func (c *collection[T]) take(what watch.EventType, o metav1.Object, item *T) {
 	c.version = o.GetResourceVersion()
 	switch what {
 	case watch.Added, watch.Modified:
-		c.into()[o.GetUID()] = item
 		if c.note != nil {
 			c.note(item)
 		}
+		c.into()[o.GetUID()] = item
 	case watch.Deleted:
 		delete(c.into(), o.GetUID())
 	case watch.Bookmark, watch.Error:

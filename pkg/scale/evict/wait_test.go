@@ -16,6 +16,8 @@ type heard struct {
 	lines []string
 }
 
+func (*heard) Evicted(string, *corev1.Pod) {}
+
 func (h *heard) Waits(node, why string) { h.lines = append(h.lines, node+" "+why) }
 
 // A wait is told once for each object that is waited for, in whatever order the pods come
