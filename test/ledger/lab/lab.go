@@ -247,12 +247,13 @@ func (l *Lab) counted(t *testing.T, namespace string) (sum, inFlight int) {
 }
 
 // Conserve backs the ledger up again and again while money moves, by a policy that
-// holds it still, and restores it: not one coin may be missing, or too many.
+// holds it still, and restores it: not one coin may be missing, or too many. Three runs and
+// more go on, up to three times as many, until a transfer was under way at a cut.
 func (l *Lab) Conserve(t *testing.T, runs int) {
 	t.Helper()
 	policies := []string{l.Policy(t, false), l.Policy(t, true)}
 	moving := 0
-	for i := range runs {
+	for i := 0; i < runs || runs > 2 && moving == 0 && i < 3*runs; i++ {
 		before := l.Transfers()
 		set, manifest := l.Create(t, "-f", policies[i%2])
 		if set.Status.Grade != v1alpha1.GradeQuiesced || !set.Status.Complete || set.Status.Covers != l.covers {
