@@ -29,7 +29,7 @@ const cluster = "c1"
 // and every promise is kept on the way.
 func TestKilledAtEveryWrite(t *testing.T) {
 	for name, world := range map[string]func(t *testing.T) life.World{
-		"node": life.ByNode, "hook": byProgram(""), "clusterapi": byClusterAPI, "kurator": byKurator, "karpenter": byKarpenter,
+		"node": life.ByNode, "hook": byProgram(""), "clusterapi": byClusterAPI, "machinepool": byMachinePool, "kurator": byKurator, "karpenter": byKarpenter,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -94,6 +94,15 @@ func byClusterAPI(t *testing.T) life.World {
 	e := estate.In(t, m.Fleet, cluster, 0)
 	m.Pool(t, e.Name, cluster, 4)
 	return ofMachines(t, m, e, e.Name, func(t *testing.T) int64 { t.Helper(); return m.Count(t, e.Name) })
+}
+
+// byMachinePool is one whose Machines are made by a MachinePool's provider, a stand-in.
+func byMachinePool(t *testing.T) life.World {
+	t.Helper()
+	m := machines.New(t, testfleet.SharedWith(t, capi.Addon{}))
+	e := estate.In(t, m.Fleet, cluster, 0)
+	m.GroupOfMachines(t, e.Name, cluster, 4)
+	return ofMachines(t, m, e, e.Name, func(t *testing.T) int64 { t.Helper(); return m.CountOf(t, machines.Group, e.Name) })
 }
 
 // byKurator is one whose Machines are counted by a stand-in for Kurator.
